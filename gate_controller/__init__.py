@@ -1,0 +1,1 @@
+"""What a gate or a desk should do: pure rules, no I/O, no clock, no randomness."""

@@ -1,0 +1,83 @@
+"""Every error of the project, split by who can mend it.
+
+    SlagboomError
+    ├── BadInput                what a person handed in: a plate, a file, a setting
+    │   ├── PlateError          text that is no plate
+    │   ├── ScheduleError       text that is no weekly schedule
+    │   ├── ConfigError         a setting, named by its path in the file
+    │   ├── ListFileError       rows of an allowlist file, named by line
+    │   └── MediaError          a picture, video or stream that cannot be used
+    ├── RecognitionError        a model that cannot be loaded or run
+    ├── ListRejected            a change to the allowlist that breaks an invariant, with its reason
+    ├── StoreError              the database: corrupt, newer, full, locked
+    ├── DeviceError             a board, reader or camera
+    └── PortalError             the link to the portal
+
+A refusal at a gate is a value (`access.Denied`), never an exception.
+"""
+
+from collections.abc import Sequence
+
+
+class SlagboomError(Exception):
+    """Base of all; its text names the place and the fix."""
+
+
+class BadInput(SlagboomError):
+    """Something a person handed in cannot be used."""
+
+
+class PlateError(BadInput):
+    """Text that cannot be a number plate."""
+
+
+class ScheduleError(BadInput):
+    """Text that is not a weekly schedule."""
+
+
+class ConfigError(BadInput):
+    """One or more settings are wrong; each problem begins with its path in the file."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class ListFileError(BadInput):
+    """An allowlist file cannot be used; each problem names its line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class MediaError(BadInput):
+    """A picture, video, folder or stream cannot be used."""
+
+
+class RecognitionError(SlagboomError):
+    """A model cannot be loaded or run."""
+
+
+class ListRejected(SlagboomError):
+    """A change to the allowlist breaks an invariant and was not applied at all.
+
+    `reason` is one of the names in `domain` use: `immutable_id`, `duplicate_external_id`,
+    `duplicate_credential`, `badge_collision`.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class StoreError(SlagboomError):
+    """The database cannot be opened, read or written."""
+
+
+class DeviceError(SlagboomError):
+    """A board, reader or camera does not answer or answers nonsense."""
+
+
+class PortalError(SlagboomError):
+    """The link to the portal cannot be used."""
