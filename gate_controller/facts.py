@@ -1,0 +1,280 @@
+"""What happened: the journal's vocabulary, and the only thing that changes occupancy.
+
+A fact says nothing about when; the journal's row does. Fields that name a person or a vehicle are listed in
+`PERSONAL`: the store keeps them in an erasable side table, so that a row is never rewritten.
+Adding a kind means adding a dataclass and its place in `Fact`; renaming one breaks every journal on disk.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from gate_controller.reasons import Note, Reason
+
+HoldId = NewType("HoldId", str)
+LaneId = NewType("LaneId", str)
+
+
+class Direction(StrEnum):
+    """Which way a vehicle goes through a lane."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Matched(StrEnum):
+    """How a credential found its user."""
+
+    EXACT = "exact"
+    LOOK_ALIKE = "look_alike"
+    NEAREST = "nearest"
+    BADGE = "badge"
+    NONE = "none"
+
+
+class Released(StrEnum):
+    """Why a hold ended without a passage."""
+
+    NO_ENTRY = "no_entry"
+    BACK_OUT = "back_out"
+    UNCONFIRMED = "unconfirmed"
+    EXPIRED = "expired"
+    FAULT = "fault"
+    FIRE = "fire"
+    STORE_UNAVAILABLE = "store_unavailable"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+
+
+class Ungranted(StrEnum):
+    """In what way a vehicle passed without a grant."""
+
+    TAILGATE = "tailgate"
+    HELD_OPEN = "held_open"
+    FIRE = "fire"
+    FORCED = "forced"
+    MANUAL = "manual"
+
+
+class Closed(StrEnum):
+    """Why a parking session ended without its own passage."""
+
+    EXIT_MISSED = "exit_missed"
+    EXPIRED = "expired"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a decision was made on: enough to explain it a month later.
+
+    `as_read` is the credential as the reader gave it, `as_matched` the one on the list.
+    `weakest` is the lowest probability of any character, `confidence` that of the whole text, both 0 to 1;
+    a badge has 1 for both. `votes` counts the frames behind the read.
+    """
+
+    epoch: str
+    revision: int
+    matched: Matched
+    as_read: str = ""
+    as_matched: str = ""
+    confidence: float = 1.0
+    weakest: float = 1.0
+    votes: int = 1
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStarted:
+    """The lane's program began: nothing before this moment can still move the boom."""
+
+    lane: LaneId
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleArrived:
+    """A vehicle has stood on the approach loop long enough to be asked for a credential."""
+
+    lane: LaneId
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleLeft:
+    """The vehicle on the approach loop went away without passing."""
+
+    lane: LaneId
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The intent to open for one vehicle; at an entry it holds the user's place until passage or release.
+
+    `hold` also names the opening pulse. `user_id` is None only at an exit that opens for anyone. `plate` is the
+    canonical key of the vehicle, "" when only a badge is known. When it passes, the sessions in `closes` end: at an
+    entry as missed exits, at an exit because this is their exit.
+    """
+
+    lane: LaneId
+    direction: Direction
+    hold: HoldId
+    user_id: str | None
+    external_id: str
+    plate: str
+    place_limit: int
+    basis: Basis
+    notes: tuple[Note, ...] = ()
+    closes: tuple[HoldId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A credential was refused, for exactly one reason."""
+
+    lane: LaneId
+    direction: Direction
+    reason: Reason
+    user_id: str | None
+    external_id: str
+    plate: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The boom was seen open, or its opening time elapsed where no limit switch is fitted (`assumed`)."""
+
+    lane: LaneId
+    hold: HoldId | None
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A granted vehicle went through; `assumed` where no far loop is fitted to confirm it."""
+
+    lane: LaneId
+    direction: Direction
+    hold: HoldId
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReleased:
+    """A grant ended without passage; the user's place is free again."""
+
+    lane: LaneId
+    hold: HoldId
+    why: Released
+
+
+@dataclass(frozen=True, slots=True)
+class UngrantedPassage:
+    """A vehicle went through without a grant: it changes the count, never a session.
+
+    One that leaves while the boom stands open to all puts everybody inside in doubt (`Ungranted`).
+    """
+
+    lane: LaneId
+    direction: Direction
+    kind: Ungranted
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """An open session ended without its own passage; `session` is the hold of the grant that began it."""
+
+    session: HoldId
+    user_id: str
+    plate: str
+    why: Closed
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Neutralised:
+    """What these users do next is believed, whatever the books say: something came between."""
+
+    users: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoomOpenedManually:
+    """Somebody opened the barrier by command; `reason` is mandatory, `by` names the person."""
+
+    lane: LaneId
+    pulse: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """A command was not carried out: expired, repeated, or not possible in this phase."""
+
+    lane: LaneId
+    command: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEntered:
+    """The lane reached a phase that a technician wants to see in the journal (fault, fire, held open...)."""
+
+    lane: LaneId
+    phase: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRaised:
+    """Something needs a person: obstructed, held open too long, device silent."""
+
+    lane: LaneId
+    alarm: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialDropped:
+    """A surplus credential was not queued: the lane's queue is full."""
+
+    lane: LaneId
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogGap:
+    """A grant passed although it could not be written in time; its user is neutral from here."""
+
+    lane: LaneId
+    hold: HoldId
+    user_id: str | None
+
+
+Fact = (
+    LaneStarted
+    | VehicleArrived
+    | VehicleLeft
+    | Granted
+    | Refused
+    | Opened
+    | Passed
+    | HoldReleased
+    | UngrantedPassage
+    | SessionClosed
+    | Neutralised
+    | BoomOpenedManually
+    | CommandRefused
+    | PhaseEntered
+    | AlarmRaised
+    | CredentialDropped
+    | LogGap
+)
+
+PERSONAL: dict[type, tuple[str, ...]] = {
+    Granted: ("plate", "basis.as_read", "basis.as_matched", "basis.evidence"),
+    Refused: ("plate", "basis.as_read", "basis.as_matched", "basis.evidence"),
+    SessionClosed: ("plate",),
+}
+"""Fields of each kind that name a person's vehicle or badge, as dotted paths."""

@@ -1,0 +1,211 @@
+"""Who is inside, who is on the way in, and whose record is in doubt: a fold over facts.
+
+A grant takes a hold; only a confirmed passage turns it into a session, and anything else releases it. A user
+whose movement was interrupted (fault, fire, power cut, manual opening) is neutral: the next movement is believed
+and corrects the record. Nothing here refuses anyone; `access.decide` asks and judges.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from rapidfuzz.distance import Levenshtein
+
+from gate_controller.facts import (
+    Closed,
+    Direction,
+    Fact,
+    Granted,
+    HoldId,
+    HoldReleased,
+    LaneId,
+    LogGap,
+    Neutralised,
+    Passed,
+    Released,
+    SessionClosed,
+    Ungranted,
+    UngrantedPassage,
+)
+from gate_controller.reasons import Note
+
+DOUBTFUL: Final = frozenset({Released.UNCONFIRMED, Released.FAULT, Released.FIRE, Released.OUTCOME_UNKNOWN})
+"""Releases after which nobody knows whether the vehicle went through."""
+
+
+NEAREST_CUTOFF: Final = 2
+NEAREST_MARGIN: Final = 2
+"""Edits: a misread exit pairs with a plate inside this near, and only if the next is this much farther."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A user's place, from grant to passage or release."""
+
+    id: HoldId
+    lane: LaneId
+    direction: Direction
+    user_id: str | None
+    external_id: str
+    plate: str
+    closes: tuple[HoldId, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingSession:
+    """One vehicle inside, named by the hold of its grant.
+
+    `plate` is "" when it entered by badge without a readable plate.
+    """
+
+    id: HoldId
+    user_id: str
+    external_id: str
+    plate: str
+    lane: LaneId
+    entered_at: datetime
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """All holds and sessions at one instant; `fold` gives the next.
+
+    `anonymous` counts vehicles inside without a user (tailgates, unidentified exits make it negative, which
+    means the record is behind). `neutral` holds the ids of users whose next movement is believed.
+    """
+
+    holds: Mapping[HoldId, Hold] = field(default_factory=dict)
+    sessions: Mapping[str, tuple[ParkingSession, ...]] = field(default_factory=dict)
+    neutral: frozenset[str] = frozenset()
+    anonymous: int = 0
+
+    def of_user(self, user_id: str) -> tuple[ParkingSession, ...]:
+        """The user's open sessions, oldest first."""
+        return self.sessions.get(user_id, ())
+
+    def holds_of(self, user_id: str) -> tuple[Hold, ...]:
+        """The user's holds on the way in."""
+        return tuple(h for h in self.holds.values() if h.user_id == user_id and h.direction is Direction.IN)
+
+    def by_plate(self, plate: str) -> ParkingSession | None:
+        """The open session of exactly this plate, if there is one."""
+        for sessions in self.sessions.values():
+            for session in sessions:
+                if session.plate == plate:
+                    return session
+        return None
+
+    def taken(self) -> int:
+        """Vehicles inside or on their way in: what a capacity is compared with."""
+        inside = sum(len(s) for s in self.sessions.values())
+        on_the_way = sum(1 for h in self.holds.values() if h.direction is Direction.IN)
+        return max(0, inside + on_the_way + self.anonymous)
+
+    def nearest(self, plate: str) -> ParkingSession | None:
+        """The one open session whose plate is nearest to a misread one, or None.
+
+        It must lie within `NEAREST_CUTOFF` edits and be `NEAREST_MARGIN` edits nearer than any other plate
+        inside. Only an exit may use this: a mistake there closes a wrong session, it never lets a stranger in.
+        """
+        reach = NEAREST_CUTOFF + NEAREST_MARGIN
+        ranked = sorted(
+            ((Levenshtein.distance(plate, s.plate, score_cutoff=reach), s) for s in self._all() if s.plate),
+            key=lambda pair: pair[0],
+        )
+        if not ranked or ranked[0][0] > NEAREST_CUTOFF:
+            return None
+        if len(ranked) > 1 and ranked[1][0] - ranked[0][0] < NEAREST_MARGIN:
+            return None
+        return ranked[0][1]
+
+    def expired(self, now: datetime, after: timedelta) -> tuple[SessionClosed, ...]:
+        """The facts that close every session older than `after`."""
+        return tuple(
+            SessionClosed(s.id, s.user_id, s.plate, Closed.EXPIRED)
+            for s in self._all()
+            if now - s.entered_at > after
+        )
+
+    def fold(self, fact: Fact, at: datetime) -> "Occupancy":
+        """The occupancy after `fact`, which happened at wall time `at`."""
+        match fact:
+            case Granted():
+                return self._hold(fact)
+            case Passed():
+                return self._pass(fact, at)
+            case HoldReleased():
+                return self._release(fact)
+            case SessionClosed():
+                return self._close(fact.user_id, (fact.session,))
+            case Neutralised():
+                return replace(self, neutral=self.neutral | set(fact.users))
+            case LogGap():
+                return self if fact.user_id is None else replace(self, neutral=self.neutral | {fact.user_id})
+            case UngrantedPassage():
+                return self._ungranted(fact)
+            case _:
+                return self
+
+    def _all(self) -> Iterable[ParkingSession]:
+        return (s for sessions in self.sessions.values() for s in sessions)
+
+    def _hold(self, fact: Granted) -> "Occupancy":
+        hold = Hold(
+            fact.hold,
+            fact.lane,
+            fact.direction,
+            fact.user_id,
+            fact.external_id,
+            fact.plate,
+            fact.closes,
+            fact.notes,
+        )
+        return replace(self, holds={**self.holds, hold.id: hold})
+
+    def _without(self, hold_id: HoldId) -> tuple["Occupancy", Hold | None]:
+        hold = self.holds.get(hold_id)
+        if hold is None:
+            return self, None
+        return replace(self, holds={k: v for k, v in self.holds.items() if k != hold_id}), hold
+
+    def _pass(self, fact: Passed, at: datetime) -> "Occupancy":
+        rest, hold = self._without(fact.hold)
+        if hold is None:
+            return self
+        if hold.user_id is None:
+            step = 1 if hold.direction is Direction.IN else -1
+            return replace(rest, anonymous=rest.anonymous + step)
+        rest = rest._close(hold.user_id, hold.closes)
+        rest = replace(rest, neutral=rest.neutral - {hold.user_id})
+        if hold.direction is Direction.OUT:
+            return rest
+        session = ParkingSession(
+            hold.id, hold.user_id, hold.external_id, hold.plate, hold.lane, at, hold.notes
+        )
+        own = (*rest.of_user(hold.user_id), session)
+        return replace(rest, sessions={**rest.sessions, hold.user_id: own})
+
+    def _ungranted(self, fact: UngrantedPassage) -> "Occupancy":
+        if fact.direction is Direction.IN:
+            return replace(self, anonymous=self.anonymous + 1)
+        in_doubt = frozenset() if fact.kind is Ungranted.TAILGATE else frozenset(self.sessions)
+        return replace(self, anonymous=self.anonymous - 1, neutral=self.neutral | in_doubt)
+
+    def _release(self, fact: HoldReleased) -> "Occupancy":
+        rest, hold = self._without(fact.hold)
+        if hold is None or hold.user_id is None or fact.why not in DOUBTFUL:
+            return rest
+        return replace(rest, neutral=rest.neutral | {hold.user_id})
+
+    def _close(self, user_id: str, ids: tuple[HoldId, ...]) -> "Occupancy":
+        own = self.of_user(user_id)
+        left = tuple(s for s in own if s.id not in ids)
+        if len(left) == len(own):
+            return self
+        sessions = {k: v for k, v in self.sessions.items() if k != user_id}
+        if left:
+            sessions[user_id] = left
+        return replace(self, sessions=sessions)
