@@ -120,7 +120,6 @@ class Granted:
     user_id: str | None
     external_id: str
     plate: str
-    place_limit: int
     basis: Basis
     notes: tuple[Note, ...] = ()
     closes: tuple[HoldId, ...] = ()

@@ -49,6 +49,7 @@ class Hold:
     user_id: str | None
     external_id: str
     plate: str
+    credential: str
     closes: tuple[HoldId, ...]
     notes: tuple[Note, ...]
 
@@ -57,13 +58,15 @@ class Hold:
 class ParkingSession:
     """One vehicle inside, named by the hold of its grant.
 
-    `plate` is "" when it entered by badge without a readable plate.
+    `plate` is "" when it entered by badge without a readable plate; `credential` is what it entered by, as it
+    stands on the list, so that it can leave by it even after its user was deleted.
     """
 
     id: HoldId
     user_id: str
     external_id: str
     plate: str
+    credential: str
     lane: LaneId
     entered_at: datetime
     notes: tuple[Note, ...] = ()
@@ -92,11 +95,15 @@ class Occupancy:
 
     def by_plate(self, plate: str) -> ParkingSession | None:
         """The open session of exactly this plate, if there is one."""
-        for sessions in self.sessions.values():
-            for session in sessions:
-                if session.plate == plate:
-                    return session
-        return None
+        return next((s for s in self.inside() if s.plate == plate), None)
+
+    def by_credential(self, credential: str) -> ParkingSession | None:
+        """The open session that was entered by exactly this credential."""
+        return next((s for s in self.inside() if s.credential == credential), None)
+
+    def inside(self) -> Iterable[ParkingSession]:
+        """Every open session."""
+        return (s for sessions in self.sessions.values() for s in sessions)
 
     def taken(self) -> int:
         """Vehicles inside or on their way in: what a capacity is compared with."""
@@ -112,7 +119,7 @@ class Occupancy:
         """
         reach = NEAREST_CUTOFF + NEAREST_MARGIN
         ranked = sorted(
-            ((Levenshtein.distance(plate, s.plate, score_cutoff=reach), s) for s in self._all() if s.plate),
+            ((Levenshtein.distance(plate, s.plate, score_cutoff=reach), s) for s in self.inside() if s.plate),
             key=lambda pair: pair[0],
         )
         if not ranked or ranked[0][0] > NEAREST_CUTOFF:
@@ -125,7 +132,7 @@ class Occupancy:
         """The facts that close every session older than `after`."""
         return tuple(
             SessionClosed(s.id, s.user_id, s.plate, Closed.EXPIRED)
-            for s in self._all()
+            for s in self.inside()
             if now - s.entered_at > after
         )
 
@@ -149,19 +156,17 @@ class Occupancy:
             case _:
                 return self
 
-    def _all(self) -> Iterable[ParkingSession]:
-        return (s for sessions in self.sessions.values() for s in sessions)
-
     def _hold(self, fact: Granted) -> "Occupancy":
         hold = Hold(
-            fact.hold,
-            fact.lane,
-            fact.direction,
-            fact.user_id,
-            fact.external_id,
-            fact.plate,
-            fact.closes,
-            fact.notes,
+            id=fact.hold,
+            lane=fact.lane,
+            direction=fact.direction,
+            user_id=fact.user_id,
+            external_id=fact.external_id,
+            plate=fact.plate,
+            credential=fact.basis.as_matched,
+            closes=fact.closes,
+            notes=fact.notes,
         )
         return replace(self, holds={**self.holds, hold.id: hold})
 
@@ -176,23 +181,40 @@ class Occupancy:
         if hold is None:
             return self
         if hold.user_id is None:
-            step = 1 if hold.direction is Direction.IN else -1
-            return replace(rest, anonymous=rest.anonymous + step)
+            return rest._counted(hold.direction)
         rest = rest._close(hold.user_id, hold.closes)
         rest = replace(rest, neutral=rest.neutral - {hold.user_id})
         if hold.direction is Direction.OUT:
-            return rest
+            return rest._left_without_session(hold.user_id) if not hold.closes else rest
         session = ParkingSession(
-            hold.id, hold.user_id, hold.external_id, hold.plate, hold.lane, at, hold.notes
+            id=hold.id,
+            user_id=hold.user_id,
+            external_id=hold.external_id,
+            plate=hold.plate,
+            credential=hold.credential,
+            lane=hold.lane,
+            entered_at=at,
+            notes=hold.notes,
         )
         own = (*rest.of_user(hold.user_id), session)
         return replace(rest, sessions={**rest.sessions, hold.user_id: own})
 
-    def _ungranted(self, fact: UngrantedPassage) -> "Occupancy":
-        if fact.direction is Direction.IN:
+    def _left_without_session(self, user_id: str) -> "Occupancy":
+        """A known user left by another vehicle than the books say: whichever is still inside is in doubt."""
+        counted = self._counted(Direction.OUT)
+        return replace(counted, neutral=counted.neutral | {user_id}) if self.of_user(user_id) else counted
+
+    def _counted(self, direction: Direction) -> "Occupancy":
+        """One vehicle more or fewer that belongs to nobody; the total inside never falls below zero."""
+        if direction is Direction.IN:
             return replace(self, anonymous=self.anonymous + 1)
-        in_doubt = frozenset() if fact.kind is Ungranted.TAILGATE else frozenset(self.sessions)
-        return replace(self, anonymous=self.anonymous - 1, neutral=self.neutral | in_doubt)
+        return replace(self, anonymous=max(self.anonymous - 1, -sum(map(len, self.sessions.values()))))
+
+    def _ungranted(self, fact: UngrantedPassage) -> "Occupancy":
+        counted = self._counted(fact.direction)
+        if fact.direction is Direction.IN or fact.kind is Ungranted.TAILGATE:
+            return counted
+        return replace(counted, neutral=counted.neutral | frozenset(self.sessions))
 
     def _release(self, fact: HoldReleased) -> "Occupancy":
         rest, hold = self._without(fact.hold)

@@ -1,0 +1,302 @@
+"""The one decision order of a lane: who may pass, or the first reason why not.
+
+Entries go through the whole order, first failure wins. Exits go through a short one, because a car must get out:
+no status, schedule, capacity or age of the list is looked at. The answer is a fact, ready for the journal.
+Placing the hold, moving the boom and waiting for the disk are the lane's business.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from gate_controller.allowlist import Allowlist, Match, MatchKind, Permit, User
+from gate_controller.credentials import BadgeRead, CredentialState
+from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Refused
+from gate_controller.moment import Moment
+from gate_controller.occupancy import ParkingSession
+from gate_controller.plates import PlateRead, fold
+from gate_controller.reasons import Note, Reason
+from gate_controller.site import Site
+
+
+class ExitPolicy(StrEnum):
+    """What an exit does for a vehicle it cannot identify after the bounded read attempt."""
+
+    ANY_VEHICLE = "any_vehicle"
+    KNOWN_ONLY = "known_only"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to the rules: may this credential pass this lane, now?
+
+    `hold` is the id that a grant would get. `present` says that a vehicle stands on the approach loop.
+    `read_over` says that an exit has waited long enough for a better credential.
+    """
+
+    lane: LaneId
+    direction: Direction
+    credential: PlateRead | BadgeRead | None
+    hold: HoldId
+    present: bool
+    exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
+    read_over: bool = False
+
+
+def decide(ask: Ask, site: Site, now: Moment) -> Granted | Refused:
+    """Grant or refuse with exactly one reason; pure, so `slagboom why` and replay ask the same function."""
+    basis = _seen(ask.credential, site.allowlist)
+    if ask.lane in site.inactive:
+        return _refuse(ask, Reason.DEVICE_INACTIVE, basis)
+    if not ask.present:
+        return _refuse(ask, Reason.NO_PRESENCE, basis)
+    if ask.direction is Direction.OUT:
+        return _decide_exit(ask, site, basis)
+    return _decide_entry(ask, site, now, basis)
+
+
+# ---- entry ----
+
+
+def _decide_entry(ask: Ask, site: Site, now: Moment, basis: Basis) -> Granted | Refused:
+    if ask.credential is None:
+        return _refuse(ask, Reason.UNREADABLE_PLATE, basis)
+    match = _find(ask.credential, site.allowlist)
+    basis = _matched(basis, match)
+    if match.kind is MatchKind.AMBIGUOUS:
+        return _refuse(ask, Reason.AMBIGUOUS_PLATE, basis)
+    if match.user is None:
+        return _refuse(ask, Reason.UNKNOWN_CREDENTIAL, basis)
+    user = match.user
+    plate = match.plate.key if match.plate else ""
+    reason = (
+        _credential_reason(match, now.wall)
+        or (None if user.active else Reason.USER_INACTIVE)
+        or permit_reason(site.allowlist.permits_of(user), ask.lane, now.wall.astimezone(site.tz))
+    )
+    if reason:
+        return _refuse(ask, reason, basis, user)
+    place = _place(user, plate, site, now.wall)
+    if place.reason:
+        return _refuse(ask, place.reason, basis, user)
+    reason = _site_reason(site, place, now.wall)
+    if reason:
+        return _refuse(ask, reason, basis, user)
+    notes = (*((Note.LOOK_ALIKE,) if match.kind is MatchKind.LOOK_ALIKE else ()), *place.notes)
+    closes = tuple(s.id for s in place.closes)
+    return _grant(ask, basis, user.id, user.external_id, plate, notes=notes, closes=closes)
+
+
+def _credential_reason(match: Match, at: datetime) -> Reason | None:
+    credential = match.credential
+    if credential is None:
+        return None
+    match credential.state:
+        case CredentialState.PENDING:
+            return Reason.CREDENTIAL_PENDING
+        case CredentialState.SUSPENDED:
+            return Reason.CREDENTIAL_SUSPENDED
+        case CredentialState.REVOKED:
+            return Reason.CREDENTIAL_REVOKED
+    return _validity_reason(credential.valid_from, credential.valid_to, at)
+
+
+def _validity_reason(valid_from: datetime | None, valid_to: datetime | None, at: datetime) -> Reason | None:
+    if valid_from is not None and at < valid_from:
+        return Reason.NOT_YET_VALID
+    if valid_to is not None and at >= valid_to:
+        return Reason.EXPIRED
+    return None
+
+
+def permit_reason(permits: tuple[Permit, ...], place: str, local: datetime) -> Reason | None:
+    """Why none of the permits lets a vehicle park at `place` at this local time, or None if one does.
+
+    Of several permits the one that comes nearest to fitting gives the reason.
+    """
+    reasons = [_one_permit(permit, local) for permit in permits if permit.covers(place)]
+    if not reasons:
+        return Reason.NO_PERMIT
+    if None in reasons:
+        return None
+    order = (Reason.OUTSIDE_SCHEDULE, Reason.NOT_YET_VALID, Reason.EXPIRED)
+    return min((r for r in reasons if r is not None), key=order.index)
+
+
+def _one_permit(permit: Permit, local: datetime) -> Reason | None:
+    reason = _validity_reason(permit.valid_from, permit.valid_to, local)
+    if reason is None and permit.schedule is not None and not permit.schedule.allows(local):
+        return Reason.OUTSIDE_SCHEDULE
+    return reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    reason: Reason | None = None
+    closes: tuple[ParkingSession, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def _place(user: User, plate: str, site: Site, at: datetime) -> _Place:
+    """Whether the user has a place left, and which sessions were missed exits if this vehicle passes.
+
+    The same plate inside is a missed exit. A neutral user, or a session past the site's grace, is forgiven, but
+    only as far as needed to make room. A hold is a car on its way in: it is never forgiven.
+    """
+    sessions = site.occupancy.of_user(user.id)
+    closes = [s for s in sessions if plate and s.plate == plate]
+    others = [s for s in sessions if s not in closes]
+    neutral = user.id in site.occupancy.neutral
+    surplus = len(others) + len(site.occupancy.holds_of(user.id)) + 1 - user.pool_size
+    forgivable = others if neutral else [s for s in others if _past_grace(s, site, at)]
+    if surplus > len(forgivable):
+        return _Place(Reason.ANOTHER_VEHICLE_PARKED if plate else Reason.ALREADY_INSIDE)
+    forgiven = forgivable[: max(0, surplus)]
+    notes = ((Note.EXIT_MISSED,) if closes or forgiven else ()) + ((Note.NEUTRAL,) if forgiven and neutral else ())
+    return _Place(None, (*closes, *forgiven), notes)
+
+
+def _past_grace(session: ParkingSession, site: Site, at: datetime) -> bool:
+    grace = site.rules.missed_exit_grace
+    return grace is not None and at - session.entered_at > grace
+
+
+def _site_reason(site: Site, place: _Place, at: datetime) -> Reason | None:
+    capacity, oldest = site.rules.capacity, site.rules.list_max_age
+    if capacity is not None and site.occupancy.taken() - len(place.closes) >= capacity:
+        return Reason.FULL
+    if oldest is not None and site.list_confirmed_at is not None and at - site.list_confirmed_at > oldest:
+        return Reason.LIST_TOO_OLD
+    return None
+
+
+# ---- exit ----
+
+
+def _decide_exit(ask: Ask, site: Site, basis: Basis) -> Granted | Refused:
+    session, matched = _session_of(ask.credential, site)
+    if session is None and ask.read_over and isinstance(ask.credential, PlateRead):
+        session, matched = site.occupancy.nearest(ask.credential.plate.key), Matched.NEAREST
+    if session is not None:
+        basis = replace(basis, matched=matched, as_matched=session.plate or session.credential)
+        return _grant(ask, basis, session.user_id, session.external_id, session.plate, closes=(session.id,))
+    return _exit_without_session(ask, site, basis)
+
+
+def _exit_without_session(ask: Ask, site: Site, basis: Basis) -> Granted | Refused:
+    """A known user without a session missed the entry; anybody else is judged by the lane's policy."""
+    user = None
+    if ask.credential is not None:
+        match = _find(ask.credential, site.allowlist)
+        basis, user = _matched(basis, match), match.user
+    if not ask.read_over and not isinstance(ask.credential, BadgeRead):
+        return _refuse(ask, Reason.NOT_INSIDE, basis, user)
+    in_doubt = user is not None and user.id in site.occupancy.neutral
+    if ask.exit_policy is ExitPolicy.KNOWN_ONLY and not in_doubt:
+        return _refuse(ask, Reason.NOT_INSIDE, basis, user)
+    plate = ask.credential.plate.key if isinstance(ask.credential, PlateRead) else ""
+    if user is None:
+        return _grant(ask, basis, None, "", plate, notes=(Note.EXIT_UNIDENTIFIED,))
+    return _grant(ask, basis, user.id, user.external_id, plate, notes=(Note.NEUTRAL,))
+
+
+def _session_of(credential: PlateRead | BadgeRead | None, site: Site) -> tuple[ParkingSession | None, Matched]:
+    """The open session that this credential belongs to, however its user stands today."""
+    match credential:
+        case PlateRead():
+            return _session_of_plate(credential, site)
+        case BadgeRead():
+            session = site.occupancy.by_credential(credential.text)
+            if session is None and (user := site.allowlist.find_badge(credential).user) is not None:
+                session = next(iter(site.occupancy.of_user(user.id)), None)
+            return session, Matched.BADGE
+    return None, Matched.NONE
+
+
+def _session_of_plate(read: PlateRead, site: Site) -> tuple[ParkingSession | None, Matched]:
+    session = site.occupancy.by_plate(read.plate.key)
+    if session is not None:
+        return session, Matched.EXACT
+    folded = fold(read.plate.key)
+    alike = [s for s in site.occupancy.inside() if s.plate and fold(s.plate) == folded]
+    if len(alike) == 1:
+        return alike[0], Matched.LOOK_ALIKE
+    user = site.allowlist.find_plate(read).user
+    badge_only = [s for s in site.occupancy.of_user(user.id) if not s.plate] if user else []
+    return (badge_only[0], Matched.EXACT) if badge_only else (None, Matched.NONE)
+
+
+# ---- common ----
+
+
+def _find(credential: PlateRead | BadgeRead, allowlist: Allowlist) -> Match:
+    if isinstance(credential, BadgeRead):
+        return allowlist.find_badge(credential)
+    return allowlist.find_plate(credential)
+
+
+def _seen(credential: PlateRead | BadgeRead | None, allowlist: Allowlist) -> Basis:
+    basis = Basis(allowlist.epoch, allowlist.revision, Matched.NONE)
+    match credential:
+        case PlateRead():
+            return replace(
+                basis,
+                as_read=credential.plate.display(),
+                confidence=credential.confidence,
+                weakest=credential.weakest,
+                votes=credential.votes,
+                evidence=credential.evidence,
+            )
+        case BadgeRead():
+            return replace(basis, as_read=credential.text)
+    return replace(basis, confidence=0.0, weakest=0.0, votes=0)
+
+
+_MATCHED = {
+    MatchKind.EXACT: Matched.EXACT,
+    MatchKind.LOOK_ALIKE: Matched.LOOK_ALIKE,
+    MatchKind.BADGE: Matched.BADGE,
+    MatchKind.AMBIGUOUS: Matched.NONE,
+    MatchKind.NONE: Matched.NONE,
+}
+
+
+def _matched(basis: Basis, match: Match) -> Basis:
+    as_matched = match.plate.key if match.plate else (match.credential.text if match.credential else "")
+    return replace(basis, matched=_MATCHED[match.kind], as_matched=as_matched)
+
+
+def _refuse(ask: Ask, reason: Reason, basis: Basis, user: User | None = None) -> Refused:
+    plate = ask.credential.plate.key if isinstance(ask.credential, PlateRead) else ""
+    return Refused(
+        lane=ask.lane,
+        direction=ask.direction,
+        reason=reason,
+        user_id=user.id if user else None,
+        external_id=user.external_id if user else "",
+        plate=plate,
+        basis=basis,
+    )
+
+
+def _grant(
+    ask: Ask,
+    basis: Basis,
+    user_id: str | None,
+    external_id: str,
+    plate: str,
+    *,
+    notes: tuple[Note, ...] = (),
+    closes: tuple[HoldId, ...] = (),
+) -> Granted:
+    return Granted(
+        lane=ask.lane,
+        direction=ask.direction,
+        hold=ask.hold,
+        user_id=user_id,
+        external_id=external_id,
+        plate=plate,
+        basis=basis,
+        notes=notes,
+        closes=closes,
+    )
