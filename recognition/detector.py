@@ -1,0 +1,147 @@
+"""Finds the plates in a frame: four corners each, clockwise from the top left as the plate is read.
+
+Here are the interface and the detector that ships. Deliberately not here: how it was trained
+(`training/detector_net.py` has the same output contract) and reading what is found (`ocr.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from gate_controller.errors import RecognitionError
+from recognition.frame import Image
+
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+
+STRIDE_PX = 8
+SIDE_MULTIPLE_PX = 32
+LONG_SIDE_PX = 640
+"""Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers four cells."""
+
+DETECTIONS_LEN_MAX = 8
+"""More plates than this in one frame are not read: a gate's camera never has them, a hostile picture may."""
+
+OVERLAP_MAX = 0.25
+"""Two finds sharing more of the smaller one's area are one plate."""
+
+SIZE_MIN_PX = (20.0, 5.0)
+"""Width and height in the frame below which no character can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A plate found: corners in pixels of the frame, clockwise from the plate's own top left, and a score 0..1."""
+
+    corners: Corners
+    score: float
+
+
+class Detector(Protocol):
+    """Anything that finds plates in an (H, W, 3) uint8 BGR image."""
+
+    def detect(self, image: Image) -> list[Detection]:
+        """The plates in the image, best first."""
+        ...
+
+
+def session_options() -> ort.SessionOptions:
+    """One thread, errors as exceptions only: fastest for nets of this size, and the other cores are the lanes'."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return options
+
+
+def load_session(path: Path, inputs: list[tuple[str, int]], outputs: list[str]) -> ort.InferenceSession:
+    """A session checked against the expected inputs (name, rank) and outputs.
+
+    Raises `RecognitionError` naming the file and the fix.
+    """
+    fix = "restore it from the package, or name another model"
+    if not path.is_file():
+        raise RecognitionError(f"{path}: no such model file; {fix}")
+    try:
+        session = ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises bare classes of its own for each kind of damage
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise RecognitionError(f"{path}: no usable ONNX model ({reason}); {fix}") from None
+    has = [(part.name, len(part.shape)) for part in session.get_inputs()]
+    gives = [part.name for part in session.get_outputs()]
+    if has != inputs or any(name not in gives for name in outputs):
+        raise RecognitionError(f"{path}: a model of another kind (takes {has}, gives {gives}); {fix}")
+    return session
+
+
+class BuiltinDetector:
+    """The detector that ships, or an ONNX file of the same contract: (1, H, W, 3) uint8 in, (1, H/8, W/8, 9) out."""
+
+    def __init__(self, model_path: Path | None = None, detect_at: float = 0.35) -> None:
+        """Raises `RecognitionError` when the model file is missing, damaged or of another kind."""
+        self._detect_at = detect_at
+        expects = ([("image", 4)], ["plates"])
+        if model_path is not None:
+            self._session = load_session(model_path, *expects)
+        else:
+            with as_file(files("recognition.models") / "detector.onnx") as path:
+                self._session = load_session(path, *expects)
+
+    def detect(self, image: Image) -> list[Detection]:
+        """The plates in an (H, W, 3) uint8 BGR image, best first, at most `DETECTIONS_LEN_MAX`."""
+        height, width = image.shape[:2]
+        scale = min(1.0, LONG_SIDE_PX / max(height, width))
+        small = (max(1, round(width * scale)), max(1, round(height * scale)))
+        scaled = cv2.resize(image, small, interpolation=cv2.INTER_AREA) if scale < 1 else image
+        below, right = -small[1] % SIDE_MULTIPLE_PX, -small[0] % SIDE_MULTIPLE_PX
+        framed = cv2.copyMakeBorder(scaled, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(114, 114, 114))
+        plates = self._session.run(["plates"], {"image": framed[None]})[0][0]
+        factors = np.array([width / small[0], height / small[1]])
+        return decode(np.asarray(plates, np.float32), factors, self._detect_at)
+
+
+def decode(plates: NDArray[np.float32], factors: NDArray[np.float64], detect_at: float) -> list[Detection]:
+    """Detections in frame pixels from the net's (rows, cols, 9) output; `factors` scale x and y to the frame."""
+    heat = np.ascontiguousarray(plates[..., 0])
+    peaks = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat >= detect_at)
+    rows, cols = np.nonzero(peaks)
+    order = np.argsort(-heat[rows, cols])[: 4 * DETECTIONS_LEN_MAX]
+    found: list[Detection] = []
+    for row, col in zip(rows[order], cols[order], strict=True):
+        quad = _corners(plates, int(row), int(col)) * factors
+        wide = (np.hypot(*(quad[1] - quad[0])) + np.hypot(*(quad[2] - quad[3]))) / 2
+        high = (np.hypot(*(quad[3] - quad[0])) + np.hypot(*(quad[2] - quad[1]))) / 2
+        points = quad.astype(np.float32)
+        if wide < SIZE_MIN_PX[0] or high < SIZE_MIN_PX[1] or not cv2.isContourConvex(points):
+            continue
+        if any(_overlap(points, np.array(other.corners, np.float32)) > OVERLAP_MAX for other in found):
+            continue
+        corners = tuple((float(x), float(y)) for x, y in quad)
+        found.append(Detection((corners[0], corners[1], corners[2], corners[3]), float(heat[row, col])))
+        if len(found) == DETECTIONS_LEN_MAX:
+            break
+    return found
+
+
+def _corners(plates: NDArray[np.float32], row: int, col: int) -> NDArray[np.float64]:
+    """(4, 2) corners in net pixels: the mean of what the peak and its neighbours say, weighted by their heat."""
+    top, left = max(0, row - 1), max(0, col - 1)
+    around = plates[top : row + 2, left : col + 2].astype(np.float64)
+    ys, xs = np.mgrid[top : top + around.shape[0], left : left + around.shape[1]]
+    centres = (np.stack([xs, ys], -1) + 0.5) * STRIDE_PX
+    quads = centres[:, :, None, :] + around[..., 1:].reshape(*around.shape[:2], 4, 2)
+    weight = np.where(around[..., 0] >= 0.5 * around[row - top, col - left, 0], around[..., 0], 0.0)
+    mean: NDArray[np.float64] = (quads * weight[..., None, None]).sum((0, 1)) / weight.sum()
+    return mean
+
+
+def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    shared, _ = cv2.intersectConvexConvex(a, b)
+    return float(shared) / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))

@@ -1,0 +1,146 @@
+"""Reads rectified plates with a model in fast-plate-ocr's format, keeping every character's alternatives.
+
+Here is the text with its probabilities as the model gives them. Deliberately not here: what a country's layout
+makes of it and whether it is believed (`recognizer.py`), and the vote over frames (`vote.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import cv2
+import numpy as np
+from fast_plate_ocr import LicensePlateRecognizer
+from numpy.typing import NDArray
+
+from gate_controller.errors import RecognitionError
+from recognition.detector import Corners, session_options
+from recognition.frame import Image
+
+ALTERNATIVE_MIN = 0.01
+"""Less likely characters and countries are dropped."""
+
+MARGIN = 0.02
+"""Of the plate's size, added around the found corners: a cut-off first character costs more than some bumper."""
+
+Options = tuple[tuple[str, float], ...]
+"""(character or country, probability), best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRead:
+    """What the model made of one plate.
+
+    `text`: best characters without pads. `alternatives`: for each of them its options. `complete`: probability
+    that no character follows. `countries`: distinguishing signs, "?" for no country; may be empty.
+    `inner_pad`: the model saw nothing between two characters, so the text is not to be believed.
+    """
+
+    text: str
+    alternatives: tuple[Options, ...]
+    complete: float
+    countries: Options
+    inner_pad: bool
+
+
+def rectify(image: Image, corners: Corners, width: int, height: int) -> Image:
+    """The plate seen straight on, (height, width, 3) uint8; larger plates are averaged down, not sampled."""
+    quad = np.array(corners, np.float32)
+    quad = quad.mean(0) + (quad - quad.mean(0)) * (1 + 2 * MARGIN)
+    wide = max(float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[2] - quad[3]))))
+    times = int(np.clip(np.ceil(wide / width), 1, 4))
+    flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) * times - 0.5
+    warp = cv2.getPerspectiveTransform(quad, flat)
+    size = (width * times, height * times)
+    straight = cv2.warpPerspective(image, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if times > 1:
+        straight = cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(straight, np.uint8)
+
+
+class Ocr:
+    """A loaded character reader."""
+
+    def __init__(self, model_path: Path | None = None, config_path: Path | None = None) -> None:
+        """The model that ships, or an ONNX file and its YAML. Raises `RecognitionError` naming file and fix."""
+        with ExitStack() as stack:
+            shipped = files("recognition.models")
+            model = model_path or stack.enter_context(as_file(shipped / "ocr.onnx"))
+            config = config_path or stack.enter_context(as_file(shipped / "ocr.yaml"))
+            logging.getLogger("fast_plate_ocr").setLevel(logging.ERROR)
+            self._reader = _load(model, config)
+        settings = self._reader.config
+        self.width_px: int = settings.img_width
+        self.height_px: int = settings.img_height
+        self._alphabet: str = settings.alphabet
+        self._pad: str = settings.pad_char
+        self._regions: tuple[str, ...] = tuple(settings.plate_regions or ())
+        self._grey: bool = settings.image_color_mode == "grayscale"
+        shape = self._reader.model.get_outputs()[0].shape
+        if shape[-1] not in (len(self._alphabet), len(self._alphabet) * settings.max_plate_slots):
+            raise RecognitionError(
+                f"{model}: gives {shape[-1]} characters a slot but {config.name} lists {len(self._alphabet)}; "
+                "use the model and the file that belong together"
+            )
+
+    def read(self, crops: Sequence[Image]) -> list[TextRead]:
+        """One read a crop; crops are rectified (H, W, 3) uint8 BGR of any size."""
+        if not crops:
+            return []
+        batch = np.stack([self._prepared(crop) for crop in crops])
+        reader = self._reader
+        wanted = [reader.plate_output_name, *([reader.region_output_name] if reader.has_region_head else [])]
+        tables = reader.model.run(wanted, {"input": batch})
+        plates = np.asarray(tables[0], np.float64).reshape(len(crops), -1, len(self._alphabet))
+        regions = np.asarray(tables[1], np.float64) if reader.has_region_head else np.zeros((len(crops), 0))
+        return [self._decode(plate, region) for plate, region in zip(plates, regions, strict=True)]
+
+    def _prepared(self, crop: Image) -> Image:
+        if crop.shape[:2] != (self.height_px, self.width_px):
+            resized = cv2.resize(crop, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA)
+            crop = np.asarray(resized, np.uint8)
+        colour = cv2.COLOR_BGR2GRAY if self._grey else cv2.COLOR_BGR2RGB
+        return np.asarray(cv2.cvtColor(crop, colour), np.uint8).reshape(self.height_px, self.width_px, -1)
+
+    def _decode(self, table: NDArray[np.float64], region: NDArray[np.float64]) -> TextRead:
+        best = table.argmax(1)
+        pad = self._alphabet.index(self._pad)
+        used = np.nonzero(best != pad)[0]
+        length = int(used[-1]) + 1 if len(used) else 0
+        kept = [slot for slot in range(length) if best[slot] != pad]
+        return TextRead(
+            text="".join(self._alphabet[best[slot]] for slot in kept),
+            alternatives=tuple(_options(table[slot], self._alphabet, pad) for slot in kept),
+            complete=float(table[length, pad]) if length < len(table) else 1.0,
+            countries=_options(region, self._regions, -1),
+            inner_pad=len(kept) < length,
+        )
+
+
+def _load(model: Path, config: Path) -> LicensePlateRecognizer:
+    for file in (model, config):
+        if not file.is_file():
+            raise RecognitionError(f"{file}: no such file; restore it from the package, or name another model")
+    try:
+        reader = LicensePlateRecognizer(
+            onnx_model_path=model, plate_config_path=config, device="cpu", sess_options=session_options()
+        )
+    except Exception as error:  # onnxruntime and the YAML's reader raise many classes of their own
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise RecognitionError(
+            f"{model} with {config.name}: no usable reader ({reason}); restore both from the package"
+        ) from None
+    takes = [(part.name, len(part.shape)) for part in reader.model.get_inputs()]
+    if takes != [("input", 4)]:
+        raise RecognitionError(f"{model}: a model of another kind (takes {takes}); name a plate reader's model")
+    return reader
+
+
+def _options(row: NDArray[np.float64], names: Sequence[str], without: int) -> Options:
+    order = np.argsort(-row)
+    return tuple((names[k], float(row[k])) for k in order if row[k] >= ALTERNATIVE_MIN and k != without)

@@ -1,0 +1,176 @@
+"""From a frame to plate reads: find, rectify, read, settle by country layout, judge.
+
+Each read says whether it may be believed by itself and, if not, why. Deliberately not here: the vote of several
+frames over one vehicle (`vote.py`), and which plates may enter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from gate_controller.layouts import Settled, settle
+from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, Plate, PlateRead
+from recognition.detector import BuiltinDetector, Corners, Detector
+from recognition.frame import Image
+from recognition.ocr import ALTERNATIVE_MIN, Ocr, Options, TextRead, rectify
+
+CHARACTERS_MIN = 4
+"""A shorter text is never accepted from a picture: the shortest common series have five, vanity plates four."""
+
+CHARACTER_MIN = 0.5
+"""No character may be less likely than this, however good the others are."""
+
+COUNTRY_MIN = 0.6
+"""Probability from which the model's country is believed, if the layout also fits it."""
+
+BORDER_PX = 2.0
+"""A corner nearer than this to the frame's edge may have lost characters beyond it."""
+
+CROP_HEIGHT_PX = 64
+CROP_WIDTH_MAX_PX = 360
+
+
+class Rejected(StrEnum):
+    """Why a read is not to be believed; the value is for people."""
+
+    TOO_FEW = "too few characters"
+    INNER_PAD = "a gap inside the text"
+    AT_BORDER = "cut by the frame's edge"
+    WEAK = "a weak character"
+    BELOW = "below the threshold"
+    NEVER_MOVED = "never moved"
+    TOO_FEW_VOTES = "too few frames agree"
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionSettings:
+    """Thresholds a site may change. `detect_at`: plate score; `accept_at`: probability that the text is right."""
+
+    detect_at: float = 0.35
+    accept_at: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedRead:
+    """One plate of one picture.
+
+    `corners` in pixels of the picture, clockwise from the plate's top left; `crop` the plate rectified,
+    (64, up to 360, 3) uint8 BGR; `score` the detector's; `sharpness` relative, comparable between crops of the
+    same plate; `countries` the model's (sign, probability), best first; `rejected` is None for an accepted read.
+    """
+
+    read: PlateRead
+    corners: Corners
+    crop: Image
+    score: float
+    sharpness: float
+    countries: Options
+    rejected: Rejected | None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the read is believed by itself, at the default threshold."""
+        return self.rejected is None
+
+    @property
+    def width_px(self) -> float:
+        """Mean length of the plate's upper and lower edge in the picture."""
+        a, b, c, d = self.corners
+        return (math.dist(a, b) + math.dist(d, c)) / 2
+
+
+class Recognizer:
+    """A detector and a reader with their thresholds; not thread-safe, one per worker."""
+
+    def __init__(
+        self,
+        settings: RecognitionSettings = RecognitionSettings(),  # noqa: B008  frozen
+        detector: Detector | None = None,
+        ocr: Ocr | None = None,
+    ) -> None:
+        """Loads the models that ship unless others are given. Raises `RecognitionError` naming file and fix."""
+        self.settings = settings
+        self._detector = detector or BuiltinDetector(detect_at=settings.detect_at)
+        self._ocr = ocr or Ocr()
+
+    def read(self, image: Image) -> list[LocatedRead]:
+        """The plates in an (H, W, 3) uint8 BGR image, most confident first; what shows no text is left out."""
+        found = self._detector.detect(image)
+        crops = [rectify(image, one.corners, self._ocr.width_px, self._ocr.height_px) for one in found]
+        reads = []
+        for one, crop, text in zip(found, crops, self._ocr.read(crops), strict=True):
+            if not PLATE_LEN_MIN <= len(text.text) <= PLATE_LEN_MAX:
+                continue
+            read = settled_read(text.alternatives, text.countries, text.complete)
+            rejected = judge(read, text, self.settings.accept_at)
+            if rejected is None and _at_border(one.corners, image):
+                rejected = Rejected.AT_BORDER
+            picture = _picture(image, one.corners)
+            reads.append(
+                LocatedRead(read, one.corners, picture, one.score, _sharpness(crop), text.countries, rejected)
+            )
+        reads.sort(key=lambda read: -read.read.confidence)
+        return reads
+
+
+def settled_read(alternatives: tuple[Options, ...], countries: Options, complete: float, votes: int = 1) -> PlateRead:
+    """The read after the layouts had their say over O and 0, I and 1, B and 8.
+
+    `complete`: probability that the text has neither more nor fewer characters.
+    """
+    weights = {sign: value for sign, value in countries if sign != "?"} or None
+    result = settle(alternatives, weights)
+    sure = dict(countries).get(result.country or "", 0.0) >= COUNTRY_MIN
+    plate = Plate(result.text, result.groups, result.country if sure else None)
+    return PlateRead(plate, result.probability * complete, _moved(alternatives, result), votes)
+
+
+def judge(read: PlateRead, text: TextRead, accept_at: float) -> Rejected | None:
+    """Why one picture's read is not believed by itself, None if it is."""
+    if len(read.plate.key) < CHARACTERS_MIN:
+        return Rejected.TOO_FEW
+    if text.inner_pad:
+        return Rejected.INNER_PAD
+    if read.weakest < CHARACTER_MIN:
+        return Rejected.WEAK
+    return Rejected.BELOW if read.confidence < accept_at else None
+
+
+def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options, ...]:
+    """The alternatives with a settled character first, holding what its look-alike had."""
+    changed = {at: (was, now) for at, was, now in result.changed}
+    out = []
+    for at, options in enumerate(alternatives):
+        if at in changed:
+            was, now = changed[at]
+            held = dict(options)
+            total = held.pop(was, 0.0) + held.pop(now, 0.0)
+            rest = sorted(held.items(), key=lambda pair: -pair[1])
+            options = ((now, total), *(pair for pair in rest if pair[1] >= ALTERNATIVE_MIN))
+        out.append(tuple(options))
+    return tuple(out)
+
+
+def _at_border(corners: Corners, image: Image) -> bool:
+    height, width = image.shape[:2]
+    return any(not (BORDER_PX <= x <= width - BORDER_PX and BORDER_PX <= y <= height - BORDER_PX) for x, y in corners)
+
+
+def _picture(image: Image, corners: Corners) -> Image:
+    """The rectified plate in its own proportions, as evidence."""
+    a, b, c, d = corners
+    wide, high = math.dist(a, b) + math.dist(d, c), math.dist(a, d) + math.dist(b, c)
+    width = min(CROP_WIDTH_MAX_PX, max(CROP_HEIGHT_PX, round(CROP_HEIGHT_PX * wide / max(high, 1.0))))
+    return rectify(image, corners, width, CROP_HEIGHT_PX)
+
+
+def _sharpness(crop: Image) -> float:
+    """Mean edge strength over contrast; falls with blur and with enlargement from few pixels."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    edges = cv2.Laplacian(grey, cv2.CV_32F)
+    return float(np.abs(edges).mean() / (float(grey.std()) + 4.0))

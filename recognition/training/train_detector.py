@@ -1,0 +1,155 @@
+"""Trains the detector on made scenes and exports it as ONNX: `python -m recognition.training.train_detector --help`.
+
+Resumable: the checkpoint holds weights, their running mean and the optimizer, and step i always draws the same
+scenes from the seed. What is deliberately not here: the net (`detector_net.py`) and the scenes (`scenes.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from recognition.training.detector_net import Exported, PlateNet, loss, targets
+from recognition.training.scenes import DrawPlate, Image, StreetFrame, make_scene, noise_bank
+
+log = logging.getLogger(__name__)
+
+SCENE_SIZE_PX = 320
+BATCH = 16
+LEARNING_RATE = 2e-3
+WARM_UP_STEPS = 200
+MEAN_DECAY = 0.998
+"""Of the running mean of the weights, which is what ships."""
+
+SAVE_EVERY_STEPS = 250
+
+
+def load_frames(table: Path, part: str) -> list[StreetFrame]:
+    """The frames of one part of a table with columns image, part, x, y, w, h; image paths are beside the table."""
+    boxes: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
+    with table.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["part"] == part:
+                x, y, w, h = (float(row[k]) for k in "xywh")
+                boxes[row["image"]].append((x, y, w, h))
+    frames = []
+    for name, found in sorted(boxes.items()):
+        image = cv2.imread(str(table.parent / name))
+        if image is None:
+            raise SystemExit(f"{table.parent / name}: cannot be read; remove its rows from {table.name} or restore it")
+        frames.append(StreetFrame(np.asarray(image, np.uint8), tuple(found)))
+    return frames
+
+
+def make_batch(
+    frames: Sequence[StreetFrame], draw: DrawPlate, seed: int, step: int, noise: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The pictures and targets of one step, always the same for the same seed and step."""
+    rng = np.random.default_rng([seed, step])
+    images: list[Image] = []
+    goals = []
+    for _ in range(BATCH):
+        scene = make_scene(frames, draw, SCENE_SIZE_PX, rng, noise)
+        images.append(scene.image)
+        goals.append(targets(scene.quads, scene.trust, SCENE_SIZE_PX, SCENE_SIZE_PX))
+    x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() * (1 / 255) - 0.5
+    heat, offsets, weight = (torch.stack(part) for part in zip(*goals, strict=True))
+    return x.contiguous(), heat, offsets, weight
+
+
+def rate(step: int, steps: int) -> float:
+    """Learning rate: linear warm-up, then a half cosine down to a hundredth."""
+    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+    return LEARNING_RATE * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+
+
+def export(net: PlateNet, path: Path) -> None:
+    """Writes the ONNX file: (N, H, W, 3) uint8 BGR in, (N, H/8, W/8, 9) float32 out, all sizes dynamic."""
+    example = torch.zeros(1, 64, 96, 3, dtype=torch.uint8)
+    axes = {"image": {0: "n", 1: "h", 2: "w"}, "plates": {0: "n", 1: "rows", 2: "cols"}}
+    torch.onnx.export(
+        Exported(net).eval(), (example,), str(path), dynamo=False, opset_version=17,
+        input_names=["image"], output_names=["plates"], dynamic_axes=axes,
+    )  # fmt: skip
+
+
+def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: int, seed: int) -> PlateNet:
+    """Trains up to `steps` from the folder's checkpoint, if there is one; returns the running-mean net."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = folder / "last.pt"
+    net, mean = PlateNet(), PlateNet()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
+    first = 0
+    if saved.exists():
+        state = torch.load(saved, weights_only=True)
+        net.load_state_dict(state["net"])
+        mean.load_state_dict(state["mean"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = int(state["step"])
+    else:
+        torch.manual_seed(seed)
+        net = PlateNet()
+        mean.load_state_dict(net.state_dict())
+        optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
+    noise = noise_bank()
+    sums, started = np.zeros(2), time.perf_counter()
+    for step in range(first, steps):
+        x, heat, offsets, weight = make_batch(frames, draw, seed, step, noise)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, steps)
+        heat_loss, corner_loss = loss(net.train()(x), heat, offsets, weight)
+        optimizer.zero_grad()
+        (heat_loss + 2.0 * corner_loss).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
+        optimizer.step()
+        _average(mean, net, min(MEAN_DECAY, (step + 1) / (step + 10)))
+        sums += (heat_loss.item(), corner_loss.item())
+        if (step + 1) % SAVE_EVERY_STEPS == 0 or step + 1 == steps:
+            took = time.perf_counter() - started
+            log.info("step %d/%d heat %.4f corner %.4f, %.0f s", step + 1, steps, *(sums / SAVE_EVERY_STEPS), took)
+            sums, started = np.zeros(2), time.perf_counter()
+            state = {"net": net.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(state | {"step": step + 1}, saved.with_suffix(".tmp"))
+            saved.with_suffix(".tmp").replace(saved)
+    return mean
+
+
+def _average(mean: PlateNet, net: PlateNet, decay: float) -> None:
+    with torch.no_grad():
+        for old, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
+            if old.dtype.is_floating_point:
+                old.lerp_(new, 1 - decay)
+            else:
+                old.copy_(new)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", type=Path, help="CSV of street frames: image,part,x,y,w,h")
+    parser.add_argument("--folder", type=Path, default=Path("checkpoints/detector"))
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--export", type=Path, default=Path("recognition/models/detector.onnx"))
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(0)
+    from recognition.training.draw import draw_any
+
+    net = train(load_frames(args.table, "train"), draw_any, args.folder, args.steps, args.seed)
+    export(net, args.export)
+
+
+if __name__ == "__main__":
+    main()
