@@ -1,0 +1,100 @@
+"""Between the lanes and the disk: facts are taken at once, written in groups, and grants are told when they stand.
+
+A lane never waits here: `record` only queues. Everything that queued up while one commit ran goes into the next.
+When the disk fails, each waiting grant hears of it once and its lane's policy decides; the facts stay queued and
+are written when the disk returns.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+from gate_controller.errors import StoreError
+from gate_controller.facts import Fact, Granted, HoldId, LaneId
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S: Final = 1.0
+PENDING_LEN_MAX: Final = 100_000
+BATCH_LEN_MAX: Final = 500
+
+
+class Appends(Protocol):
+    """The one thing the journal needs of a store."""
+
+    async def append(self, facts: Sequence[tuple[datetime, Fact]]) -> range:
+        """Commit the facts in one transaction and return their sequence numbers; raises `StoreError`."""
+
+
+class Recorder:
+    """Writes facts in the order they happened."""
+
+    def __init__(
+        self,
+        store: Appends,
+        on_committed: Callable[[LaneId, HoldId], None],
+        on_failed: Callable[[LaneId, HoldId, str], None],
+        on_written: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._on_committed = on_committed
+        self._on_failed = on_failed
+        self._on_written = on_written
+        self._pending: deque[tuple[datetime, Fact]] = deque()
+        self._news = asyncio.Event()
+        self._failing = False
+        self._told: set[HoldId] = set()
+
+    def record(self, facts: Sequence[Fact], at: datetime) -> None:
+        """Queue facts that happened at `at`. The oldest fall out past 100,000, which is told in the log."""
+        self._pending.extend((at, fact) for fact in facts)
+        while len(self._pending) > PENDING_LEN_MAX:
+            self._pending.popleft()
+            log.error("journal: the disk has failed for so long that facts are being lost")
+        if facts:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._pending:
+                await self._write()
+
+    async def flush(self) -> None:
+        """Write what is queued now, once; for the end of the program."""
+        if self._pending:
+            await self._write(retry=False)
+
+    async def _write(self, *, retry: bool = True) -> None:
+        batch = [self._pending[i] for i in range(min(len(self._pending), BATCH_LEN_MAX))]
+        grants = [fact for _, fact in batch if isinstance(fact, Granted)]
+        try:
+            await self._store.append(batch)
+        except StoreError as error:
+            self._say_failing(error)
+            for grant in grants:
+                if grant.hold not in self._told:
+                    self._told.add(grant.hold)
+                    self._on_failed(grant.lane, grant.hold, str(error))
+            if retry:
+                await asyncio.sleep(RETRY_AFTER_S)
+            return
+        if self._failing:
+            self._failing = False
+            log.warning("journal: writing again")
+        for _ in batch:
+            self._pending.popleft()
+        self._told.clear()
+        for grant in grants:
+            self._on_committed(grant.lane, grant.hold)
+        self._on_written()
+
+    def _say_failing(self, error: StoreError) -> None:
+        if not self._failing:
+            self._failing = True
+            log.error("journal: %s", error)
