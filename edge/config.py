@@ -1,29 +1,31 @@
 """The site's settings: one TOML file, every mistake named by its path in it.
 
-Here: what may be written, what is checked, and the wiring that follows. Not here: opening anything.
-msgspec stops at its first error, so tables are decoded one by one and all problems are reported together.
+Here: what may be written, how it must belong together, and the wiring that follows. Not here: opening anything
+the file names, and reading the file itself (`tables`).
 """
 
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
 from msgspec import Meta, Struct, field
 
+from edge.tables import did_you_mean, named_tables, read_toml, table
 from gate_controller.access import ExitPolicy
-from gate_controller.devices import CODECS
 from gate_controller.errors import ConfigError
 
-Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Name = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}\Z", description="1 to 32 of a-z, 0-9, - and _, a letter first"),
+]
 Channel = Annotated[int, Meta(ge=1, le=8)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Hours = Annotated[float, Meta(gt=0, le=87_600)]  # ten years: more would not fit a date
 
-FILE_BYTES_MAX = 1_000_000
 _BOARD_KINDS = ("modbus_relay8",)
 _READER_KINDS = ("rdm6300",)
+TABLES = ("site", "store", "portal", "list", "boards", "readers", "lanes")
 
 
 class SiteTable(Struct, forbid_unknown_fields=True):
@@ -32,9 +34,9 @@ class SiteTable(Struct, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     time_zone: str
     capacity: Annotated[int, Meta(ge=1)] | None = None
-    session_expires_after_h: Annotated[float, Meta(gt=0)] = 168.0
-    missed_exit_grace_h: Annotated[float, Meta(gt=0)] | None = None
-    list_max_age_h: Annotated[float, Meta(gt=0)] | None = None
+    session_expires_after_h: Hours = 168.0
+    missed_exit_grace_h: Hours | None = None
+    list_max_age_h: Hours | None = None
 
 
 class StoreTable(Struct, forbid_unknown_fields=True):
@@ -109,7 +111,7 @@ class OutputsTable(Struct, forbid_unknown_fields=True):
 class LaneTable(Struct, forbid_unknown_fields=True):
     """`[lanes.NAME]`: one direction, or a shared two-way, through one barrier."""
 
-    direction: Annotated[str, Meta(pattern="^(in|out|both)$")]
+    direction: Literal["in", "out", "both"]
     board: str
     inputs: InputsTable
     outputs: OutputsTable
@@ -142,19 +144,26 @@ class Config(Struct):
 
 
 def load_config(path: Path) -> Config:
-    """Read and check a file. Raises `ConfigError` with every problem, each beginning with its path."""
-    data = _read_toml(path)
-    problems: list[str] = []
-    known = {"site", "store", "portal", "list", "boards", "readers", "lanes"}
-    problems += [f"{key}: unknown table; known are {', '.join(sorted(known))}" for key in data if key not in known]
-    site = _table(data, "site", SiteTable, problems, required=True)
-    store = _table(data, "store", StoreTable, problems) or StoreTable()
-    portal = _table(data, "portal", PortalTable, problems)
-    list_file = _table(data, "list", ListTable, problems)
-    boards = _tables(data, "boards", BoardTable, problems, required=True)
-    readers = _tables(data, "readers", ReaderTable, problems)
-    lanes = _tables(data, "lanes", LaneTable, problems, required=True)
-    problems += _cross_checks(data, site, boards, readers, lanes)
+    """Read and check a file. Raises `ConfigError` with every problem: the file, the path in it, the fix."""
+    data = read_toml(path)
+    problems = [f"{key}: unknown table; {did_you_mean(key, TABLES)}" for key in data if key not in TABLES]
+    site = table(data, "site", SiteTable, problems, required=True)
+    store = table(data, "store", StoreTable, problems) or StoreTable()
+    portal = table(data, "portal", PortalTable, problems)
+    list_file = table(data, "list", ListTable, problems)
+    boards, board_names = named_tables(data, "boards", BoardTable, problems, required=True)
+    readers, _ = named_tables(data, "readers", ReaderTable, problems)
+    lanes, lane_names = named_tables(data, "lanes", LaneTable, problems, required=True)
+    if site is not None:
+        problems += _time_zone(site)
+    if portal is not None and list_file is not None:
+        problems.append("list: the portal brings the list; leave out either [list] or [portal]")
+    problems += _kinds("boards", boards, _BOARD_KINDS)
+    problems += _kinds("readers", readers, _READER_KINDS)
+    problems += _ports(boards, readers)
+    problems += _references(lanes, board_names, readers, lane_names)
+    problems += _channels(lanes, "inputs", lambda lane: lane.inputs.fitted())
+    problems += _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
     if problems or site is None:
         raise ConfigError([f"{path}: {problem}" for problem in problems])
     return Config(site, lanes, boards, readers, store, portal, list_file, path.parent)
@@ -162,10 +171,11 @@ def load_config(path: Path) -> Config:
 
 def wiring(config: Config) -> list[tuple[str, str, str, str]]:
     """Rows of (lane, what, wired to, where) in the order of the file, for the technician's table."""
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
     for name, lane in config.lanes.items():
         port = config.boards[lane.board].port
-        rows.append((name, "direction", lane.direction, f"exit policy {lane.exit_policy}"))
+        policy = "" if lane.direction == "in" else f"exit policy {lane.exit_policy}"
+        rows.append((name, "direction", lane.direction, policy))
         rows += [
             (name, f"input {role}", f"{lane.board} in {ch}", port) for role, ch in lane.inputs.fitted().items()
         ]
@@ -181,116 +191,19 @@ def wiring(config: Config) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-T = TypeVar("T", bound=Struct)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise ConfigError([f"{path}: larger than {FILE_BYTES_MAX} bytes; is this the settings file?"])
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file; `slagboom demo --write-config` shows a complete one"]) from None
-    except IsADirectoryError:
-        raise ConfigError([f"{path}: a folder; name the settings file in it"]) from None
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{path}: not TOML: {error}"]) from None
-
-
-def _table(
-    data: Mapping[str, Any], key: str, kind: type[T], problems: list[str], *, required: bool = False
-) -> T | None:
-    if key not in data:
-        if required:
-            problems.append(f"{key}: missing; every site needs a [{key}] table")
-        return None
-    return _convert(data[key], key, kind, problems)
-
-
-def _tables(
-    data: Mapping[str, Any], key: str, kind: type[T], problems: list[str], *, required: bool = False
-) -> dict[str, T]:
-    tables = data.get(key, {})
-    if not isinstance(tables, dict):
-        problems.append(f"{key}: must hold tables, written as [{key}.NAME]")
-        return {}
-    if required and not tables:
-        problems.append(f"{key}: missing; add at least one table [{key}.NAME]")
-    found = {name: _convert(table, f"{key}.{name}", kind, problems) for name, table in tables.items()}
-    return {name: table for name, table in found.items() if table is not None}
-
-
-def _convert(table: Any, at: str, kind: type[T], problems: list[str]) -> T | None:
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        problems.append(_located(str(error), at, kind))
-        return None
-
-
-def _located(message: str, at: str, kind: type[Struct]) -> str:
-    """msgspec's `Expected `int`... - at `$.inputs.far`` as `lanes.entry.inputs.far: expected ...`."""
-    text, _, where = message.partition(" - at `$")
-    where = where.rstrip("`")
-    if text.startswith("Object contains unknown field"):
-        key = text.split("`")[1]
-        fields = ", ".join(_fields_at(kind, where))
-        return f"{at}{where}.{key}: unknown key; known are {fields}"
-    if text.startswith("Object missing required field"):
-        return f"{at}{where}.{text.split('`')[1]}: missing; this key is required"
-    return f"{at}{where}: {text[0].lower()}{text[1:]}"
-
-
-def _fields_at(kind: type[Struct], where: str) -> tuple[str, ...]:
-    for step in where.strip(".").split("."):
-        nested = kind.__annotations__.get(step)
-        if isinstance(nested, type) and issubclass(nested, Struct):
-            kind = nested
-    return kind.__struct_fields__
-
-
-def _cross_checks(
-    data: Mapping[str, Any],
-    site: SiteTable | None,
-    boards: Mapping[str, BoardTable],
-    readers: Mapping[str, ReaderTable],
-    lanes: Mapping[str, LaneTable],
-) -> Iterator[str]:
-    if site is not None:
-        yield from _time_zone(site)
-    yield from _kinds("boards", boards, _BOARD_KINDS)
-    yield from _kinds("readers", readers, _READER_KINDS)
-    yield from _ports(boards, readers)
-    named_boards, named_lanes = data.get("boards", {}), data.get("lanes", {})
-    for name, lane in lanes.items():
-        if lane.board not in named_boards:
-            yield f"lanes.{name}.board: no table [boards.{lane.board}]"
-        if lane.camera is None and not any(r.lane == name for r in readers.values()):
-            yield f"lanes.{name}.camera: missing, and no reader names this lane; nobody could get in"
-    for name, reader in readers.items():
-        if reader.lane not in named_lanes:
-            yield f"readers.{name}.lane: no table [lanes.{reader.lane}]"
-    yield from _channels(lanes, "inputs", lambda lane: lane.inputs.fitted())
-    yield from _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
-
-
 def _time_zone(site: SiteTable) -> Iterator[str]:
     try:
         ZoneInfo(site.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield f'site.time_zone: no time zone {site.time_zone!r}; write it like "Europe/Amsterdam"'
+        yield f'site.time_zone: no time zone "{site.time_zone}"; write it like "Europe/Amsterdam"'
 
 
 def _kinds(
     key: str, tables: Mapping[str, BoardTable] | Mapping[str, ReaderTable], kinds: tuple[str, ...]
 ) -> Iterator[str]:
-    for name, table in tables.items():
-        if table.kind not in kinds or table.kind not in CODECS:
-            yield f"{key}.{name}.kind: unknown kind {table.kind!r}; known are {', '.join(kinds)}"
+    for name, entry in tables.items():
+        if entry.kind not in kinds:
+            yield f'{key}.{name}.kind: no kind "{entry.kind}"; {did_you_mean(entry.kind, kinds)}'
 
 
 def _ports(boards: Mapping[str, BoardTable], readers: Mapping[str, ReaderTable]) -> Iterator[str]:
@@ -299,18 +212,34 @@ def _ports(boards: Mapping[str, BoardTable], readers: Mapping[str, ReaderTable])
     everything += [(f"readers.{n}", r.port) for n, r in readers.items()]
     for at, port in everything:
         if port in used:
-            yield f"{at}.port: {port} is already the port of {used[port]}"
+            yield f"{at}.port: {port} is already the port of {used[port]}; give each device its own"
         used.setdefault(port, at)
 
 
+def _references(
+    lanes: Mapping[str, LaneTable],
+    board_names: Collection[str],
+    readers: Mapping[str, ReaderTable],
+    lane_names: Collection[str],
+) -> Iterator[str]:
+    for name, lane in lanes.items():
+        if board_names and lane.board not in board_names:
+            yield f"lanes.{name}.board: no table [boards.{lane.board}]; {did_you_mean(lane.board, board_names)}"
+        if lane.camera is None and not any(reader.lane == name for reader in readers.values()):
+            yield f"lanes.{name}.camera: missing, and no reader names this lane; nobody could get in"
+    for name, reader in readers.items():
+        if lane_names and reader.lane not in lane_names:
+            yield f"readers.{name}.lane: no table [lanes.{reader.lane}]; {did_you_mean(reader.lane, lane_names)}"
+
+
 def _channels(
-    lanes: Mapping[str, LaneTable], table: str, fitted: Callable[[LaneTable], dict[str, int]]
+    lanes: Mapping[str, LaneTable], kind: str, fitted: Callable[[LaneTable], dict[str, int]]
 ) -> Iterator[str]:
     used: dict[tuple[str, int], str] = {}
     for name, lane in lanes.items():
         for role, channel in fitted(lane).items():
-            at = f"lanes.{name}.{table}.{role}"
-            shared = table == "inputs" and role == "fire"
-            if (lane.board, channel) in used and not shared:
-                yield f"{at}: channel {channel} of {lane.board} is already {used[lane.board, channel]}"
-            used.setdefault((lane.board, channel), at)
+            at = f"lanes.{name}.{kind}.{role}"
+            shared = kind == "inputs" and role == "fire"
+            before = used.setdefault((lane.board, channel), at)
+            if before != at and not (shared and before.endswith(".fire")):
+                yield f"{at}: channel {channel} of {lane.board} is already {before}; give each contact its own"
