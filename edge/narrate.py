@@ -1,0 +1,83 @@
+"""Facts as lines for a person: the daemon's log. Plates and badges are masked, because logs travel."""
+
+from gate_controller.errors import PlateError
+from gate_controller.facts import (
+    AlarmRaised,
+    BoomOpenedManually,
+    CommandRefused,
+    CredentialDropped,
+    Direction,
+    Fact,
+    Granted,
+    HoldReleased,
+    LaneStarted,
+    LogGap,
+    Neutralised,
+    Opened,
+    Passed,
+    PhaseEntered,
+    Refused,
+    SessionClosed,
+    UngrantedPassage,
+    VehicleArrived,
+    VehicleLeft,
+)
+from gate_controller.plates import Plate
+
+
+def masked(text: str) -> str:
+    """A plate or badge number with its middle hidden."""
+    try:
+        return Plate.parse(text).masked()
+    except PlateError:
+        return text[:1] + "•" * (len(text) - 2) + text[-1:] if len(text) > 2 else "•" * len(text)
+
+
+def narrate(fact: Fact) -> str:
+    """One line without its time."""
+    match fact:
+        case Granted():
+            return _granted(fact)
+        case Refused():
+            who = f" {fact.external_id}" if fact.external_id else ""
+            return f"{fact.lane}: refused{who}{_credential(fact)}: {fact.reason}"
+        case VehicleArrived():
+            return f"{fact.lane}: vehicle at the loop"
+        case VehicleLeft():
+            return f"{fact.lane}: vehicle drove away"
+        case Opened():
+            return f"{fact.lane}: boom open" + (" (no limit switch: by time)" if fact.assumed else "")
+        case Passed():
+            way = "entered" if fact.direction is Direction.IN else "left"
+            return f"{fact.lane}: {way}" + (" (no far loop: assumed)" if fact.assumed else "")
+        case HoldReleased():
+            return f"{fact.lane}: grant void: {fact.why}"
+        case UngrantedPassage():
+            return f"{fact.lane}: passage {fact.direction} without a grant: {fact.kind}"
+        case SessionClosed():
+            return f"session of {masked(fact.plate) or 'a badge'} closed: {fact.why}"
+        case LaneStarted():
+            return f"{fact.lane}: lane started"
+        case PhaseEntered():
+            return f"{fact.lane}: {fact.phase}" + (f" ({fact.why})" if fact.why else "")
+        case AlarmRaised():
+            return f"{fact.lane}: ALARM {fact.alarm}" + (f": {fact.detail}" if fact.detail else "")
+        case BoomOpenedManually():
+            return f"{fact.lane}: opened by {fact.by}: {fact.reason}"
+        case CommandRefused():
+            return f"{fact.lane}: command {fact.command} refused: {fact.why}"
+        case CredentialDropped():
+            return f"{fact.lane}: a {fact.kind} more than the queue holds was dropped"
+        case Neutralised():
+            return f"next movement believed for {len(fact.users)} users: {fact.why}"
+        case LogGap():
+            return f"{fact.lane}: passed without a journal entry in time"
+
+
+def _granted(fact: Granted) -> str:
+    notes = f" [{', '.join(fact.notes)}]" if fact.notes else ""
+    return f"{fact.lane}: granted {fact.external_id or 'exit'}{_credential(fact)} ({fact.basis.matched}){notes}"
+
+
+def _credential(fact: Granted | Refused) -> str:
+    return f" {masked(fact.basis.as_read)}" if fact.basis.as_read else ""

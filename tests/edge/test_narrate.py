@@ -1,0 +1,52 @@
+"""The daemon's log lines: one for every kind of fact, and no plate or badge in full."""
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.narrate import masked, narrate
+from gate_controller.facts import (
+    Basis,
+    Closed,
+    Direction,
+    Fact,
+    Granted,
+    HoldId,
+    LaneId,
+    Matched,
+    Refused,
+    SessionClosed,
+)
+from gate_controller.reasons import Note, Reason
+
+PLATE = "BNO1234"
+BASIS = Basis("e", 1, Matched.EXACT, as_read="B-NO 1234", as_matched=PLATE)
+
+
+@given(st.sampled_from(get_args(Fact)).flatmap(st.from_type))
+def test_every_kind_has_one_line(fact: Fact) -> None:
+    assert narrate(fact)
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_plates_are_masked(direction: Direction) -> None:
+    lane, hold = LaneId("entry"), HoldId("h")
+    granted = Granted(lane, direction, hold, "u", "A-17", PLATE, BASIS, notes=(Note.LOOK_ALIKE,))
+    refused = Refused(lane, direction, Reason.FULL, "u", "A-17", PLATE, BASIS)
+    closed = SessionClosed(hold, "u", PLATE, Closed.EXPIRED)
+    for line in map(narrate, (granted, refused, closed)):
+        assert "1234" not in line
+        assert "NO" not in line
+        assert "•" in line
+    assert "A-17" in narrate(granted)
+    assert "look_alike" in narrate(granted)
+    assert "full" in narrate(refused)
+
+
+@pytest.mark.parametrize("text", ["000414CD7E", "AB12CD", "x", "0123456789ABCDEF0123"])
+def test_a_masked_text_hides_at_least_half(text: str) -> None:
+    shown = masked(text)
+    assert sum(char == "•" for char in shown) >= len(text) / 2
+    assert len(shown) == len(text)
