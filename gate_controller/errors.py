@@ -4,6 +4,7 @@
     ├── BadInput                what a person handed in: a plate, a file, a setting
     │   ├── PlateError          text that is no plate
     │   ├── ScheduleError       text that is no weekly schedule
+    │   ├── BadgeError          text that is no badge number
     │   ├── ConfigError         a setting, named by its path in the file
     │   ├── ListFileError       rows of an allowlist file, named by line
     │   └── MediaError          a picture, video or stream that cannot be used
@@ -27,12 +28,16 @@ class BadInput(SlagboomError):
     """Something a person handed in cannot be used."""
 
 
-class PlateError(BadInput):
+class PlateError(BadInput, ValueError):
     """Text that cannot be a number plate."""
 
 
-class ScheduleError(BadInput):
-    """Text that is not a weekly schedule."""
+class ScheduleError(BadInput, ValueError):
+    """Text that is not a weekly schedule; a ValueError too, so that a decoder names the field it came in."""
+
+
+class BadgeError(BadInput, ValueError):
+    """Text that is not a badge's number."""
 
 
 class ConfigError(BadInput):

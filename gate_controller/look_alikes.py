@@ -10,14 +10,18 @@ LOOK_ALIKES: tuple[str, ...] = ("O0DQÖ", "I1", "B8", "S5", "Z2", "G6", "AÄ", "
 
 GROUP_OF: dict[str, str] = {char: group for group in LOOK_ALIKES for char in group}
 
-_FOLDING = str.maketrans({char: group[0] for group in LOOK_ALIKES for char in group[1:]})
+# Latin-1 holds every character of a canonical key in one byte, and bytes are folded several times faster than text.
+_FOLDING = bytes.maketrans(
+    "".join(group[1:] for group in LOOK_ALIKES).encode("latin-1"),
+    "".join(group[0] * (len(group) - 1) for group in LOOK_ALIKES).encode("latin-1"),
+)
+
+
+def skeleton(key: str) -> bytes:
+    """What all look-alikes of a canonical key have in common, as an index key."""
+    return key.encode("latin-1").translate(_FOLDING)
 
 
 def fold(key: str) -> str:
-    """Skeleton of a canonical key: two keys have the same one exactly when they differ in look-alikes only."""
-    return key.translate(_FOLDING)
-
-
-def variants(char: str) -> str:
-    """The characters that look like `char`, itself included, never empty."""
-    return GROUP_OF.get(char, char)
+    """The key with every character replaced by the first of its group; equal for look-alikes, and only for them."""
+    return skeleton(key).decode("latin-1")

@@ -92,6 +92,37 @@ def unusual(plate: Plate) -> bool:
     return not layouts_for(plate.key, plate.country)
 
 
+def usable(key: str) -> bool:
+    """Whether a text is a canonical key; what comes over the wire has not been through `Plate.parse`."""
+    return PLATE_LEN_MIN <= len(key) <= PLATE_LEN_MAX and _ALPHABET.issuperset(key)
+
+
+def told_apart(one: Plate, other: Plate) -> bool:
+    """Whether the groups of two plates with one key say that they are different plates.
+
+    Only where a country writes the key in more than one way: `B NO 1234` is not `BN O 1234`, but `AB-123CD`
+    is `AB-123-CD`. A plate without groups is told apart from none.
+    """
+    if not one.groups or not other.groups or one.groups == other.groups:
+        return False
+    mine, theirs = _meant(one), _meant(other)
+    return any(mine[country] != theirs[country] for country in mine.keys() & theirs.keys())
+
+
+def _meant(plate: Plate) -> dict[str, tuple[str, ...]]:
+    """By country that can write the key in several ways: the one way that the plate's separators allow."""
+    ways: dict[str, set[tuple[str, ...]]] = {}
+    for layout, groups in layouts_for(plate.key, plate.country):
+        if not layout.rare:
+            ways.setdefault(layout.country, set()).add(groups)
+    meant = {}
+    for country, several in ways.items():
+        allowed = [groups for groups in several if _agree(plate.groups, groups)]
+        if len(several) > 1 and len(allowed) == 1:
+            meant[country] = allowed[0]
+    return meant
+
+
 def _groups(text: str) -> list[str]:
     if len(text) > _TEXT_LEN_MAX:
         raise PlateError(

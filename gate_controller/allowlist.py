@@ -1,0 +1,267 @@
+"""The list of who may do what here: an immutable snapshot that the daemon swaps by assignment.
+
+Here: lookup by plate, badge and id, permits, and `apply`, which makes the next snapshot out of changes or
+rejects them whole. A lookup is exact first; then look-alikes only, and only if exactly one user qualifies. An
+insertion, a deletion or an unrelated substitution never finds anybody.
+
+Not here: whether a user may pass (`access`), where the list is kept (`sync.store`), and plates of strangers.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from gate_controller.changes import (
+    Change,
+    PermitPut,
+    PermitRemoved,
+    Tables,
+    UserPut,
+    UserRemoved,
+    external_key,
+    truncated,
+)
+from gate_controller.credentials import Badge, BadgeRead, CredentialState, PlateCredential, low_bits, whole_number
+from gate_controller.errors import ListRejected
+from gate_controller.layers import rows_under
+from gate_controller.look_alikes import skeleton
+from gate_controller.plates import Plate, PlateRead, told_apart
+from gate_controller.users import Action, Permit, Row, User, UserStatus, permit_of, user_of
+
+__all__ = [
+    "Action", "Allowlist", "Change", "Collision", "Match", "MatchKind", "Permit", "PermitPut", "PermitRemoved",
+    "User", "UserPut", "UserRemoved", "UserStatus",
+]  # fmt: skip
+
+ALTERNATIVE_MIN = 0.005
+"""Least probability the reader must give to a character that the list has in place of its best one."""
+PRODUCT_MIN = 0.001
+"""Least product of (listed character's probability / best one's) over a whole look-alike."""
+OVERLAY_LEN_MAX = 4096
+"""Overlay entries beyond which a list asks to be compacted: copying them would begin to cost a millisecond."""
+
+
+class MatchKind(StrEnum):
+    """How a credential was found."""
+
+    EXACT = "exact"
+    LOOK_ALIKE = "look_alike"
+    BADGE = "badge"
+    AMBIGUOUS = "ambiguous"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a lookup found.
+
+    `user` and `credential` are set for EXACT, LOOK_ALIKE and BADGE; `plate` is the plate as listed.
+    `candidates` are the users who would all qualify when the kind is AMBIGUOUS.
+    """
+
+    kind: MatchKind
+    user: User | None = None
+    credential: PlateCredential | Badge | None = None
+    plate: Plate | None = None
+    candidates: tuple[User, ...] = ()
+
+
+NOTHING = Match(MatchKind.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """Two listed plates of different users that could open for each other."""
+
+    plate: Plate
+    user: User
+    other_plate: Plate
+    other_user: User
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Allowlist:
+    """One revision of the list. Build it with `empty(...)` and `apply(...)`; nothing in it ever changes.
+
+    `reader_bits` are the widths that readers of this site declare: such a reader gives only the low bits of a
+    longer badge number, and a read of that width is compared with them. No other read is compared by suffix.
+    """
+
+    epoch: str
+    revision: int
+    reader_bits: tuple[int, ...]
+    tables: Tables
+
+    @classmethod
+    def empty(cls, epoch: str, reader_bits: Sequence[int] = ()) -> "Allowlist":
+        """A list of nobody, at revision 0."""
+        return cls(epoch, 0, tuple(reader_bits), Tables.empty())
+
+    # ---- lookup ----
+
+    def exact(self, key: str) -> Any:
+        """Whether and where a canonical key is listed: a value that is not None. The fast half of `find_plate`."""
+        return self.tables.plates.get(key)
+
+    def look_alikes(self, read: PlateRead | Plate) -> list[str]:
+        """Listed keys that differ from the read in look-alikes only, each as probable as the rules demand."""
+        plate, options = (read, ()) if isinstance(read, Plate) else (read.plate, read.alternatives)
+        listed = self.tables.skeletons.get(skeleton(plate.key))
+        if listed is None:
+            return []
+        return [key for key in rows_under(listed) if key != plate.key and _qualifies(plate.key, key, options)]
+
+    def find_plate(self, read: PlateRead | Plate) -> Match:
+        """Who a plate belongs to: exact, else by look-alikes, and only if exactly one user qualifies."""
+        plate = read if isinstance(read, Plate) else read.plate
+        value = self.tables.plates.get(plate.key)
+        if value is not None:
+            found = _entries(value, plate.key, plate)
+            if found:
+                return _exact(found)
+        keys = self.look_alikes(read)
+        if not keys:
+            return NOTHING
+        alike = [entry for key in keys for entry in _entries(self.tables.plates.get(key), key, None)]
+        return _look_alike([entry for entry in alike if entry[1].state is CredentialState.ACTIVE])
+
+    def find_badge(self, read: BadgeRead) -> Match:
+        """Who a badge belongs to: the whole number in the read's width, or its low bits if a reader declares it."""
+        rows = rows_under(self.tables.badges.get(whole_number(read.uid, read.bits)))
+        found = [(row, badge) for row in rows for badge in user_of(row).badges if badge.uid == read.uid]
+        if not found and read.bits in self.reader_bits:
+            low = low_bits(read.uid, read.bits)
+            rows = rows_under(self.tables.badges.get(truncated(read.uid, read.bits)))
+            found = [
+                (row, badge)
+                for row in rows
+                for badge in user_of(row).badges
+                if badge.bits > read.bits and low_bits(badge.uid, read.bits) == low
+            ]
+        return _badge_match(found)
+
+    def user(self, user_id: str) -> User | None:
+        """The user with this id."""
+        row = self.tables.users.get(user_id)
+        return None if row is None else user_of(row)
+
+    def user_by_external(self, external_id: str, customer: str = "") -> User | None:
+        """The user whom a customer calls so."""
+        user_id = self.tables.by_external.get(external_key(customer, external_id))
+        return None if user_id is None else self.user(user_id)
+
+    def permits_of(self, user: User, action: Action = Action.PARK) -> tuple[Permit, ...]:
+        """The user's own permits and those of its groups, for one action."""
+        rows = list(rows_under(self.tables.permits_by_user.get(user.id)))
+        for group in user.groups:
+            rows += rows_under(self.tables.permits_by_group.get(group))
+        return tuple(permit_of(row) for row in rows if row[3] == action.value)
+
+    def users(self) -> Iterator[User]:
+        """Every user, in no promised order."""
+        return map(user_of, self.tables.users.values())
+
+    def permits(self) -> Iterator[Permit]:
+        """Every permit, in no promised order."""
+        return map(permit_of, self.tables.permits.values())
+
+    def colliding_pairs(self) -> Iterator[Collision]:
+        """Pairs of active plates of different users that differ in look-alikes only."""
+        for listed in self.tables.skeletons.values():
+            keys = rows_under(listed)
+            entries = [entry for key in keys for entry in _entries(self.tables.plates.get(key), key, None)]
+            active = [entry for entry in entries if entry[1].state is CredentialState.ACTIVE]
+            for at, (row, mine) in enumerate(active):
+                for other, theirs in active[at + 1 :]:
+                    if row[0] != other[0] and mine.plate.key != theirs.plate.key:
+                        yield Collision(mine.plate, user_of(row), theirs.plate, user_of(other))
+
+    # ---- change ----
+
+    def apply(self, changes: Iterable[Change], revision: int) -> "Allowlist":
+        """The next revision with these changes, or `ListRejected` with its reason and this list as it was.
+
+        Costs as much as the changes and the overlay are large, not the list.
+        """
+        if revision <= self.revision:
+            raise ListRejected("stale_revision", f"revision {revision} after {self.revision}; ask for a snapshot")
+        return replace(self, revision=revision, tables=self.tables.changed(changes, self.reader_bits))
+
+    @property
+    def wants_compaction(self) -> bool:
+        """Whether the overlay has grown so much that `compacted()` pays; call it off the event loop."""
+        return self.tables.overlay_len > OVERLAY_LEN_MAX
+
+    def compacted(self) -> "Allowlist":
+        """The same revision without overlays; takes as long as the list is large."""
+        return replace(self, tables=self.tables.merged())
+
+
+# ---- lookup: which of the rows under a key count ----
+
+_Entry = tuple[Row, PlateCredential]
+_Options = Sequence[Sequence[tuple[str, float]]]
+
+
+def _qualifies(read: str, listed: str, options: _Options) -> bool:
+    """Whether the reader itself holds every listed look-alike possible; a text without options has no say."""
+    if not options:
+        return True
+    product = 1.0
+    for at, (mine, theirs) in enumerate(zip(read, listed, strict=True)):
+        if mine == theirs:
+            continue
+        ranked = options[at]
+        for char, probability in ranked:
+            if char == theirs:
+                if probability < ALTERNATIVE_MIN:
+                    return False
+                product *= probability / ranked[0][1]
+                break
+        else:
+            return False
+    return product >= PRODUCT_MIN
+
+
+def _entries(value: Any, key: str, seen: Plate | None) -> list[_Entry]:
+    """Rows under a key, each with its credential; without those whose groups contradict the plate seen."""
+    return [
+        (row, credential)
+        for row in rows_under(value)
+        for credential in user_of(row).plates
+        if credential.plate.key == key and not (seen and told_apart(seen, credential.plate))
+    ]
+
+
+def _exact(found: list[_Entry]) -> Match:
+    """Active plates count before others, a person's before a pool's; what is left must be one user."""
+    active = [entry for entry in found if entry[1].state is CredentialState.ACTIVE] or found
+    people = [entry for entry in active if entry[0][6] == 1] or active
+    return _one(MatchKind.EXACT, people)
+
+
+def _look_alike(found: list[_Entry]) -> Match:
+    return _one(MatchKind.LOOK_ALIKE, found)
+
+
+def _one(kind: MatchKind, found: list[_Entry]) -> Match:
+    if not found:
+        return NOTHING
+    users = {row[0]: row for row, _ in found}
+    if len(users) > 1:
+        return Match(MatchKind.AMBIGUOUS, candidates=tuple(user_of(row) for row in users.values()))
+    row, credential = found[0]
+    return Match(kind, user_of(row), credential, credential.plate)
+
+
+def _badge_match(found: list[tuple[Row, Badge]]) -> Match:
+    active = [entry for entry in found if entry[1].state is CredentialState.ACTIVE] or found
+    if not active:
+        return NOTHING
+    users = {row[0]: row for row, _ in active}
+    if len(users) > 1:
+        return Match(MatchKind.AMBIGUOUS, candidates=tuple(user_of(row) for row in users.values()))
+    row, badge = active[0]
+    return Match(MatchKind.BADGE, user_of(row), badge)
+

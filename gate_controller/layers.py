@@ -1,0 +1,98 @@
+"""A dictionary too large to copy at every change: a shared base and a small overlay.
+
+Both are never changed once a reader can see them; a change copies the overlay only. Merging the two is left to
+the caller, because it takes as long as the whole list is large.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+Key = TypeVar("Key", str, bytes)
+_MISSING: Any = object()
+
+
+class Holders(tuple[Any, ...]):
+    """Several rows under one key; a single row stands there by itself."""
+
+    __slots__ = ()
+
+
+def rows_under(value: Any) -> tuple[Any, ...]:
+    """The rows of an index value: none, the one, or all."""
+    if value is None:
+        return ()
+    return value if type(value) is Holders else (value,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer(Generic[Key]):
+    """An immutable mapping whose `get` is the base's own as long as nothing was changed."""
+
+    base: dict[Key, Any]
+    over: dict[Key, Any]
+    get: Callable[[Key], Any]
+
+    @classmethod
+    def of(cls, base: dict[Key, Any], over: dict[Key, Any]) -> "Layer[Key]":
+        """The overlay on the base; None in the overlay hides the base's value. An empty base is replaced."""
+        if not base and over:
+            base, over = {key: value for key, value in over.items() if value is not None}, {}
+        return cls(base, over, _getter(base, over) if over else base.get)
+
+    def items(self) -> Iterator[tuple[Key, Any]]:
+        """All pairs that are there, in no promised order."""
+        for key, value in self.base.items():
+            if key not in self.over:
+                yield key, value
+        for key, value in self.over.items():
+            if value is not None:
+                yield key, value
+
+    def values(self) -> Iterator[Any]:
+        """All values that are there, in no promised order."""
+        return (value for _, value in self.items())
+
+    def merged(self) -> "Layer[Key]":
+        """The same content without an overlay; takes as long as the base is large."""
+        return self if not self.over else Layer.of(dict(self.items()), {})
+
+
+def _getter(base: dict[Key, Any], over: dict[Key, Any]) -> Callable[[Key], Any]:
+    changed, unchanged = over.get, base.get
+
+    def get(key: Key) -> Any:
+        value = changed(key, _MISSING)
+        return unchanged(key) if value is _MISSING else value
+
+    return get
+
+
+class Draft(Generic[Key]):
+    """A layer being changed; the layer it came from stays as it was."""
+
+    __slots__ = ("base", "over")
+
+    def __init__(self, layer: Layer[Key]) -> None:
+        self.base: dict[Key, Any] = layer.base
+        self.over: dict[Key, Any] = dict(layer.over)
+
+    def get(self, key: Key) -> Any:
+        value = self.over.get(key, _MISSING)
+        return self.base.get(key) if value is _MISSING else value
+
+    def put(self, key: Key, value: Any) -> None:
+        self.over[key] = value
+
+    def add(self, key: Key, row: Any) -> None:
+        """Put a row under a key beside those that are there."""
+        held: tuple[Any, ...] = rows_under(self.get(key))
+        self.over[key] = Holders([*held, row]) if held else row
+
+    def drop(self, key: Key, row: Any) -> None:
+        """Take this very row from under a key."""
+        left: list[Any] = [held for held in rows_under(self.get(key)) if held != row]
+        self.over[key] = Holders(left) if len(left) > 1 else left[0] if left else None
+
+    def layer(self) -> Layer[Key]:
+        return Layer.of(self.base, self.over)

@@ -1,0 +1,171 @@
+"""Users and permits, and the compact rows in which a list of a million of them is kept.
+
+A row holds plain strings, numbers and tuples of them only, so that the garbage collector need not visit it; the
+objects are built when a lookup hits. Not here: finding anybody (`allowlist`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from gate_controller.credentials import Badge, CredentialState, PlateCredential
+from gate_controller.plates import Plate
+from gate_controller.schedule import Schedule
+
+Row = tuple[Any, ...]
+
+
+class UserStatus(StrEnum):
+    """Whether a user may use anything at all."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class Action(StrEnum):
+    """What a permit permits."""
+
+    PARK = "park"
+    DRIVE = "drive"
+    CARPOOL = "carpool"
+    OPERATE = "operate"
+    VIEW = "view"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user, or one pool of vehicles when `pool_size` is more than 1.
+
+    `id` is written once and never changes; `external_id` is unique within `customer` and printed on invoices.
+    """
+
+    id: str
+    external_id: str
+    customer: str = ""
+    status: UserStatus = UserStatus.ACTIVE
+    groups: tuple[str, ...] = ()
+    name: str | None = None
+    pool_size: int = 1
+    plates: tuple[PlateCredential, ...] = ()
+    badges: tuple[Badge, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        return self.status is UserStatus.ACTIVE
+
+    @property
+    def pool(self) -> bool:
+        return self.pool_size > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A user or a group may do `action`, at one device or (None) at every one, at these times.
+
+    Exactly one of `user_id` and `group_id` is set. `valid_to` is the first moment outside.
+    """
+
+    id: str
+    action: Action
+    user_id: str | None = None
+    group_id: str | None = None
+    device: str | None = None
+    schedule: Schedule | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+    def covers(self, device: str) -> bool:
+        """Whether the permit holds at this device."""
+        return self.device is None or self.device == device
+
+
+def user_row(user: User) -> Row:
+    """The compact form of a user; `row[0]` is its id, `row[1]` its external id, `row[2]` its customer."""
+    return (
+        user.id,
+        user.external_id,
+        user.customer,
+        user.status.value,
+        user.groups,
+        user.name,
+        user.pool_size,
+        tuple(map(_plate_row, user.plates)),
+        tuple(map(_badge_row, user.badges)),
+    )
+
+
+def user_of(row: Row) -> User:
+    """The user of a row."""
+    key, external_id, customer, status, groups, name, pool_size, plates, badges = row
+    return User(
+        key,
+        external_id,
+        customer,
+        UserStatus(status),
+        groups,
+        name,
+        pool_size,
+        tuple(map(_plate_of, plates)),
+        tuple(map(_badge_of, badges)),
+    )
+
+
+def permit_row(permit: Permit) -> Row:
+    """The compact form of a permit; `row[0]` is its id, `row[1]` and `row[2]` its user and group."""
+    text = permit.schedule.text if permit.schedule else None
+    return (
+        permit.id,
+        permit.user_id,
+        permit.group_id,
+        permit.action.value,
+        permit.device,
+        text,
+        permit.valid_from,
+        permit.valid_to,
+    )
+
+
+def permit_of(row: Row) -> Permit:
+    """The permit of a row."""
+    key, user_id, group_id, action, device, text, valid_from, valid_to = row
+    schedule = Schedule(text) if text else None
+    return Permit(key, Action(action), user_id, group_id, device, schedule, valid_from, valid_to)
+
+
+def _plate_row(credential: PlateCredential) -> str | Row:
+    plate = credential.plate
+    spelt = " ".join(plate.groups) or plate.key
+    if plate.country:
+        spelt = f"{spelt}@{plate.country}"
+    return _state_row(spelt, credential)
+
+
+def _plate_of(row: str | Row) -> PlateCredential:
+    spelt, *rest = (row,) if isinstance(row, str) else row
+    text, _, country = spelt.partition("@")
+    groups = tuple(text.split(" ")) if " " in text else ()
+    return PlateCredential(Plate("".join(groups) or text, groups, country or None), *_state_of(rest))
+
+
+def _badge_row(badge: Badge) -> str | Row:
+    return _state_row(f"{badge.bits}:{badge.uid}", badge)
+
+
+def _badge_of(row: str | Row) -> Badge:
+    spelt, *rest = (row,) if isinstance(row, str) else row
+    bits, _, uid = spelt.partition(":")
+    return Badge(uid, int(bits), *_state_of(rest))
+
+
+def _state_row(spelt: str, credential: PlateCredential | Badge) -> str | Row:
+    """Most credentials are simply active: those are a string and nothing else."""
+    if credential.state is CredentialState.ACTIVE and credential.valid_from is None and credential.valid_to is None:
+        return spelt
+    return (spelt, credential.state.value, credential.valid_from, credential.valid_to)
+
+
+def _state_of(rest: list[Any]) -> tuple[CredentialState, datetime | None, datetime | None]:
+    if not rest:
+        return CredentialState.ACTIVE, None, None
+    return CredentialState(rest[0]), rest[1], rest[2]
