@@ -1,4 +1,4 @@
-"""Trains the detector on made scenes and exports it as ONNX: `python -m recognition.training.train_detector --help`.
+"""Trains the detector on made scenes and exports it as ONNX; run it as a module, `--help` names the options.
 
 Resumable: the checkpoint holds weights, their running mean and the optimizer, and step i always draws the same
 scenes from the seed. What is deliberately not here: the net (`detector_net.py`) and the scenes (`scenes.py`).
@@ -13,6 +13,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,9 @@ import numpy as np
 import torch
 
 from recognition.training.detector_net import Exported, PlateNet, loss, targets
+from recognition.training.draw import Freedom, draw_plate
 from recognition.training.scenes import DrawPlate, Image, StreetFrame, make_scene, noise_bank
+from recognition.training.texts import sample_text
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,26 @@ MEAN_DECAY = 0.998
 """Of the running mean of the weights, which is what ships."""
 
 SAVE_EVERY_STEPS = 250
+
+
+PLATES = 2000
+"""Different plates drawn; light, pose and place differ each time one is used, so more would only cost time."""
+
+TWO_LINE_SHARE = 0.08
+
+
+@lru_cache(maxsize=PLATES)
+def _plate(number: int) -> Image:
+    rng = np.random.default_rng([99, number])
+    text = sample_text(rng)
+    two_line = True if rng.random() < TWO_LINE_SHARE else None
+    free = Freedom(jitter=float(rng.uniform(0.3, 1.2)), odd_joins=0.1, two_line=two_line)
+    return draw_plate(text.groups, text.country, rng, freedom=free)
+
+
+def any_plate(rng: np.random.Generator) -> Image:
+    """Some country's plate, front on, (H, W, 3) uint8 BGR."""
+    return _plate(int(rng.integers(PLATES)))
 
 
 def load_frames(table: Path, part: str) -> list[StreetFrame]:
@@ -46,7 +69,7 @@ def load_frames(table: Path, part: str) -> list[StreetFrame]:
     for name, found in sorted(boxes.items()):
         image = cv2.imread(str(table.parent / name))
         if image is None:
-            raise SystemExit(f"{table.parent / name}: cannot be read; remove its rows from {table.name} or restore it")
+            raise SystemExit(f"{table.parent / name}: cannot be read; restore it or remove its rows")
         frames.append(StreetFrame(np.asarray(image, np.uint8), tuple(found)))
     return frames
 
@@ -145,9 +168,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    from recognition.training.draw import draw_any
-
-    net = train(load_frames(args.table, "train"), draw_any, args.folder, args.steps, args.seed)
+    net = train(load_frames(args.table, "train"), any_plate, args.folder, args.steps, args.seed)
     export(net, args.export)
 
 
