@@ -1,0 +1,417 @@
+"""The decision order, over a real allowlist and a real occupancy."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gate_controller.access import Ask, ExitPolicy, decide
+from gate_controller.allowlist import (
+    Action,
+    Allowlist,
+    Change,
+    Permit,
+    PermitPut,
+    User,
+    UserPut,
+    UserRemoved,
+    UserStatus,
+)
+from gate_controller.credentials import Badge, BadgeRead, CredentialState, PlateCredential
+from gate_controller.facts import (
+    Direction,
+    Granted,
+    HoldId,
+    HoldReleased,
+    LaneId,
+    Matched,
+    Passed,
+    Refused,
+    Released,
+)
+from gate_controller.moment import Moment
+from gate_controller.plates import Plate, PlateRead
+from gate_controller.reasons import Note, Reason
+from gate_controller.schedule import Schedule
+from gate_controller.site import Rules, Site
+
+ENTRY, EXIT, SIDE = LaneId("entry"), LaneId("exit"), LaneId("side")
+TZ = ZoneInfo("Europe/Amsterdam")
+MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+NOW = Moment(MONDAY, 100.0)
+BADGE = Badge.parse("000414CD7E")
+
+
+def credential(text: str, state: CredentialState = CredentialState.ACTIVE, **validity: datetime) -> PlateCredential:
+    return PlateCredential(Plate.parse(text), state, **validity)
+
+
+def user(name: str, *plates: str | PlateCredential, **more: object) -> UserPut:
+    own = tuple(p if isinstance(p, PlateCredential) else credential(p) for p in plates)
+    return UserPut(User(id=f"u-{name}", external_id=name, plates=own, **more))  # type: ignore[arg-type]
+
+
+def permit(name: str, **more: object) -> PermitPut:
+    return PermitPut(Permit(f"p-{name}-{len(more)}", Action.PARK, user_id=f"u-{name}", **more))  # type: ignore[arg-type]
+
+
+def site(*changes: Change, **more: object) -> Site:
+    return Site(Allowlist.empty("epoch").apply(changes, 7), TZ, **more)  # type: ignore[arg-type]
+
+
+def read(text: str, *, alternatives: Sequence[tuple[int, str, float]] = ()) -> PlateRead:
+    key = Plate.parse(text).key
+    table = [[(char, 0.99)] for char in key]
+    for at, char, probability in alternatives:
+        table[at] = [(key[at], 0.99 - probability), (char, probability)]
+    return PlateRead(Plate.parse(text), 0.97, tuple(tuple(options) for options in table), votes=5)
+
+
+ANNA = (user("anna", "98-TH-D4", "AB-123-CD", badges=(BADGE,)), permit("anna"))
+
+
+class House:
+    """A site that folds what was decided, as the daemon does."""
+
+    def __init__(self, *changes: Change, **more: object) -> None:
+        self.site = site(*(changes or ANNA), **more)
+        self.count = 0
+
+    def ask(
+        self,
+        what: str | PlateRead | BadgeRead | None,
+        direction: Direction = Direction.IN,
+        lane: LaneId | None = None,
+        now: Moment = NOW,
+        **more: object,
+    ) -> Granted | Refused:
+        self.count += 1
+        shown = read(what) if isinstance(what, str) else what
+        lane = lane or (ENTRY if direction is Direction.IN else EXIT)
+        ask = Ask(lane, direction, shown, HoldId(f"h{self.count}"), **{"present": True, **more})  # type: ignore[arg-type]
+        answer = decide(ask, self.site, now)
+        self.fold(answer)
+        return answer
+
+    def leave(self, what: str | BadgeRead | None, **more: object) -> Granted | Refused:
+        return self.ask(what, Direction.OUT, **more)
+
+    def fold(self, *facts: object) -> None:
+        for fact in facts:
+            self.site = replace(self.site, occupancy=self.site.occupancy.fold(fact, MONDAY))  # type: ignore[arg-type]
+
+    def passes(self, granted: Granted | Refused) -> None:
+        assert isinstance(granted, Granted), granted
+        self.fold(Passed(granted.lane, granted.direction, granted.hold))
+
+    def plates_inside(self) -> list[str]:
+        return sorted(s.plate for s in self.site.occupancy.inside())
+
+
+def reason(answer: Granted | Refused) -> Reason:
+    assert isinstance(answer, Refused), answer
+    return answer.reason
+
+
+def granted(answer: Granted | Refused) -> Granted:
+    assert isinstance(answer, Granted), answer
+    return answer
+
+
+# ---- the order ----
+
+
+def test_a_listed_plate_is_granted_and_says_on_what() -> None:
+    answer = granted(House().ask("98-TH-D4"))
+    assert (answer.user_id, answer.external_id, answer.plate) == ("u-anna", "anna", "98THD4")
+    assert answer.basis.matched is Matched.EXACT
+    assert (answer.basis.epoch, answer.basis.revision, answer.basis.votes) == ("epoch", 7, 5)
+    assert answer.basis.weakest == pytest.approx(0.99)
+
+
+def test_a_badge_is_granted() -> None:
+    answer = granted(House().ask(BadgeRead("000414CD7E", 40)))
+    assert (answer.external_id, answer.plate, answer.basis.matched) == ("anna", "", Matched.BADGE)
+
+
+PAST, FUTURE = MONDAY - timedelta(days=1), MONDAY + timedelta(days=1)
+REFUSALS: dict[Reason, tuple[tuple[Change, ...], str | PlateRead | None]] = {
+    Reason.UNREADABLE_PLATE: (ANNA, None),
+    Reason.UNKNOWN_CREDENTIAL: (ANNA, "XX-999-X"),
+    Reason.CREDENTIAL_PENDING: (
+        (user("anna", credential("98THD4", CredentialState.PENDING)), permit("anna")),
+        "98THD4",
+    ),
+    Reason.CREDENTIAL_SUSPENDED: (
+        (user("anna", credential("98THD4", CredentialState.SUSPENDED)), permit("anna")),
+        "98THD4",
+    ),
+    Reason.CREDENTIAL_REVOKED: (
+        (user("anna", credential("98THD4", CredentialState.REVOKED)), permit("anna")),
+        "98THD4",
+    ),
+    Reason.USER_INACTIVE: ((user("anna", "98THD4", status=UserStatus.INACTIVE), permit("anna")), "98THD4"),
+    Reason.NO_PERMIT: ((user("anna", "98THD4"), permit("anna", device="side")), "98THD4"),
+    Reason.NOT_YET_VALID: ((user("anna", "98THD4"), permit("anna", valid_from=FUTURE)), "98THD4"),
+    Reason.EXPIRED: ((user("anna", "98THD4"), permit("anna", valid_to=PAST)), "98THD4"),
+    Reason.OUTSIDE_SCHEDULE: (
+        (user("anna", "98THD4"), permit("anna", schedule=Schedule("Tu-Su 00:00-24:00"))),
+        "98THD4",
+    ),
+    Reason.AMBIGUOUS_PLATE: (
+        (user("anna", "B NO 1234"), user("bert", "BN O 1234"), permit("anna"), permit("bert")),
+        "BNO1234",
+    ),
+}
+
+
+@pytest.mark.parametrize("expected", REFUSALS, ids=str)
+def test_each_reason_of_the_list(expected: Reason) -> None:
+    changes, shown = REFUSALS[expected]
+    assert reason(House(*changes).ask(shown)) is expected
+
+
+def test_nobody_is_granted_anything_without_a_vehicle_on_the_loop() -> None:
+    assert reason(House().ask("98-TH-D4", present=False)) is Reason.NO_PRESENCE
+    assert reason(House().leave("98-TH-D4", present=False)) is Reason.NO_PRESENCE
+
+
+def test_an_inactive_lane_refuses_first() -> None:
+    house = House(inactive=frozenset({ENTRY}))
+    assert reason(house.ask(None, present=False)) is Reason.DEVICE_INACTIVE
+
+
+def test_the_credential_s_own_validity_counts() -> None:
+    day_pass = credential("98THD4", valid_from=PAST, valid_to=MONDAY)
+    assert reason(House(user("anna", day_pass), permit("anna")).ask("98THD4")) is Reason.EXPIRED
+
+
+def test_one_good_permit_is_enough_and_else_the_nearest_reason_is_told() -> None:
+    old = PermitPut(Permit("old", Action.PARK, user_id="u-anna", valid_to=PAST))
+    closed = PermitPut(Permit("c", Action.PARK, user_id="u-anna", schedule=Schedule("Sa 08:00-09:00")))
+    assert reason(House(user("anna", "98THD4"), old, closed).ask("98THD4")) is Reason.OUTSIDE_SCHEDULE
+    good = PermitPut(Permit("good", Action.PARK, user_id="u-anna", device="entry"))
+    granted(House(user("anna", "98THD4"), old, closed, good).ask("98THD4"))
+
+
+def test_a_permit_to_drive_is_none_to_park() -> None:
+    drive = PermitPut(Permit("d", Action.DRIVE, user_id="u-anna"))
+    assert reason(House(user("anna", "98THD4"), drive).ask("98THD4")) is Reason.NO_PERMIT
+
+
+def test_a_group_s_permit_serves_its_members() -> None:
+    group = PermitPut(Permit("g", Action.PARK, group_id="staff"))
+    granted(House(user("anna", "98THD4", groups=("staff",)), group).ask("98THD4"))
+    assert reason(House(user("anna", "98THD4"), group).ask("98THD4")) is Reason.NO_PERMIT
+
+
+def test_the_schedule_is_the_site_s_local_time() -> None:
+    """09:30 in Amsterdam is 08:30 in UTC in winter."""
+    changes = (user("anna", "98THD4"), permit("anna", schedule=Schedule("Mo 09:00-10:00")))
+    granted(House(*changes).ask("98THD4", now=Moment(MONDAY.replace(hour=8, minute=30), 0)))
+    late = Moment(MONDAY.replace(hour=9, minute=30), 0)
+    assert reason(House(*changes).ask("98THD4", now=late)) is Reason.OUTSIDE_SCHEDULE
+
+
+def test_a_look_alike_is_noted() -> None:
+    answer = granted(House().ask(read("98THO4", alternatives=[(4, "D", 0.3)])))
+    assert (answer.plate, answer.basis.matched, answer.notes) == ("98THD4", Matched.LOOK_ALIKE, (Note.LOOK_ALIKE,))
+
+
+@pytest.mark.parametrize("misread", ["98THD", "98THD44", "98THD1", "98TXD4"])
+def test_any_other_edit_opens_for_nobody(misread: str) -> None:
+    assert reason(House().ask(misread)) is Reason.UNKNOWN_CREDENTIAL
+
+
+# ---- one vehicle per user ----
+
+
+def test_the_second_plate_is_refused_while_the_first_is_inside_and_admitted_after() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    assert reason(house.ask("AB-123-CD")) is Reason.ANOTHER_VEHICLE_PARKED
+    house.passes(house.leave("98-TH-D4"))
+    house.passes(house.ask("AB-123-CD"))
+    assert house.plates_inside() == ["AB123CD"]
+
+
+def test_two_cars_of_one_user_at_two_lanes_in_the_same_second() -> None:
+    house = House()
+    first = granted(house.ask("98-TH-D4"))
+    assert reason(house.ask("AB-123-CD", lane=SIDE)) is Reason.ANOTHER_VEHICLE_PARKED
+    house.fold(HoldReleased(ENTRY, first.hold, Released.NO_ENTRY))
+    granted(house.ask("AB-123-CD", lane=SIDE))
+
+
+def test_the_same_plate_at_a_second_lane_does_not_get_in_twice() -> None:
+    house = House()
+    granted(house.ask("98-TH-D4"))
+    assert reason(house.ask("98-TH-D4", lane=SIDE)) is Reason.ANOTHER_VEHICLE_PARKED
+
+
+def test_the_same_plate_again_is_a_missed_exit() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    again = granted(house.ask("98-TH-D4"))
+    assert again.notes == (Note.EXIT_MISSED,)
+    house.passes(again)
+    assert house.plates_inside() == ["98THD4"]
+
+
+def test_a_badge_is_held_to_anti_passback() -> None:
+    house = House()
+    house.passes(house.ask(BadgeRead("000414CD7E", 40)))
+    assert reason(house.ask(BadgeRead("000414CD7E", 40))) is Reason.ALREADY_INSIDE
+
+
+def test_a_neutral_user_s_next_movement_is_believed() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    crashed = granted(house.leave("98-TH-D4"))
+    house.fold(HoldReleased(EXIT, crashed.hold, Released.OUTCOME_UNKNOWN))
+    second = granted(house.ask("AB-123-CD"))
+    assert set(second.notes) == {Note.EXIT_MISSED, Note.NEUTRAL}
+    house.passes(second)
+    assert house.plates_inside() == ["AB123CD"]
+    assert reason(house.ask("98-TH-D4")) is Reason.ANOTHER_VEHICLE_PARKED
+
+
+def test_neutrality_never_forgives_a_car_on_its_way_in() -> None:
+    house = House()
+    first = granted(house.ask("98-TH-D4"))
+    house.fold(HoldReleased(ENTRY, first.hold, Released.FAULT))
+    granted(house.ask("98-TH-D4"))
+    assert reason(house.ask("AB-123-CD", lane=SIDE)) is Reason.ANOTHER_VEHICLE_PARKED
+
+
+def test_the_site_s_grace_forgives_an_old_session_only_where_it_is_set() -> None:
+    later = Moment(MONDAY + timedelta(hours=25), 0)
+    for grace, expected in ((timedelta(hours=24), None), (None, Reason.ANOTHER_VEHICLE_PARKED)):
+        house = House(rules=Rules(missed_exit_grace=grace))
+        house.passes(house.ask("98-TH-D4"))
+        answer = house.ask("AB-123-CD", now=later)
+        assert (answer.reason if isinstance(answer, Refused) else None) is expected
+    soon = Moment(MONDAY + timedelta(hours=23), 0)
+    house = House(rules=Rules(missed_exit_grace=timedelta(hours=24)))
+    house.passes(house.ask("98-TH-D4"))
+    assert reason(house.ask("AB-123-CD", now=soon)) is Reason.ANOTHER_VEHICLE_PARKED
+
+
+def test_a_pool_has_its_size_and_neutrality_frees_no_more_than_one_place() -> None:
+    house = House(user("pool", "1-AAA-11", "2-BBB-22", "3-CCC-33", pool_size=2), permit("pool"))
+    house.passes(house.ask("1-AAA-11"))
+    house.passes(house.ask("2-BBB-22"))
+    assert reason(house.ask("3-CCC-33")) is Reason.ANOTHER_VEHICLE_PARKED
+    crashed = granted(house.leave("1-AAA-11"))
+    house.fold(HoldReleased(EXIT, crashed.hold, Released.FAULT))
+    third = granted(house.ask("3-CCC-33"))
+    assert len(third.closes) == 1
+    house.passes(third)
+    assert len(house.plates_inside()) == 2
+
+
+# ---- the site ----
+
+
+def test_a_full_car_park_counts_cars_on_their_way_in() -> None:
+    house = House(*ANNA, user("bert", "12-ABC-3"), permit("bert"), rules=Rules(capacity=1))
+    granted(house.ask("98-TH-D4"))
+    assert reason(house.ask("12-ABC-3", lane=SIDE)) is Reason.FULL
+
+
+def test_a_missed_exit_does_not_count_against_the_capacity() -> None:
+    house = House(rules=Rules(capacity=1))
+    house.passes(house.ask("98-TH-D4"))
+    granted(house.ask("98-TH-D4"))
+
+
+def test_an_old_list_admits_nobody_and_lets_everybody_out() -> None:
+    house = House(rules=Rules(list_max_age=timedelta(days=30)), list_confirmed_at=MONDAY)
+    house.passes(house.ask("98-TH-D4"))
+    later = Moment(MONDAY + timedelta(days=31), 0)
+    assert reason(house.ask("98-TH-D4", now=later)) is Reason.LIST_TOO_OLD
+    granted(house.leave("98-TH-D4", now=later))
+
+
+# ---- exits ----
+
+
+@pytest.mark.parametrize("policy", list(ExitPolicy))
+@pytest.mark.parametrize(
+    "change",
+    [
+        UserRemoved("u-anna"),
+        user("anna", "98-TH-D4", status=UserStatus.INACTIVE),
+        user("anna", credential("98-TH-D4", CredentialState.REVOKED)),
+        permit("anna", valid_to=PAST),
+    ],
+    ids=["deleted", "inactive", "revoked", "expired"],
+)
+def test_a_car_inside_gets_out_whatever_became_of_its_user(change: Change, policy: ExitPolicy) -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    house.site = replace(house.site, allowlist=house.site.allowlist.apply([change], 8))
+    house.passes(house.leave("98-TH-D4", exit_policy=policy))
+    assert house.plates_inside() == []
+
+
+def test_a_deleted_user_gets_out_by_the_badge_that_came_in() -> None:
+    house = House()
+    house.passes(house.ask(BadgeRead("000414CD7E", 40)))
+    house.site = replace(house.site, allowlist=house.site.allowlist.apply([UserRemoved("u-anna")], 8))
+    house.passes(house.leave(BadgeRead("000414CD7E", 40), exit_policy=ExitPolicy.KNOWN_ONLY))
+    assert list(house.site.occupancy.inside()) == []
+
+
+def test_any_credential_of_the_user_opens_the_exit() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    house.passes(house.leave(BadgeRead("000414CD7E", 40)))
+    assert house.plates_inside() == []
+    house.passes(house.ask(BadgeRead("000414CD7E", 40)))
+    house.passes(house.leave("98-TH-D4"))
+    assert list(house.site.occupancy.inside()) == []
+
+
+def test_a_look_alike_of_the_one_plate_inside_leaves() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    answer = granted(house.leave("98THO4"))
+    assert (answer.plate, answer.basis.matched) == ("98THD4", Matched.LOOK_ALIKE)
+
+
+def test_a_misread_waits_for_a_better_read_and_then_pairs_with_the_nearest() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    assert reason(house.leave("98TXD4")) is Reason.NOT_INSIDE
+    answer = granted(house.leave("98TXD4", read_over=True))
+    assert (answer.plate, answer.basis.matched) == ("98THD4", Matched.NEAREST)
+    house.passes(answer)
+    assert house.plates_inside() == []
+
+
+def test_an_unread_vehicle_leaves_where_anybody_may() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    answer = granted(house.leave(None, read_over=True))
+    assert (answer.user_id, answer.notes) == (None, (Note.EXIT_UNIDENTIFIED,))
+    house.passes(answer)
+    assert house.site.occupancy.taken() == 0
+    assert house.plates_inside() == ["98THD4"]
+
+
+def test_known_only_keeps_the_unknown_and_lets_the_doubtful_go() -> None:
+    house = House()
+    known_only = {"exit_policy": ExitPolicy.KNOWN_ONLY, "read_over": True}
+    assert reason(house.leave(None, **known_only)) is Reason.NOT_INSIDE
+    assert reason(house.leave("98-TH-D4", **known_only)) is Reason.NOT_INSIDE
+    doubtful = granted(house.ask("98-TH-D4"))
+    house.fold(HoldReleased(ENTRY, doubtful.hold, Released.UNCONFIRMED))
+    granted(house.leave("98-TH-D4", **known_only))
+
+
+def test_a_known_user_whose_entry_was_missed_leaves() -> None:
+    answer = granted(House().leave("98-TH-D4", read_over=True))
+    assert (answer.user_id, answer.closes, answer.notes) == ("u-anna", (), (Note.NEUTRAL,))
