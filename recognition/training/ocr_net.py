@@ -23,7 +23,9 @@ REGIONS = (
 )  # fmt: skip
 
 
-def conv(inputs: int, outputs: int, kernel: tuple[int, int] = (3, 3), stride: int = 1, groups: int = 1) -> nn.Module:
+def conv(
+    inputs: int, outputs: int, kernel: tuple[int, int] = (3, 3), stride: int = 1, groups: int = 1
+) -> nn.Module:
     """Convolution that keeps the size (but for its stride), batch norm, SiLU (GELU breaks onnxruntime)."""
     padding = (kernel[0] // 2, kernel[1] // 2)
     return nn.Sequential(
@@ -52,14 +54,15 @@ class SlotRound(nn.Module):
 class OcrNet(nn.Module):
     """(N, 3, 64, 160) float pixels 0..255 to (N, SLOTS, vocab) and (N, regions) logits."""
 
-    def __init__(self, widths: tuple[int, int, int] = (16, 48, 96)) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (16, 40, 96)) -> None:
         super().__init__()
         low, mid, high = widths
         self.stem = nn.Sequential(conv(3, low, stride=2), conv(low, mid, stride=2), conv(mid, mid), conv(mid, mid))
         self.shrink = nn.MaxPool2d((2, 1))
-        self.body = nn.Sequential(conv(mid, high), conv(high, high), conv(high, high))
+        self.widen = conv(mid, high)
+        self.body = nn.Sequential(conv(high, high), conv(high, high))
         self.context = nn.Sequential(conv(high, high, (3, 11), groups=high), conv(high, high, (1, 1)))
-        self.place = nn.Parameter(torch.randn(1, high, HEIGHT_PX // 8, WIDTH_PX // 4) * 0.02)
+        self.place = nn.Parameter(torch.randn(1, high, HEIGHT_PX // 16, WIDTH_PX // 4) * 0.02)
         self.keys = nn.Conv2d(high, high, 1)
         self.values = nn.Conv2d(high, high, 1)
         self.queries = nn.Parameter(torch.randn(1, SLOTS, high) * 0.5)
@@ -71,7 +74,8 @@ class OcrNet(nn.Module):
         """See the class."""
         mean = pixels.mean((1, 2, 3), keepdim=True)
         spread = (pixels - mean).pow(2).mean((1, 2, 3), keepdim=True).sqrt()
-        seen = self.body(self.shrink(self.stem((pixels - mean) / (spread + 8.0))))
+        seen = self.widen(self.shrink(self.stem((pixels - mean) / (spread + 8.0))))
+        seen = self.body(self.shrink(seen))
         seen = seen + self.context(seen)
         placed = seen + self.place
         keys = self.keys(placed).flatten(2).transpose(1, 2)

@@ -1,0 +1,240 @@
+"""What mounting, light, lens, sensor and a not quite right corner finder make of a clean drawn plate.
+
+`surround` puts the plate into a frame on a car; `photograph` takes one small picture of that and cuts the plate out
+again as the reader will get it. Nothing is learnt from real pictures; the ranges are set wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recognition.training.glyphs import Image
+from recognition.training.marks import small_text
+
+Pixels = NDArray[np.float32]
+Quad = NDArray[np.float32]  # (4, 2): upper left, upper right, lower right, lower left
+
+
+@dataclass(eq=False)
+class Scene:
+    """A plate on a car, seen straight on, and the plate's corners in it."""
+
+    image: Image
+    corners: Quad
+    _half: Scene | None = None
+
+    def half(self) -> Scene:
+        """The scene averaged down to half: a warp only samples, and small plates would shimmer as in no lens."""
+        if self._half is None:
+            height, width = self.image.shape[:2]
+            small = cv2.resize(self.image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+            self._half = Scene(np.asarray(small), (self.corners / 2).astype(np.float32))
+        return self._half
+
+
+def surround(plate: Image, rng: np.random.Generator, backgrounds: Sequence[Image] = ()) -> Scene:
+    """PLATE in (mostly) a frame, on paint, plastic or a piece of street."""
+    height, width = plate.shape[:2]
+    pad_x, pad_y = round(0.16 * width), round(0.45 * height)
+    size = (height + 2 * pad_y, width + 2 * pad_x)
+    if len(backgrounds) and rng.random() < 0.4:
+        patch = backgrounds[int(rng.integers(len(backgrounds)))]
+        canvas = np.asarray(cv2.resize(patch, (size[1], size[0])), np.uint8)
+    else:
+        canvas = _paint(size, rng)
+    if rng.random() < 0.65:
+        _frame(canvas, (pad_x, pad_y, width, height), rng)
+    elif rng.random() < 0.6:
+        cv2.rectangle(canvas, (pad_x, pad_y), (pad_x + width, pad_y + height + 6), (15, 15, 15), 8)
+    canvas[pad_y : pad_y + height, pad_x : pad_x + width] = plate
+    right, bottom = pad_x + width, pad_y + height
+    corners = [[pad_x, pad_y], [right, pad_y], [right, bottom], [pad_x, bottom]]
+    return Scene(canvas, np.array(corners, np.float32))
+
+
+def _paint(size: tuple[int, int], rng: np.random.Generator) -> Image:
+    base = rng.uniform(5, 235) + rng.normal(0, 18, 3) * (rng.random() < 0.6)
+    corners = np.clip(base + rng.normal(0, 22, (2, 3, 1)) + rng.normal(0, 4, (2, 3, 3)), 0, 255).astype(np.float32)
+    canvas = np.asarray(cv2.resize(corners, (size[1], size[0])), np.float32)
+    for _ in range(int(rng.integers(0, 4))):
+        y, thick = int(rng.integers(0, size[0])), int(rng.integers(2, 20))
+        canvas[y : y + thick] *= rng.uniform(0.4, 1.5)
+    return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+def _frame(canvas: Image, box: tuple[int, int, int, int], rng: np.random.Generator) -> None:
+    x, y, width, height = box
+    side, lower = int(rng.integers(2, 12)), int(rng.integers(4, 24))
+    shade = int(rng.choice([10, 20, 35, 60, 180, 225]))
+    colour = (shade, shade, shade)
+    cv2.rectangle(canvas, (x - side, y - side), (x + width + side, y + height + lower), colour, -1)
+    if lower > 10 and rng.random() < 0.8:
+        count = int(rng.integers(5, 26))
+        text = "".join(" " if rng.random() < 0.12 else chr(65 + int(code)) for code in rng.integers(0, 26, count))
+        ink = (235, 235, 235) if shade < 100 else (30, 30, 30)
+        small_text(canvas, text, (x + width / 2, y + height + lower / 2), lower * rng.uniform(0.45, 0.75), ink)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Ranges of one family of views; `hardness` scales every fault, 1 is the training's average."""
+
+    hardness: float = 1.0
+    width_px: tuple[float, float] = (42.0, 260.0)
+    upright_cut: float = 0.12  # share cut out along the picture's axes instead of by the corners
+
+
+def photograph(
+    scene: Scene, rng: np.random.Generator, size: tuple[int, int], camera: Camera | None = None
+) -> Image:
+    """One (H, W, 3) BGR cut of SIZE (width, height), after perspective, camera faults and a rough rectification."""
+    view = camera or Camera()
+    quad, frame = _pose(scene, rng, view)
+    shrink = float(np.hypot(*(quad[1] - quad[0])) / np.hypot(*(scene.corners[1] - scene.corners[0])))
+    source = scene.half() if shrink < 0.6 else scene
+    source = source.half() if shrink < 0.28 else source
+    matrix = cv2.getPerspectiveTransform(source.corners, quad)
+    seen = cv2.warpPerspective(source.image, matrix, frame, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    taken = _expose(np.asarray(seen, np.float32), rng, view.hardness, shrink * 520)
+    cut = _found_corners(quad, rng, view)
+    target = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float32)
+    back = cv2.getPerspectiveTransform(cut, target)
+    return np.asarray(
+        cv2.warpPerspective(taken, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def _pose(scene: Scene, rng: np.random.Generator, view: Camera) -> tuple[Quad, tuple[int, int]]:
+    """The plate's corners in the camera's picture, and that picture's size."""
+    wide = float(np.exp(rng.uniform(np.log(view.width_px[0]), np.log(view.width_px[1]))))
+    span = scene.corners[2] - scene.corners[0]
+    tall = wide * float(span[1] / span[0]) * float(np.exp(rng.normal(0.0, 0.06)))
+    yaw = float(np.clip(rng.normal(0, 0.35), -1.0, 1.0))
+    wide *= float(np.cos(yaw * 0.9))
+    left, right = 1 + 0.12 * yaw, 1 - 0.12 * yaw
+    roll = float(np.clip(rng.normal(0, 0.07), -0.3, 0.3)) * view.hardness
+    shear = float(rng.normal(0, 0.08)) * view.hardness + 0.12 * yaw * float(rng.normal())
+    corners = (
+        np.array([[-wide, -tall * left], [wide, -tall * right], [wide, tall * right], [-wide, tall * left]]) / 2
+    )
+    corners[:, 0] += shear * corners[:, 1]
+    turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+    corners = corners @ turn.T + rng.normal(0, 0.012, (4, 2)) * (wide, tall)
+    low, high = corners.min(0), corners.max(0)
+    margin = np.array([0.1 * wide + 3, 0.3 * tall + 3])
+    frame = np.ceil(high - low + 2 * margin).astype(int)
+    return (corners - low + margin + rng.random(2)).astype(np.float32), (int(frame[0]) + 1, int(frame[1]) + 1)
+
+
+def _found_corners(quad: Quad, rng: np.random.Generator, view: Camera) -> Quad:
+    """The corners a detector would say: moved, widened, or the upright box around them."""
+    if rng.random() < view.upright_cut:
+        low, high = quad.min(0), quad.max(0)
+        grow = (high - low) * rng.uniform(-0.01, 0.06)
+        low, high = low - grow, high + grow
+        quad = np.asarray([low, (high[0], low[1]), high, (low[0], high[1])], np.float32)
+    across = float(np.hypot(*(quad[1] - quad[0])))
+    down = float(np.hypot(*(quad[3] - quad[0])))
+    axis_x, axis_y = (quad[1] - quad[0]) / across, (quad[3] - quad[0]) / down
+    grow_x, grow_y = rng.uniform(-0.02, 0.06), rng.uniform(-0.05, 0.16)
+    local = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (0.5 * grow_x * across, 0.5 * grow_y * down)
+    wander = np.clip(rng.normal(0, 1, (4, 2)), -2.2, 2.2) * view.hardness * rng.random()
+    local = local + wander * (0.03 * across, 0.07 * down)
+    local = local + rng.normal(0, 1, 2) * (0.008 * across, 0.02 * down) * view.hardness
+    moved = quad + local[:, :1] * axis_x + local[:, 1:] * axis_y
+    return np.asarray(moved, np.float32)
+
+
+_NOISE = np.random.default_rng(7).standard_normal((384, 512, 3), np.float32)
+
+
+def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> Pixels:
+    """A piece of a fixed noise field: drawing fresh normals costs more than all the rest."""
+    height, width = min(shape[0], 320), min(shape[1], 420)
+    y, x = int(rng.integers(0, 384 - height + 1)), int(rng.integers(0, 512 - width + 1))
+    piece: Pixels = _NOISE[y : y + height, x : x + width, :: (1 if rng.random() < 0.5 else -1)]
+    if piece.shape != shape:
+        resized = cv2.resize(piece, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
+        return np.asarray(resized, np.float32)
+    return piece
+
+
+def _expose(image: Pixels, rng: np.random.Generator, hardness: float, plate_px: float) -> Image:
+    """Light, blur, noise, sharpening and compression, in the order they happen."""
+    image = _light(image, rng, hardness)
+    image = _blur(image, rng, hardness, plate_px)
+    image = _sensor(image, rng, hardness)
+    if rng.random() < 0.3:
+        soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.7, 1.6))
+        image = image + (image - soft) * rng.uniform(0.4, 2.2)
+    taken = np.clip(image, 0, 255).astype(np.uint8)
+    if rng.random() < 0.75:
+        quality = int(np.clip(rng.normal(70, 20), 18, 97))
+        done, data = cv2.imencode(".jpg", taken, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if done:
+            taken = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return taken
+
+
+def _light(image: Pixels, rng: np.random.Generator, hardness: float) -> Pixels:
+    height, width = image.shape[:2]
+    if rng.random() < 0.35:
+        # A shadow's edge, straight and more or less soft.
+        angle, offset = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25)
+        across = (np.arange(width, dtype=np.float32) / width - 0.5) * np.float32(np.cos(angle))
+        down = (np.arange(height, dtype=np.float32) / height - 0.5) * np.float32(np.sin(angle))
+        side = np.clip((across[None] + down[:, None] - offset) / rng.uniform(0.01, 0.6) + 0.5, 0, 1)
+        image = image * (1 - np.float32(rng.uniform(0.15, 0.7)) * side)[..., None]
+    if rng.random() < 0.12 * hardness:
+        at = rng.uniform(0, 1, 2) * (width, height)
+        radius = rng.uniform(0.1, 0.5) * width
+        far = ((np.arange(width) - at[0]) ** 2)[None] + ((np.arange(height) - at[1]) ** 2)[:, None]
+        image = image + (rng.uniform(30, 150) * np.exp(-far / radius**2)).astype(np.float32)[..., None]
+    gamma = float(np.exp(rng.normal(0, 0.25)))
+    gain = float(np.exp(min(rng.normal(-0.28, 0.4), 0.35)))
+    veil = float(rng.uniform(0, 35)) * (rng.random() < 0.4)
+    if rng.random() < 0.1:
+        gain *= float(rng.uniform(0.2, 0.6))
+    image = np.power(np.clip(image, 0, 255) / 255, gamma, dtype=np.float32) * np.float32(255 * gain)
+    cast = np.exp(rng.normal(0, 0.09, 3)).astype(np.float32)
+    image = image * cast + np.float32(veil)
+    grey = float(rng.random()) if rng.random() < 0.3 else 0.0
+    grey = 1.0 if rng.random() < 0.08 else grey
+    if grey:
+        image = image * (1 - grey) + image.mean(2, keepdims=True) * grey
+    return np.asarray(image, np.float32)
+
+
+def _blur(image: Pixels, rng: np.random.Generator, hardness: float, plate_px: float) -> Pixels:
+    sigma = float(abs(rng.normal(0, 0.75))) * hardness * float(np.clip(plate_px / 110, 0.6, 2.0))
+    if sigma > 0.25:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+    if rng.random() < 0.22:
+        length = rng.uniform(1.5, 6.0) * hardness * float(np.clip(plate_px / 130, 0.4, 1.8))
+        angle = rng.normal(0, 0.5) if rng.random() < 0.6 else rng.uniform(0, np.pi)
+        reach = max(1, int(np.ceil(length / 2)))
+        kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+        step = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+        ends = [np.round((reach + sign * step) * 16).astype(int) for sign in (-1, 1)]
+        cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), 1.0, 1, cv2.LINE_AA, 4)
+        total = float(kernel.sum())
+        if total > 0:
+            image = np.asarray(cv2.filter2D(image, -1, kernel / total), np.float32)
+    return image
+
+
+def _sensor(image: Pixels, rng: np.random.Generator, hardness: float) -> Pixels:
+    strength = float(rng.exponential(4.5)) * hardness
+    if strength > 0.8:
+        noise = _noise(image.shape, rng)
+        if rng.random() < 0.5:
+            noise = noise[..., :1]
+        if rng.random() < 0.4:
+            noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.7), np.float32).reshape(*noise.shape[:2], -1) * 1.6
+        image = image + noise * np.float32(min(strength, 24.0))
+    return image

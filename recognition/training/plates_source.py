@@ -1,0 +1,179 @@
+"""Endless drawn training samples: texts, hands and faces, scenes and views put together, in worker processes."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Full
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recognition.training.degrade import Camera, Scene, photograph, surround
+from recognition.training.draw import Freedom, draw_plate, style_of
+from recognition.training.faces import read_faces
+from recognition.training.glyphs import CHARACTERS, HANDS, Image, alphabet, perturbed
+from recognition.training.ocr_net import HEIGHT_PX, REGIONS, WIDTH_PX, encode
+from recognition.training.texts import Text, sample_text
+
+IGNORED_REGION = -100
+VIEWS_PER_PLATE = 6
+POOL_PLATES = 24  # plates in turn at one time, so that views of one plate do not share a batch too often
+QUEUE_BATCHES_MAX = 6
+ORPHAN_CHECK_S = 5.0
+REPLAY_BATCHES_MAX = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a worker finds what is not drawn: both optional."""
+
+    faces: Path | None = None
+    street: Path | None = None  # folder of street.csv, whose train part lends backgrounds
+    camera: Camera = field(default_factory=Camera)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """(N, H, W, 3) uint8 RGB, (N, slots) and (N,) int64 classes."""
+
+    pixels: NDArray[np.uint8]
+    slots: NDArray[np.int64]
+    regions: NDArray[np.int64]
+
+
+def _backgrounds(folder: Path | None, rng: np.random.Generator, count: int = 160) -> list[Image]:
+    if folder is None or not (folder / "street.csv").exists():
+        return []
+    with (folder / "street.csv").open(encoding="utf-8") as table:
+        names = sorted({row["image"] for row in csv.DictReader(table) if row["part"] == "train"})
+    patches: list[Image] = []
+    for index in rng.permutation(len(names))[: count // 4]:
+        frame = cv2.imread(str(folder / names[int(index)]))
+        if frame is None:
+            continue
+        for _ in range(4):
+            width = int(rng.integers(120, 420))
+            height = width * 2 // 5
+            x = int(rng.integers(0, frame.shape[1] - width))
+            y = int(rng.integers(frame.shape[0] // 3, frame.shape[0] - height))
+            patches.append(np.ascontiguousarray(frame[y : y + height, x : x + width]))
+    return patches
+
+
+class PlateSource:
+    """Draws samples one after another from one generator."""
+
+    def __init__(self, sources: Sources, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._camera = sources.camera
+        self._faces = read_faces(sources.faces) if sources.faces and sources.faces.exists() else []
+        self._backgrounds = _backgrounds(sources.street, self._rng)
+        self._hands: dict[str, list[Mapping[str, Image]]] = {}
+        self._pool: list[tuple[Text, Scene, int]] = []
+
+    def _letters(self, family: str) -> Mapping[str, Image]:
+        """Mostly the country's own hand, struck a little differently each time; else any other hand or face."""
+        rng = self._rng
+        draw = rng.random()
+        if self._faces and draw < 0.38:
+            return self._faces[int(rng.integers(len(self._faces)))]
+        if draw > 0.85:
+            family = list(HANDS)[int(rng.integers(len(HANDS)))]
+        kept = self._hands.setdefault(family, [])
+        if len(kept) < 12 or rng.random() < 0.1:
+            kept.append(alphabet(perturbed(HANDS[family], rng)))
+            if len(kept) > 24:
+                kept.pop(0)
+        return kept[int(rng.integers(len(kept)))]
+
+    def _new_plate(self) -> tuple[Text, Scene, int]:
+        rng = self._rng
+        text = sample_text(rng)
+        letters = self._letters(style_of(text.country, text.groups).hand)
+        if any(char not in letters for group in text.groups for char in group):
+            letters = alphabet(HANDS["din"], CHARACTERS)
+        plate = draw_plate(text.groups, text.country, rng, letters, Freedom(float(rng.uniform(0.3, 1.2)), 0.06))
+        return text, surround(plate, rng, self._backgrounds), VIEWS_PER_PLATE
+
+    def sample(self) -> tuple[Image, str, int]:
+        """RGB pixels of the reader's size, the flat text, the region's class (IGNORED_REGION for random texts)."""
+        while len(self._pool) < POOL_PLATES:
+            self._pool.append(self._new_plate())
+        at = int(self._rng.integers(len(self._pool)))
+        text, scene, left = self._pool.pop(at)
+        if left > 1:
+            self._pool.append((text, scene, left - 1))
+        view = photograph(scene, self._rng, (WIDTH_PX, HEIGHT_PX), self._camera)
+        region = REGIONS.index(text.country) if text.regular and text.country in REGIONS else IGNORED_REGION
+        return view[..., ::-1], "".join(text.groups), region
+
+    def batch(self, size: int) -> Batch:
+        """SIZE samples."""
+        rows = [self.sample() for _ in range(size)]
+        return Batch(
+            np.stack([pixels for pixels, _, _ in rows]),
+            np.array([encode(text) for _, text, _ in rows], np.int64),
+            np.array([region for _, _, region in rows], np.int64),
+        )
+
+
+class Replay:
+    """Every batch is learnt from twice, the second time later and shifted: drawing is a third of a step's cost."""
+
+    def __init__(self, fresh: Iterator[Batch], seed: int) -> None:
+        self._fresh = fresh
+        self._rng = np.random.default_rng(seed)
+        self._kept: list[Batch] = []
+
+    def next(self) -> Batch:
+        """A fresh batch, or one of the last REPLAY_BATCHES_MAX that has not come again yet."""
+        if len(self._kept) < REPLAY_BATCHES_MAX:
+            batch = next(self._fresh)
+            self._kept.append(batch)
+            return batch
+        batch = self._kept.pop(int(self._rng.integers(len(self._kept) // 2)))
+        across, down = int(self._rng.integers(-3, 4)), int(self._rng.integers(-2, 3))
+        padded = np.pad(batch.pixels, ((0, 0), (2, 2), (3, 3), (0, 0)), "edge")
+        height, width = batch.pixels.shape[1:3]
+        moved = padded[:, 2 + down : 2 + down + height, 3 + across : 3 + across + width]
+        return Batch(moved, batch.slots, batch.regions)
+
+
+def _work(sources: Sources, seed: int, size: int, queue: Any) -> None:
+    cv2.setNumThreads(1)
+    source = PlateSource(sources, seed)
+    parent = os.getppid()
+    while os.getppid() == parent:
+        batch = source.batch(size)
+        while os.getppid() == parent:
+            try:
+                queue.put(batch, timeout=ORPHAN_CHECK_S)
+                break
+            except Full:
+                continue
+
+
+def batches(sources: Sources, seed: int, size: int, workers: int = 1) -> Iterator[Batch]:
+    """Endless batches from WORKERS processes; they end with this process or when the iterator is closed."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue(QUEUE_BATCHES_MAX)
+    tasks = [
+        context.Process(target=_work, args=(sources, seed * 1000 + index, size, queue), daemon=True)
+        for index in range(workers)
+    ]
+    for task in tasks:
+        task.start()
+    try:
+        while True:
+            yield queue.get()
+    finally:
+        for task in tasks:
+            task.terminate()
+            task.join()

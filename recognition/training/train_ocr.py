@@ -1,0 +1,191 @@
+"""Trains the character reader on drawn plates, within a budget of minutes, resumable at any step.
+
+    python -m recognition.training.train_ocr --minutes 90 --faces checkpoints/faces --street .../plates [--resume]
+
+Writes `last.pt` (weights, their running average, optimiser, step, minutes spent) into --out and one log line every
+LOG_STEPS steps to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recognition.training.ocr_net import ALPHABET, OcrNet
+from recognition.training.plates_source import IGNORED_REGION, Batch, PlateSource, Replay, Sources, batches
+
+LOG_STEPS = 100
+SAVE_STEPS = 300
+HELD_OUT_PLATES = 384
+HELD_OUT_SEED = 20_000_003
+WARM_UP_STEPS = 300
+REGION_WEIGHT = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run is asked to do."""
+
+    minutes: float
+    batch: int = 96
+    peak_rate: float = 2.5e-3
+    last_rate: float = 2e-5
+    decay: float = 0.02
+    seed: int = 1
+
+
+def tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Float NCHW pixels in the memory order that convolutions like, slot classes, region classes."""
+    pixels = torch.from_numpy(batch.pixels).permute(0, 3, 1, 2).float()
+    pixels = pixels.contiguous(memory_format=torch.channels_last)
+    return pixels, torch.from_numpy(batch.slots), torch.from_numpy(batch.regions)
+
+
+def loss_of(net: OcrNet, batch: Batch) -> Tensor:
+    """Cross entropy over all slots (pads too) plus a little for the region."""
+    pixels, slots, regions = tensors(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        plate, region = net(pixels)
+    characters = F.cross_entropy(plate.float().flatten(0, 1), slots.flatten())
+    if bool((regions == IGNORED_REGION).all()):
+        return characters
+    return characters + REGION_WEIGHT * F.cross_entropy(region.float(), regions, ignore_index=IGNORED_REGION)
+
+
+def rate_at(step: int, spent: float, plan: Plan) -> float:
+    """Learning rate: a short warm-up, then a cosine over the minutes of the plan."""
+    share = min(1.0, spent / max(plan.minutes, 1e-9))
+    cosine = plan.last_rate + (plan.peak_rate - plan.last_rate) * 0.5 * (1 + math.cos(math.pi * share))
+    return cosine * min(1.0, (step + 1) / WARM_UP_STEPS)
+
+
+@torch.no_grad()
+def follow(average: OcrNet, net: OcrNet, step: int) -> None:
+    """Move the running average of the weights towards NET; fast at first, then over about a thousand steps."""
+    keep = min(0.999, (1 + step) / (10 + step))
+    for mean, now in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        if mean.dtype.is_floating_point:
+            mean.lerp_(now, 1 - keep)
+        else:
+            mean.copy_(now)
+
+
+@torch.no_grad()
+def exact_share(net: OcrNet, held_out: Batch) -> tuple[float, float]:
+    """Shares of whole texts and of regions that are right."""
+    net.eval()
+    pixels, slots, regions = tensors(held_out)
+    plate, region = net(pixels)
+    known = regions != IGNORED_REGION
+    texts = (plate.argmax(-1) == slots).all(1).float().mean()
+    places = (region.argmax(-1) == regions)[known].float().mean()
+    return float(texts), float(places)
+
+
+@dataclass(slots=True)
+class Run:
+    """The state that a checkpoint holds."""
+
+    net: OcrNet
+    average: OcrNet
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    spent: float = 0.0  # minutes
+
+    def save(self, path: Path) -> None:
+        """Write all of it; a stop in the middle leaves the old file."""
+        state: dict[str, Any] = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "spent": self.spent,
+        }
+        torch.save(state, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take up where `save` left."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.spent = state["step"], state["spent"]
+
+
+def new_run(plan: Plan) -> Run:
+    """Fresh weights from the plan's seed."""
+    torch.manual_seed(plan.seed)
+    net = OcrNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = OcrNet()
+    average.load_state_dict(net.state_dict())
+    return Run(net, average, torch.optim.AdamW(net.parameters(), plan.peak_rate, weight_decay=plan.decay))
+
+
+def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
+    """Steps until the plan's minutes are spent, counting those of earlier runs of the same checkpoint."""
+    held_out = PlateSource(sources, HELD_OUT_SEED).batch(HELD_OUT_PLATES)
+    # A resumed run draws other plates than the one it follows.
+    stream = Replay(batches(sources, plan.seed + run.step, plan.batch), plan.seed + run.step)
+    began, spent_before, losses = time.monotonic(), run.spent, []
+    while run.spent < plan.minutes:
+        for group in run.optimiser.param_groups:
+            group["lr"] = rate_at(run.step, run.spent, plan)
+        run.net.train()
+        loss = loss_of(run.net, stream.next())
+        run.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
+        run.optimiser.step()
+        follow(run.average, run.net, run.step)
+        run.step += 1
+        run.spent = spent_before + (time.monotonic() - began) / 60
+        losses.append(float(loss.detach()))
+        if run.step % LOG_STEPS == 0:
+            text, place = exact_share(run.average, held_out)
+            plates = run.step * plan.batch
+            print(
+                f"step {run.step} min {run.spent:.1f} plates {plates} loss {np.mean(losses):.4f} "
+                f"exact {text:.3f} region {place:.3f} rate {run.optimiser.param_groups[0]['lr']:.1e}",
+                flush=True,
+            )
+            losses.clear()
+        if run.step % SAVE_STEPS == 0:
+            run.save(out / "last.pt")
+    run.save(out / "last.pt")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--out", type=Path, default=Path("checkpoints/ocr"))
+    parser.add_argument("--faces", type=Path, default=Path("checkpoints/faces"))
+    parser.add_argument("--street", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    plan = Plan(options.minutes, seed=options.seed)
+    run = new_run(plan)
+    if options.resume and (options.out / "last.pt").exists():
+        run.load(options.out / "last.pt")
+    parameters = sum(part.numel() for part in run.net.parameters())
+    print(f"{parameters} parameters, {len(ALPHABET)} characters, from step {run.step}")
+    train(run, plan, Sources(options.faces, options.street), options.out)
+
+
+if __name__ == "__main__":
+    main()
