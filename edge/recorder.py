@@ -37,12 +37,10 @@ class Recorder:
         store: Appends,
         on_committed: Callable[[LaneId, HoldId], None],
         on_failed: Callable[[LaneId, HoldId, str], None],
-        on_written: Callable[[], None],
     ) -> None:
         self._store = store
         self._on_committed = on_committed
         self._on_failed = on_failed
-        self._on_written = on_written
         self._pending: deque[tuple[datetime, Fact]] = deque()
         self._news = asyncio.Event()
         self._failing = False
@@ -92,7 +90,6 @@ class Recorder:
         self._told.clear()
         for grant in grants:
             self._on_committed(grant.lane, grant.hold)
-        self._on_written()
 
     def _say_failing(self, error: StoreError) -> None:
         if not self._failing:
