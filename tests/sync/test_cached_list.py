@@ -1,0 +1,128 @@
+"""The cached list is the list: whatever changes were committed, what is loaded admits the same users."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate_controller.allowlist import (
+    Action,
+    Allowlist,
+    Change,
+    Permit,
+    PermitPut,
+    PermitRemoved,
+    User,
+    UserPut,
+    UserRemoved,
+    UserStatus,
+)
+from gate_controller.credentials import Badge, CredentialState, PlateCredential
+from gate_controller.errors import ListRejected, StoreError
+from gate_controller.plates import Plate
+from gate_controller.schedule import Schedule
+from sync.cached_list import build
+from sync.messages import decode_changes, encode_change
+from sync.store import Store
+
+AT = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
+PLATE = PlateCredential(Plate.parse("B-NO 1234", "D"), CredentialState.SUSPENDED, valid_from=AT)
+ANN = User("u1", "4711", "acme", UserStatus.INACTIVE, ("staff",), "Ann", 1, (PLATE,), (Badge.parse("04:A2:2F:1B"),))
+HERS = Permit("p1", Action.PARK, user_id="u1", device="in", schedule=Schedule("Mo-Fr 06:00-20:00"), valid_to=AT)
+STAFF = Permit("p2", Action.PARK, group_id="staff")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(tmp_path / "gate.db", lambda: "L")
+    yield opened
+    await opened.close()
+
+
+def content(allowlist: Allowlist) -> tuple[str, int, set[User], set[Permit]]:
+    return allowlist.epoch, allowlist.revision, set(allowlist.users()), set(allowlist.permits())
+
+
+@pytest.mark.parametrize(
+    "change", [UserPut(ANN), UserPut(User("u", "x")), UserRemoved("u1"), PermitPut(HERS), PermitRemoved("p1")]
+)
+def test_every_change_survives_the_wire(change: Change) -> None:
+    assert decode_changes([encode_change(change)]) == [change]
+
+
+async def test_before_the_first_list_nobody_is_on_it(store: Store) -> None:
+    assert content(await store.allowlist()) == ("", 0, set(), set())
+    assert await store.list_cursor() is None
+
+
+async def test_a_list_is_loaded_as_it_was_written(store: Store) -> None:
+    await store.replace_list("e", 4, [UserPut(ANN), PermitPut(HERS), PermitPut(STAFF)], AT)
+    assert content(await store.allowlist()) == ("e", 4, {ANN}, {HERS, STAFF})
+    cursor = await store.list_cursor()
+    assert cursor is not None
+    assert (cursor.epoch, cursor.rev, cursor.confirmed_at) == ("e", 4, AT)
+
+
+async def test_a_removed_user_takes_its_permits_along_and_keeps_its_id(store: Store) -> None:
+    await store.replace_list("e", 1, [UserPut(ANN), PermitPut(HERS), PermitPut(STAFF)])
+    await store.put_changes("e", 1, 2, [UserRemoved("u1")])
+    loaded = await store.allowlist()
+    assert content(loaded) == ("e", 2, set(), {STAFF})
+    with pytest.raises(ListRejected, match="immutable_id"):
+        loaded.apply([UserPut(User("u1", "another"))], 3)
+    assert loaded.apply([UserPut(ANN)], 3).user("u1") == ANN
+
+
+async def test_changes_that_do_not_follow_are_refused_whole(store: Store) -> None:
+    await store.replace_list("e", 4, [UserPut(ANN)], AT)
+    for epoch, from_rev in (("e", 3), ("e", 5), ("other", 4)):
+        with pytest.raises(StoreError, match="not at revision"):
+            await store.put_changes(epoch, from_rev, 6, [UserRemoved("u1")])
+    assert content(await store.allowlist()) == ("e", 4, {ANN}, set())
+    await store.put_changes("e", 4, 5, [])
+    cursor = await store.list_cursor()
+    assert cursor is not None
+    assert (cursor.rev, cursor.confirmed_at) == (5, AT)
+
+
+async def test_the_first_list_cannot_be_a_delta(store: Store) -> None:
+    with pytest.raises(StoreError, match="ask for the whole list"):
+        await store.put_changes("e", 0, 1, [UserPut(ANN)])
+
+
+def _user(number: int, plates: list[int]) -> User:
+    return User(f"u{number}", f"x{number}", plates=tuple(PlateCredential(Plate.parse(f"AB{n}CD")) for n in plates))
+
+
+CHANGES = st.one_of(
+    st.builds(
+        lambda n, p: UserPut(_user(n, p)), st.integers(0, 3), st.lists(st.integers(10, 15), max_size=2, unique=True)
+    ),
+    st.builds(lambda n: UserRemoved(f"u{n}"), st.integers(0, 3)),
+    st.builds(
+        lambda n, u: PermitPut(Permit(f"p{n}", Action.PARK, user_id=f"u{u}")), st.integers(0, 3), st.integers(0, 3)
+    ),
+    st.builds(lambda n: PermitRemoved(f"p{n}"), st.integers(0, 3)),
+)
+
+
+@settings(max_examples=60)
+@given(batches=st.lists(st.lists(CHANGES, max_size=4), max_size=6))
+async def test_what_is_loaded_equals_what_was_applied(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Change]]
+) -> None:
+    store = await Store.open(tmp_path_factory.mktemp("list") / "gate.db", lambda: "L")
+    applied = build("e", 0, [])
+    await store.replace_list("e", 0, [])
+    for batch in batches:
+        try:
+            changed = applied.apply(batch, applied.revision + 1)
+        except ListRejected:
+            continue
+        await store.put_changes("e", applied.revision, changed.revision, batch)
+        applied = changed
+    assert content(await store.allowlist()) == content(applied)
+    await store.close()
