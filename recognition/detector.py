@@ -82,7 +82,7 @@ def load_session(path: Path, inputs: list[tuple[str, int]], outputs: list[str]) 
 
 
 class BuiltinDetector:
-    """The detector that ships, or an ONNX file of the same contract: (1, H, W, 3) uint8 in, (1, H/8, W/8, 9) out."""
+    """The detector that ships, or an ONNX file that also maps (1, H, W, 3) uint8 to (1, H/8, W/8, 9)."""
 
     def __init__(self, model_path: Path | None = None, detect_at: float = 0.35) -> None:
         """Raises `RecognitionError` when the model file is missing, damaged or of another kind."""

@@ -17,14 +17,11 @@ from recognition.ocr import ALTERNATIVE_MIN, Options
 GAP = ""
 """The vote for 'no character here'."""
 
-SYMBOLS = 40
-"""Letters, digits, umlauts and the gap: what a doubtful vote is spread over."""
-
-FLOOR = 0.02
-"""Share of every vote spread over all symbols: no single frame can veto a character."""
+UNNAMED = 10
+"""Characters that the probability nobody named is spread over."""
 
 INDEPENDENT_MAX = 2.0
-"""Frames of one approach repeat one another's mistakes: together they weigh as two independent looks at most."""
+"""Frames of one approach repeat one another's mistakes: together they are as sure as two independent looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +49,17 @@ class Fused:
 def fuse(ballots: Sequence[Ballot]) -> Fused:
     """The vote of at least one ballot; weights count relative to the heaviest."""
     pivot = _pivot(ballots)
-    heaviest = max(ballot.weight for ballot in ballots)
-    total = sum(ballot.weight for ballot in ballots) / heaviest
-    scale = min(total, INDEPENDENT_MAX) / total / heaviest
-    slots: list[list[tuple[float, dict[str, float]]]] = [[] for _ in range(2 * len(pivot) + 1)]
+    total = sum(ballot.weight for ballot in ballots)
+    looks = min(INDEPENDENT_MAX, total / max(ballot.weight for ballot in ballots))
+    slots: list[dict[str, float]] = [{GAP: 0.0} for _ in range(2 * len(pivot) + 1)]
     for ballot in ballots:
         for slot, vote in zip(slots, _votes(pivot, ballot), strict=True):
-            slot.append((ballot.weight * scale, vote))
+            for char, value in vote.items():
+                slot[char] = slot.get(char, 0.0) + value * ballot.weight / total
     alternatives: list[Options] = []
     complete = 1.0
     for slot in slots:
-        options = _count(slot)
+        options = _sharpened(slot, looks)
         held = dict(options)
         if options[0][0] == GAP:
             complete *= held[GAP]
@@ -100,13 +97,14 @@ def _votes(pivot: str, ballot: Ballot) -> list[dict[str, float]]:
     return votes
 
 
-def _count(slot: Sequence[tuple[float, dict[str, float]]]) -> Options:
-    """Posterior over the symbols anyone voted for, and the gap, from the weighted logarithms of the votes."""
-    symbols = sorted({char for _, vote in slot for char in vote} | {GAP})
-    scores = []
-    for char in symbols:
-        logs = (weight * math.log((1 - FLOOR) * vote.get(char, 0.0) + FLOOR / SYMBOLS) for weight, vote in slot)
-        scores.append(math.exp(sum(logs)))
-    whole = sum(scores)
-    ranked = sorted(zip(symbols, scores, strict=True), key=lambda pair: -pair[1])
-    return tuple((char, score / whole) for char, score in ranked)
+def _sharpened(mean: dict[str, float], looks: float) -> Options:
+    """Probabilities, best first, as that many independent looks with this mean would give them.
+
+    The mean, not the product, of the frames' probabilities: one frame that is sure of a wrong character then
+    has no veto (the sum rule of Kittler et al. 1998, "On combining classifiers").
+    """
+    unnamed = max(0.0, 1.0 - sum(mean.values())) / UNNAMED
+    powers = {char: value**looks for char, value in mean.items()}
+    whole = sum(powers.values()) + UNNAMED * unnamed**looks
+    ranked = sorted(powers.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple((char, value / whole) for char, value in ranked)

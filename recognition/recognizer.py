@@ -89,7 +89,7 @@ class Recognizer:
 
     def __init__(
         self,
-        settings: RecognitionSettings = RecognitionSettings(),  # noqa: B008  frozen
+        settings: RecognitionSettings = RecognitionSettings(),
         detector: Detector | None = None,
         ocr: Ocr | None = None,
     ) -> None:
@@ -118,7 +118,7 @@ class Recognizer:
         return reads
 
 
-def settled_read(alternatives: tuple[Options, ...], countries: Options, complete: float, votes: int = 1) -> PlateRead:
+def settled_read(alternatives: tuple[Options, ...], countries: Options, complete: float) -> PlateRead:
     """The read after the layouts had their say over O and 0, I and 1, B and 8.
 
     `complete`: probability that the text has neither more nor fewer characters.
@@ -127,7 +127,7 @@ def settled_read(alternatives: tuple[Options, ...], countries: Options, complete
     result = settle(alternatives, weights)
     sure = dict(countries).get(result.country or "", 0.0) >= COUNTRY_MIN
     plate = Plate(result.text, result.groups, result.country if sure else None)
-    return PlateRead(plate, result.probability * complete, _moved(alternatives, result), votes)
+    return PlateRead(plate, result.probability * complete, _moved(alternatives, result))
 
 
 def judge(read: PlateRead, text: TextRead, accept_at: float) -> Rejected | None:
@@ -157,8 +157,8 @@ def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options,
 
 
 def _at_border(corners: Corners, image: Image) -> bool:
-    height, width = image.shape[:2]
-    return any(not (BORDER_PX <= x <= width - BORDER_PX and BORDER_PX <= y <= height - BORDER_PX) for x, y in corners)
+    right, bottom = image.shape[1] - BORDER_PX, image.shape[0] - BORDER_PX
+    return any(not (BORDER_PX <= x <= right and BORDER_PX <= y <= bottom) for x, y in corners)
 
 
 def _picture(image: Image, corners: Corners) -> Image:

@@ -151,10 +151,10 @@ class Voter:
             self._first_s = frame.at_s
         events = self._end(frame.at_s - LOST_AFTER_S)
         free = list(self._tracks)
-        pairs = [(near, id(t), t, r) for t in free for r in reads if (near := t.nearness(frame.at_s, r)) is not None]
-        pairs.sort(key=lambda pair: -pair[0])
+        near = [(track.nearness(frame.at_s, read), track, read) for track in free for read in reads]
+        pairs = sorted(((how, t, r) for how, t, r in near if how is not None), key=lambda pair: -pair[0])
         joined: list[int] = []
-        for _, _, track, read in pairs:
+        for _, track, read in pairs:
             if track in free and id(read) not in joined:
                 free.remove(track)
                 joined.append(id(read))
@@ -228,7 +228,8 @@ class Voter:
         return Rejected.TOO_FEW_VOTES if agree < needed else None
 
     def _seen_before(self, event: VoteEvent) -> bool:
-        return any(key == event.read.plate.key and event.first_s - at_s < SAME_VEHICLE_S for key, at_s in self._decided)
+        after_s = event.first_s - SAME_VEHICLE_S
+        return any(key == event.read.plate.key and at_s > after_s for key, at_s in self._decided)
 
     def _remember(self, event: VoteEvent) -> None:
         if event.accepted:

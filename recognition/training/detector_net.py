@@ -52,8 +52,10 @@ class PlateNet(nn.Module):
         self.merge_16 = _conv(64, 64)
         self.from_16 = nn.Conv2d(64, 32, 1)
         self.merge_8 = _conv(32, 32)
-        self.head = nn.Sequential(_conv(32, 32), nn.Conv2d(32, 9, 1))
-        nn.init.constant_(self.head[1].bias[:1], -4.0)  # plates are rare: start by seeing none
+        last = nn.Conv2d(32, 9, 1)
+        assert last.bias is not None
+        nn.init.constant_(last.bias[:1], -4.0)  # plates are rare: start by seeing none
+        self.head = nn.Sequential(_conv(32, 32), last)
 
     def forward(self, x: Tensor) -> Tensor:
         at_8 = self.at_8(self.stem(x))
@@ -68,7 +70,7 @@ class PlateNet(nn.Module):
 
 
 class Exported(nn.Module):
-    """The graph that ships: (N, H, W, 3) uint8 BGR in, (N, H/8, W/8, 9) out, heat as a probability, corners in px."""
+    """The graph that ships: (N, H, W, 3) uint8 BGR to (N, H/8, W/8, 9), heat as a probability, corners in px."""
 
     def __init__(self, net: PlateNet) -> None:
         super().__init__()

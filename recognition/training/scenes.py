@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+Image = MatLike
 Quad = list[tuple[float, float]]
 DrawPlate = Callable[[np.random.Generator], Image]
 
@@ -85,7 +86,8 @@ def _crop(frame: StreetFrame, size: int, rng: np.random.Generator) -> tuple[Imag
         back = np.eye(3)
     border = cv2.BORDER_REFLECT_101 if rng.random() < 0.3 else cv2.BORDER_CONSTANT
     shade = tuple(float(v) for v in rng.integers(0, 256, 3))
-    image = cv2.warpPerspective(source, full, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=shade)
+    out = (size, size)
+    image = cv2.warpPerspective(source, full, out, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=shade)
     if border == cv2.BORDER_REFLECT_101:  # a mirrored plate would be an unlabelled one
         inside = np.full(source.shape[:2], 255, np.uint8)
         mask = cv2.warpPerspective(inside, full, (size, size), flags=cv2.INTER_NEAREST)
@@ -311,7 +313,9 @@ def _camera(image: Image, rng: np.random.Generator, noise: NDArray[np.float32]) 
         image = cv2.addWeighted(image, 2.0, soft, -1.0, 0)
     if rng.random() < 0.4:
         _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 92))])
-        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        image = decoded
     return image
 
 
@@ -332,7 +336,7 @@ def make_scene(
     frames: Sequence[StreetFrame], draw: DrawPlate, size: int, rng: np.random.Generator, noise: NDArray[np.float32]
 ) -> Scene:
     """One (size, size, 3) uint8 BGR training picture with its plates."""
-    image, real = _crop(frames[rng.integers(len(frames))], size, rng)
+    image, real = _crop(frames[int(rng.integers(len(frames)))], size, rng)
     image = _recolour(image, rng)
     quads: list[Quad] = []
     trust: list[float] = []

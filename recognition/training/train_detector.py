@@ -132,7 +132,8 @@ def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: i
             group["lr"] = rate(step, steps)
         heat_loss, corner_loss = loss(net.train()(x), heat, offsets, weight)
         optimizer.zero_grad()
-        (heat_loss + 2.0 * corner_loss).backward()
+        total: torch.Tensor = heat_loss + 2.0 * corner_loss
+        total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
         optimizer.step()
         _average(mean, net, min(MEAN_DECAY, (step + 1) / (step + 10)))

@@ -1,0 +1,191 @@
+"""One answer per vehicle: what moves is decided once, what stands from the first frame is not."""
+
+import math
+
+import numpy as np
+import pytest
+
+from gate_controller.plates import Plate, PlateRead
+from recognition.frame import Frame
+from recognition.recognizer import LocatedRead, Rejected
+from recognition.vote import BALLOTS_LEN_MAX, TRACKS_LEN_MAX, VoteEvent, Voter
+
+FPS = 10.0
+ACCEPT_AT = 0.9
+BLACK = np.zeros((480, 640, 3), np.uint8)
+
+
+def read_of(
+    text: str, x: float = 320, y: float = 240, width: float = 120, sure: float = 0.99, sharp: float = 1.0,
+    rejected: Rejected | None = None,
+) -> LocatedRead:  # fmt: skip
+    """A plate read at a place; CROP is filled with a value that names how sharp it was."""
+    half, high = width / 2, width / 9
+    corners = ((x - half, y - high), (x + half, y - high), (x + half, y + high), (x - half, y + high))
+    options = tuple(((char, sure), ("X" if char != "X" else "Y", 1 - sure)) for char in text)
+    read = PlateRead(Plate(text), sure ** len(text), options)
+    crop = np.full((64, 300, 3), round(sharp * 100), np.uint8)
+    return LocatedRead(read, corners, crop, 0.9, sharp, (("D", 0.9),), rejected)
+
+
+class Film:
+    """Plays reads frame by frame into a voter and keeps what it says."""
+
+    def __init__(self) -> None:
+        self.voter = Voter(ACCEPT_AT)
+        self.index = 0
+        self.events: list[tuple[int, VoteEvent]] = []
+
+    def play(self, *reads: LocatedRead, frames: int = 1) -> "Film":
+        for _ in range(frames):
+            frame = Frame(BLACK, self.index / FPS, self.index)
+            self.events += [(self.index, event) for event in self.voter.add(frame, list(reads))]
+            self.index += 1
+        return self
+
+    def end(self) -> list[VoteEvent]:
+        self.events += [(-1, event) for event in self.voter.flush()]
+        return [event for _, event in self.events]
+
+    def approach(self, text: str, frames: int = 12, x: float = 320, **how: float) -> "Film":
+        for step in range(frames):
+            self.play(read_of(text, x, 100 + 20 * step, 60 + 10 * step, **how))
+        return self
+
+
+def accepted(events: list[VoteEvent]) -> list[str]:
+    return [event.read.plate.key for event in events if event.accepted]
+
+
+def test_an_approach_is_one_event_decided_before_it_ends() -> None:
+    film = Film().approach("BNO1234", frames=20)
+    assert [event.read.plate.key for _, event in film.events] == ["BNO1234"]
+    at, event = film.events[0]
+    assert 2 <= at < 10
+    assert event.read.votes >= 3
+    assert event.first_s == 0.0
+    assert event.at_s == pytest.approx(at / FPS)
+    assert len(film.end()) == 1
+
+
+def test_unsure_reads_are_waited_out_and_then_rejected_with_the_reason() -> None:
+    film = Film().approach("BNO1234", sure=0.8)
+    assert film.events == []
+    events = film.end()
+    assert [event.rejected for event in events] == [Rejected.BELOW]
+    assert events[0].frames == 12
+
+
+def test_a_blurred_far_first_read_does_not_win() -> None:
+    film = Film()
+    film.play(read_of("8N01284", 320, 100, 50, sure=0.97, sharp=0.2))
+    film.play(read_of("8N01284", 320, 110, 55, sure=0.97, sharp=0.2))
+    for step in range(8):
+        film.play(read_of("BNO1234", 320, 130 + 20 * step, 80 + 10 * step, sure=0.99))
+    events = film.end()
+    assert accepted(events) == ["BNO1234"]
+    assert events[0].best.read.plate.key == "BNO1234"
+
+
+def test_unequal_lengths_are_aligned_before_the_vote() -> None:
+    film = Film()
+    for step, text in enumerate(["BNO1234", "BNNO1234", "BNO1234", "NO1234", "BNO1234", "BNO1234"]):
+        film.play(read_of(text, 320, 100 + 30 * step, 80 + 10 * step))
+    assert [event.read.plate.key for event in film.end()] == ["BNO1234"]
+
+
+def test_the_picture_kept_is_of_the_sharpest_read_that_agrees() -> None:
+    film = Film()
+    for step, (text, sharp) in enumerate([("BNO1234", 0.5), ("BNO1234", 0.9), ("BNO1284", 1.0), ("BNO1234", 0.6)]):
+        film.play(read_of(text, 320, 100 + 9 * step, 120, sharp=sharp, sure=0.9))
+    (event,) = film.end()
+    assert event.read.plate.key == "BNO1234"
+    assert int(event.best.crop[0, 0, 0]) == 90
+    assert event.best_index == 1
+
+
+def test_two_cars_in_view_are_two_events() -> None:
+    film = Film()
+    for step in range(8):
+        left = read_of("BNO1234", 150, 100 + 20 * step, 100 + 6 * step)
+        right = read_of("MXY987", 480, 120 + 20 * step, 100 + 6 * step)
+        film.play(*((left, right) if step % 2 else (right, left)))
+    assert sorted(accepted(film.end())) == ["BNO1234", "MXY987"]
+
+
+def test_a_car_that_stands_still_after_arriving_is_one_event() -> None:
+    film = Film().approach("BNO1234").play(read_of("BNO1234", 320, 330, 170), frames=300)
+    assert accepted(film.end()) == ["BNO1234"]
+
+
+def test_a_short_gap_in_the_reads_is_still_the_same_vehicle() -> None:
+    film = Film().approach("BNO1234").play(frames=40).play(read_of("BNO1234", 330, 330, 170), frames=10)
+    assert accepted(film.end()) == ["BNO1234"]
+
+
+def test_a_vehicle_that_left_and_comes_back_is_a_new_event() -> None:
+    film = Film().approach("BNO1234").play(frames=300).approach("BNO1234")
+    assert accepted(film.end()) == ["BNO1234", "BNO1234"]
+
+
+def test_the_next_car_at_the_same_place_is_another_vehicle() -> None:
+    film = Film().approach("BNO1234").approach("KAB5678")
+    assert accepted(film.end()) == ["BNO1234", "KAB5678"]
+
+
+def test_what_never_moves_from_the_first_frame_is_ignored() -> None:
+    film = Film().play(read_of("BNO1234"), frames=130)
+    assert film.events == []
+    assert [event.rejected for event in film.end()] == [Rejected.NEVER_MOVED]
+
+
+def test_a_parked_car_does_not_hide_or_lend_its_plate_to_one_that_comes() -> None:
+    film, parked = Film(), read_of("PARK123", 100, 400, 120)
+    for step in range(30):
+        film.play(parked, read_of("BNO1234", 400, 100 + 8 * step, 80 + 2 * step))
+    assert accepted(film.end()) == ["BNO1234"]
+
+
+def test_a_hand_held_clip_of_a_standing_car_counts() -> None:
+    film = Film()
+    for step in range(30):
+        film.play(read_of("BNO1234", 320 + 4 * math.sin(step), 240 + 3 * math.cos(step)))
+    assert accepted(film.end()) == ["BNO1234"]
+
+
+def test_one_picture_alone_is_judged_by_itself() -> None:
+    assert accepted(Film().play(read_of("BNO1234")).end()) == ["BNO1234"]
+    assert accepted(Film().play(read_of("BNO1234", sure=0.9)).end()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "reason"),
+    [
+        ("B12", None, Rejected.TOO_FEW),
+        ("BNO1234", Rejected.AT_BORDER, Rejected.AT_BORDER),
+        ("BNO1234", Rejected.INNER_PAD, Rejected.INNER_PAD),
+    ],
+)
+def test_reads_not_to_be_believed_are_reported_with_the_reason(
+    text: str, given: Rejected | None, reason: Rejected
+) -> None:
+    film = Film()
+    for step in range(8):
+        film.play(read_of(text, 320, 100 + 20 * step, rejected=given))
+    assert [event.rejected for event in film.end()] == [reason]
+
+
+def test_a_different_text_in_every_frame_is_never_accepted() -> None:
+    film = Film()
+    for step in range(10):
+        film.play(read_of(f"{step}KL{step}{9 - step}M", 320, 100 + 12 * step, sure=0.97))
+    assert accepted(film.end()) == []
+
+
+def test_tracks_and_kept_reads_are_bounded() -> None:
+    film = Film()
+    for step in range(BALLOTS_LEN_MAX + 20):
+        film.play(read_of("BNO1234", 320 + step, 240, sure=0.8))
+    crowd = [read_of(f"K{n:02d}XY{n:02d}", 20 + 15 * (n % 40), 20 + 150 * (n // 40), 12) for n in range(60)]
+    film.play(*crowd)
+    assert len(film.end()) <= TRACKS_LEN_MAX
