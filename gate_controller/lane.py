@@ -1,0 +1,495 @@
+"""The lane: one barrier, one vehicle at a time, as a Moore machine.
+
+The theory, in one page.
+
+**A scan, like a programmable controller's.** `step` first absorbs its one input into what the lane remembers
+(levels of contacts, a credential, an order), then asks, then obeys, then moves from phase to phase until nothing
+changes. Phases look at levels, never at edges: the safety loop may be covered before the boom rises, and a
+contact that came while another phase was on must count all the same. Nothing waits inside; `deadline` says when
+to call again.
+
+**Only `outputs` moves the boom.** An opening is a pulse with an id and an expiry, shown until the codec confirms
+it, doubts it, or it grows too old. A grant has one pulse in its life; the id of the pulse is the id of the hold.
+A doubted pulse is never repeated: limits tell the outcome, and a lane without limits goes to FAULT. There is no
+output that closes: the barrier's own controller closes behind the vehicle, and its hard-wired loop, beam and
+force limit are the safety, never this program.
+
+**A grant is asked for before it is given.** `decide` grants, which takes the user's place (a hold); AUTHORISING
+waits for the disk, or for its 100 ms and the lane's policy; only then the pulse. Every hold ends in exactly one
+`Passed` or `HoldReleased`. Presence changes with `Passed`, never with a grant.
+
+**One vehicle, one question.** An arrival is a vehicle on the approach loop. Until it is served every credential
+is asked about, so that a list that changes admits it at its next read; each refusal is told once. Once it is
+served, whatever the camera still reads of it is ignored. The next vehicle may queue while the first one is under
+way.
+
+**Who wins.** Fire over everything; then silence of the board, which makes the position unknown and voids pulse,
+holds and orders to stand open; then a fault. FIRE and FAULT stay, even through silence, until a person
+acknowledges. A lane closed by order stays closed through all of them until it is released.
+
+`step` never changes the site. It grants at most once, and before anything else could end a hold in the same
+step, so that the site it was given is the truth it decides on; the caller folds the facts before the next step.
+
+Deadlines use monotonic seconds only. Not here: who may pass (`access`), bytes (`devices`), the words
+(`lane_state`), which credential is asked about (`lane_ask`), orders (`lane_orders`), the moves that phases share
+(`lane_scan`), what is shown (`lane_outputs`).
+"""
+
+from dataclasses import replace
+from typing import Final, assert_never
+
+from gate_controller.facts import (
+    Direction,
+    Fact,
+    LaneStarted,
+    LogGap,
+    Refused,
+    Released,
+    Ungranted,
+)
+from gate_controller.lane_ask import ask
+from gate_controller.lane_orders import obey
+from gate_controller.lane_outputs import deadline, outputs
+from gate_controller.lane_scan import Crossed, Scan
+from gate_controller.lane_state import (
+    DEAF,
+    OPEN_TO_ALL,
+    Command,
+    CommitFailed,
+    Committed,
+    Contact,
+    ContactsLost,
+    Grant,
+    Input,
+    Lane,
+    LaneSetup,
+    Level,
+    Order,
+    Outputs,
+    Phase,
+    Presented,
+    Pulse,
+    PulseSent,
+    PulseUncertain,
+    Role,
+    StorePolicy,
+    Tick,
+    Unread,
+)
+from gate_controller.moment import Moment
+from gate_controller.reasons import Reason
+from gate_controller.site import Site
+
+__all__ = [
+    "Command",
+    "CommitFailed",
+    "Committed",
+    "Contact",
+    "ContactsLost",
+    "Input",
+    "Lane",
+    "LaneSetup",
+    "Order",
+    "Outputs",
+    "Phase",
+    "Presented",
+    "Pulse",
+    "PulseSent",
+    "PulseUncertain",
+    "Role",
+    "StorePolicy",
+    "Tick",
+    "Unread",
+    "deadline",
+    "outputs",
+    "start",
+    "step",
+]
+
+ROUNDS_MAX: Final = 16
+"""Phases that one scan may go through; more would be a circle, which is a bug."""
+
+
+def start(setup: LaneSetup, run: str, now: Moment) -> tuple[Lane, list[Fact]]:
+    """A lane that knows nothing yet. `run` is unique to this start of the program: ids are f"{lane}-{run}-{n}"."""
+    side = setup.direction or Direction.IN
+    lane = Lane(setup=setup, run=run, phase=Phase.UNKNOWN, since=now.mono_s, now=now.mono_s, side=side)
+    return lane, [LaneStarted(setup.id)]
+
+
+def step(lane: Lane, input: Input, site: Site, now: Moment) -> tuple[Lane, list[Fact]]:
+    """The lane after one input, and what happened, in order. `now` never goes back."""
+    scan = Scan(lane, site, now)
+    _absorb(scan, input)
+    _overrule(scan)
+    scan.watch()
+    ask(scan)
+    obey(scan)
+    for _ in range(ROUNDS_MAX):
+        before = scan.lane
+        _overrule(scan)
+        _expire(scan)
+        _advance(scan)
+        scan.watch()
+        if scan.lane == before:
+            return scan.lane, scan.facts
+    raise AssertionError(f"lane {lane.setup.id} does not settle in {scan.lane.phase}")
+
+
+# ---- absorb: the input becomes something the lane remembers ----
+
+
+def _absorb(scan: Scan, input: Input) -> None:
+    match input:
+        case Contact():
+            _contact(scan, input)
+        case ContactsLost():
+            scan.put(levels={}, pulse=None, crossing=None, leaving=None)
+        case Presented():
+            scan.credential = input.credential
+        case Unread():
+            if scan.lane.arrival is not None:
+                scan.put(arrival=replace(scan.lane.arrival, gave_up=True))
+        case Committed():
+            _mark(scan, input.hold, failed=False)
+        case CommitFailed():
+            _mark(scan, input.hold, failed=True)
+        case PulseSent():
+            if scan.lane.pulse is not None and scan.lane.pulse.id == input.pulse:
+                scan.put(pulse=None)
+        case PulseUncertain():
+            if scan.lane.pulse is not None and scan.lane.pulse.id == input.pulse:
+                _doubt(scan, input.why)
+        case Command():
+            scan.command = input
+        case Tick():
+            pass
+        case _:
+            assert_never(input)
+
+
+def _contact(scan: Scan, contact: Contact) -> None:
+    lane = scan.lane
+    known = lane.levels.get(contact.role)
+    if not lane.fitted(contact.role) or (known is not None and known.on == contact.on):
+        return
+    scan.put(levels={**lane.levels, contact.role: Level(contact.on, lane.now)})
+    if contact.role is lane.leaving:
+        scan.put(leaving=None)
+    standing_open = lane.phase in OPEN_TO_ALL | DEAF and lane.crossing is None and lane.arrival is None
+    if lane.setup.direction is None and standing_open and contact.on:
+        if contact.role is Role.APPROACH:
+            scan.put(side=Direction.IN)
+        elif contact.role is Role.FAR:
+            scan.put(side=Direction.OUT)
+
+
+def _mark(scan: Scan, hold: str, failed: bool) -> None:
+    def marked(grant: Grant) -> Grant:
+        if grant.fact.hold != hold or grant.committed:
+            return grant
+        return replace(grant, failed=True) if failed else replace(grant, committed=True)
+
+    lane = scan.lane
+    current = marked(lane.current) if lane.current is not None else None
+    scan.put(current=current, queue=tuple(marked(g) for g in lane.queue))
+
+
+def _doubt(scan: Scan, why: str) -> None:
+    """Limits will tell whether the boom moves; without them the outcome stays unknown."""
+    lane = scan.lane
+    scan.put(pulse=None)
+    if lane.phase in (Phase.OPENING, Phase.OPEN_WAIT) and not lane.fitted(Role.CLOSED_LIMIT):
+        scan.stand_down(Phase.FAULT, f"opening pulse: {why}", Released.OUTCOME_UNKNOWN)
+
+
+# ---- what overrules every phase ----
+
+
+def _overrule(scan: Scan) -> None:
+    lane = scan.lane
+    if lane.on(Role.FIRE):
+        if lane.phase is not Phase.FIRE:
+            scan.stand_down(Phase.FIRE, "fire contact", Released.FIRE)
+    elif lane.phase in (Phase.FIRE, Phase.FAULT):
+        return
+    elif not lane.complete():
+        if lane.phase is not Phase.UNKNOWN:
+            scan.stand_down(Phase.UNKNOWN, "the board is silent", Released.FAULT)
+        scan.put(since=lane.now)
+    elif lane.on(Role.FAULT):
+        scan.stand_down(Phase.FAULT, "the barrier reports a fault", Released.FAULT)
+    elif lane.contradicts():
+        scan.stand_down(Phase.FAULT, "both limits at once", Released.FAULT)
+
+
+def _expire(scan: Scan) -> None:
+    """What grows old in any phase: an unsent pulse, an unwritten grant, a queued one."""
+    lane = scan.lane
+    if lane.pulse is not None and lane.now >= lane.pulse.expires_mono_s:
+        _doubt(scan, "not confirmed in time")
+    for grant in (*((scan.lane.current,) if scan.lane.current else ()), *scan.lane.queue):
+        late = lane.now >= grant.at + lane.setup.commit_within_s
+        if not grant.committed and (grant.failed or late):
+            _unwritten(scan, grant)
+    for grant in scan.lane.queue:
+        if lane.now >= grant.at + lane.setup.queued_for_s:
+            scan.release(grant, Released.EXPIRED)
+
+
+def _unwritten(scan: Scan, grant: Grant) -> None:
+    """The lane's policy for a grant that the disk did not take; nobody is kept inside by a disk."""
+    fact, setup = grant.fact, scan.lane.setup
+    if setup.store_policy is StorePolicy.PASS or fact.direction is Direction.OUT:
+        scan.facts.append(LogGap(setup.id, fact.hold, fact.user_id))
+        _mark(scan, fact.hold, failed=False)
+        return
+    scan.release(grant, Released.STORE_UNAVAILABLE)
+    scan.facts.append(
+        Refused(
+            setup.id,
+            fact.direction,
+            Reason.STORE_UNAVAILABLE,
+            fact.user_id,
+            fact.external_id,
+            fact.plate,
+            fact.basis,
+        )
+    )
+    if scan.lane.arrival is not None:
+        scan.put(arrival=replace(scan.lane.arrival, refusal=Reason.STORE_UNAVAILABLE))
+
+
+# ---- advance: one row of the table at a time ----
+
+
+def _advance(scan: Scan) -> None:
+    phase = scan.lane.phase
+    match phase:
+        case Phase.UNKNOWN:
+            _unknown(scan)
+        case Phase.IDLE:
+            _idle(scan)
+        case Phase.ARMED:
+            _armed(scan)
+        case Phase.AUTHORISING:
+            _authorising(scan)
+        case Phase.OPENING:
+            _opening(scan)
+        case Phase.OPEN_WAIT:
+            _open_wait(scan)
+        case Phase.PASSING:
+            _passing(scan)
+        case Phase.CLEARED:
+            _cleared(scan)
+        case Phase.CLOSING:
+            _closing(scan)
+        case Phase.HELD_OPEN:
+            _held_open(scan)
+        case Phase.CLOSED_LANE:
+            _closed_lane(scan)
+        case Phase.FORCED_OPEN:
+            _forced_open(scan)
+        case Phase.FAULT:
+            _follow(scan, Ungranted.MANUAL if scan.lane.manual else Ungranted.FORCED)
+        case Phase.FIRE:
+            _follow(scan, Ungranted.FIRE)
+        case _:
+            assert_never(phase)
+
+
+def _unknown(scan: Scan) -> None:
+    lane, setup = scan.lane, scan.lane.setup
+    if not lane.complete():
+        return
+    if not lane.fitted(Role.CLOSED_LIMIT):
+        if lane.after(setup.unknown_for_s):
+            scan.enter(Phase.IDLE, "no limits fitted")
+    elif lane.on_for(Role.CLOSED_LIMIT, setup.stable_for_s) and not lane.on(Role.OPEN_LIMIT):
+        scan.enter(Phase.IDLE, "the boom is closed")
+    elif lane.on_for(Role.OPEN_LIMIT, setup.stable_for_s) and not lane.on(Role.CLOSED_LIMIT):
+        scan.enter(Phase.HELD_OPEN, "the boom was found open")
+    elif lane.off(Role.CLOSED_LIMIT) and lane.after(setup.close_within_s):
+        if lane.on(Role.OPEN_LIMIT):
+            return
+        if lane.fitted(Role.OPEN_LIMIT):
+            scan.stand_down(Phase.FAULT, "the boom stands between its limits", Released.FAULT)
+        else:
+            scan.enter(Phase.HELD_OPEN, "the boom was found open")
+
+
+def _left_closed_limit(scan: Scan) -> bool:
+    """The boom rose without us: by hand (then people know), or by force."""
+    lane = scan.lane
+    if not lane.off(Role.CLOSED_LIMIT):
+        return False
+    if lane.on(Role.MANUAL):
+        scan.enter(Phase.HELD_OPEN, "opened by hand")
+    else:
+        scan.enter(Phase.FORCED_OPEN, "the boom left its closed limit")
+    return True
+
+
+def _idle(scan: Scan) -> None:
+    lane = scan.lane
+    if lane.queue:
+        head, *rest = lane.queue
+        scan.put(current=head, queue=tuple(rest))
+        scan.enter(Phase.AUTHORISING)
+    elif _left_closed_limit(scan):
+        return
+    elif lane.closed is not None:
+        scan.enter(Phase.CLOSED_LANE, lane.closed)
+    elif lane.arrival is not None:
+        scan.enter(Phase.ARMED)
+
+
+def _armed(scan: Scan) -> None:
+    if _left_closed_limit(scan):
+        return
+    if scan.lane.closed is not None or scan.lane.arrival is None:
+        scan.enter(Phase.IDLE)
+
+
+def _authorising(scan: Scan) -> None:
+    lane = scan.lane
+    if lane.current is None:
+        scan.enter(Phase.ARMED if lane.arrival else Phase.IDLE)
+    elif lane.current.committed:
+        scan.put(current=None, queue=(lane.current, *lane.queue))
+        scan.serve(Phase.OPENING)
+    elif lane.arrival is None:
+        scan.release(lane.current, Released.EXPIRED)
+        scan.enter(Phase.IDLE)
+
+
+def _opening(scan: Scan) -> None:
+    lane = scan.lane
+    if lane.on(Role.OPEN_LIMIT):
+        scan.opened(assumed=False)
+    elif lane.on(Role.SAFETY):
+        scan.enter(Phase.PASSING)
+    elif lane.after(lane.setup.open_within_s):
+        if lane.fitted(Role.OPEN_LIMIT) or lane.on(Role.CLOSED_LIMIT):
+            scan.stand_down(Phase.FAULT, "the boom did not open", Released.FAULT)
+        else:
+            scan.opened(assumed=True)
+
+
+def _open_wait(scan: Scan) -> None:
+    lane = scan.lane
+    closed_again = lane.on_for(Role.CLOSED_LIMIT, lane.setup.stable_for_s)
+    if lane.on(Role.SAFETY):
+        scan.enter(Phase.PASSING)
+    elif (closed_again or lane.after(lane.setup.enter_within_s)) and lane.off(Role.SAFETY):
+        if lane.current is not None:
+            scan.release(lane.current, Released.NO_ENTRY)
+        _close(scan)
+
+
+def _passing(scan: Scan) -> None:
+    crossed = scan.cross()
+    match crossed:
+        case Crossed.THROUGH | Crossed.ASSUMED:
+            kind = Ungranted.MANUAL if scan.lane.manual else Ungranted.TAILGATE
+            scan.went_through(kind, assumed=crossed is Crossed.ASSUMED)
+            scan.enter(Phase.CLEARED)
+        case Crossed.BACK:
+            _turned_back(scan)
+            _close(scan)
+        case None:
+            if scan.lane.on_for(Role.SAFETY, scan.lane.setup.obstructed_after_s):
+                scan.alarm("obstructed", "a vehicle stands under the boom")
+
+
+def _turned_back(scan: Scan) -> None:
+    lane = scan.lane
+    if lane.current is not None:
+        on_approach = lane.on(lane.setup.approach(lane.current.fact.direction))
+        scan.release(lane.current, Released.BACK_OUT if on_approach else Released.UNCONFIRMED)
+
+
+def _close(scan: Scan) -> None:
+    """Wait for the barrier's own controller to close; nothing here makes it."""
+    scan.unserve(scan.lane.manual)
+    scan.put(manual=None)
+    scan.enter(Phase.CLOSING)
+
+
+def _cleared(scan: Scan) -> None:
+    lane = scan.lane
+    if lane.queue:
+        if lane.queue[0].committed:
+            down = lane.on(Role.CLOSED_LIMIT) or (lane.fitted(Role.OPEN_LIMIT) and lane.off(Role.OPEN_LIMIT))
+            scan.serve(Phase.OPENING if down else Phase.OPEN_WAIT)
+    elif lane.on(Role.SAFETY):
+        scan.enter(Phase.PASSING)
+    else:
+        _close(scan)
+
+
+def _closing(scan: Scan) -> None:
+    lane = scan.lane
+    if lane.queue:
+        if lane.queue[0].committed:
+            scan.serve(Phase.OPENING)
+    elif lane.on(Role.SAFETY):
+        scan.enter(Phase.PASSING)
+    elif lane.on(Role.CLOSED_LIMIT):
+        scan.enter(Phase.IDLE)
+    elif lane.after(lane.setup.close_within_s):
+        if lane.fitted(Role.CLOSED_LIMIT):
+            scan.stand_down(Phase.FAULT, "the boom did not close", Released.FAULT)
+        else:
+            scan.enter(Phase.IDLE)
+
+
+def _held_open(scan: Scan) -> None:
+    kind = Ungranted.MANUAL if scan.lane.on(Role.MANUAL) else Ungranted.HELD_OPEN
+    _follow(scan, kind)
+    _serve_open(scan)
+    lane = scan.lane
+    if lane.releasing and lane.crossing is None and lane.off(Role.SAFETY):
+        scan.requeue()
+        scan.put(held=False, releasing=False)
+        _close(scan)
+    elif lane.held:
+        if lane.on(Role.CLOSED_LIMIT) and lane.after(lane.setup.open_within_s):
+            scan.stand_down(Phase.FAULT, "the boom did not open", Released.FAULT)
+    elif lane.on_for(Role.CLOSED_LIMIT, lane.setup.stable_for_s):
+        scan.requeue()
+        scan.enter(Phase.IDLE, "the boom is closed")
+    elif lane.after(lane.setup.held_open_alarm_after_s):
+        scan.alarm("held_open", "the boom stands open and nobody ordered it")
+
+
+def _closed_lane(scan: Scan) -> None:
+    _left_closed_limit(scan)
+
+
+def _forced_open(scan: Scan) -> None:
+    _follow(scan, Ungranted.FORCED)
+    _serve_open(scan)
+    if scan.lane.on_for(Role.CLOSED_LIMIT, scan.lane.setup.stable_for_s):
+        scan.requeue()
+        scan.enter(Phase.IDLE, "the boom is closed")
+
+
+def _serve_open(scan: Scan) -> None:
+    """While the boom stands open a grant needs no pulse, but still its own vehicle."""
+    lane = scan.lane
+    current = lane.current
+    late = current is not None and lane.now >= current.at + lane.setup.enter_within_s
+    if current is not None and late and lane.crossing is None:
+        scan.release(current, Released.NO_ENTRY)
+    elif current is None and lane.queue:
+        scan.put(current=replace(lane.queue[0], at=lane.now), queue=lane.queue[1:])
+
+
+def _follow(scan: Scan, kind: Ungranted) -> None:
+    """Count who crosses while the boom stands open to all."""
+    crossed = scan.cross()
+    if crossed is Crossed.THROUGH or crossed is Crossed.ASSUMED:
+        scan.went_through(kind, assumed=crossed is Crossed.ASSUMED)
+    elif crossed is Crossed.BACK:
+        _turned_back(scan)

@@ -1,0 +1,130 @@
+"""A lane's orders: what a person or the portal may ask of it, and why it sometimes will not.
+
+An order has a unique id and an expiry, is executed once, and never closes a boom.
+"""
+
+from dataclasses import replace
+from typing import Final, assert_never
+
+from gate_controller.devices.codec import PulseId
+from gate_controller.facts import BoomOpenedManually, CommandRefused
+from gate_controller.lane_scan import Scan
+from gate_controller.lane_state import Command, Lane, Order, Phase, Role
+
+_NOT_NOW: Final[dict[Order, dict[Phase, str]]] = {
+    Order.OPEN: {
+        Phase.UNKNOWN: "the position of the boom is unknown",
+        Phase.AUTHORISING: "a vehicle is being let in",
+        Phase.OPENING: "the boom is opening",
+        Phase.OPEN_WAIT: "the boom is open",
+        Phase.PASSING: "the boom is open",
+        Phase.CLEARED: "the boom is open",
+        Phase.HELD_OPEN: "the boom is held open",
+        Phase.FORCED_OPEN: "the boom is open",
+        Phase.FIRE: "fire holds the boom open",
+    },
+    Order.HOLD_OPEN: {
+        Phase.UNKNOWN: "the position of the boom is unknown",
+        Phase.FAULT: "the lane is in fault",
+        Phase.FIRE: "fire holds the boom open",
+    },
+    Order.CLOSE_LANE: {Phase.FIRE: "fire holds the boom open"},
+    Order.RELEASE: {Phase.FIRE: "fire holds the boom open"},
+    Order.ACKNOWLEDGE: {},
+}
+
+
+def obey(scan: Scan) -> None:
+    """Execute the order of this scan, or say why not."""
+    command = scan.command
+    if command is None:
+        return
+    why = _void(scan, command) or _NOT_NOW[command.kind].get(scan.lane.phase) or _pointless(scan.lane, command)
+    if why:
+        scan.facts.append(CommandRefused(scan.lane.setup.id, command.id, why))
+        return
+    said = f"{command.by}: {command.reason}"
+    match command.kind:
+        case Order.OPEN:
+            _open_by_order(scan, command)
+        case Order.HOLD_OPEN:
+            _hold_open(scan, said)
+        case Order.CLOSE_LANE:
+            scan.put(closed=said, releasing=scan.lane.phase is Phase.HELD_OPEN)
+        case Order.RELEASE:
+            _release(scan, said)
+        case Order.ACKNOWLEDGE:
+            scan.enter(Phase.HELD_OPEN if scan.lane.phase is Phase.FORCED_OPEN else Phase.UNKNOWN, said)
+        case _:
+            assert_never(command.kind)
+
+
+def _void(scan: Scan, command: Command) -> str:
+    """Why this order may not be executed at all; one that may is remembered until it would expire anyway."""
+    lane = scan.lane
+    if lane.now >= command.expires_mono_s:
+        return "expired"
+    if command.expires_mono_s > lane.now + lane.setup.command_ahead_max_s:
+        return f"its expiry lies more than {lane.setup.command_ahead_max_s:g} s ahead"
+    known = tuple((id, until) for id, until in lane.commands if until > lane.now)
+    if any(id == command.id for id, _ in known):
+        return "repeated"
+    if len(known) >= lane.setup.commands_len_max:
+        return "too many orders at once"
+    scan.put(commands=(*known, (command.id, command.expires_mono_s)))
+    return ""
+
+
+def _pointless(lane: Lane, command: Command) -> str:
+    match command.kind:
+        case Order.OPEN:
+            if not command.reason.strip():
+                return "opening by hand needs a reason"
+            return "" if lane.complete() else "the board is silent"
+        case Order.HOLD_OPEN:
+            return "the lane is closed; release it first" if lane.closed is not None else ""
+        case Order.CLOSE_LANE:
+            return "the lane is closed already" if lane.closed is not None else ""
+        case Order.RELEASE:
+            return "" if lane.closed is not None or lane.phase is Phase.HELD_OPEN else "nothing to release"
+        case Order.ACKNOWLEDGE:
+            return _not_settled(lane)
+        case _:
+            assert_never(command.kind)
+
+
+def _not_settled(lane: Lane) -> str:
+    if lane.phase is Phase.FORCED_OPEN:
+        return ""
+    if lane.phase not in (Phase.FAULT, Phase.FIRE):
+        return "nothing to acknowledge"
+    if not lane.complete():
+        return "the board is silent"
+    if lane.on(Role.FIRE):
+        return "the fire contact is still on"
+    if lane.phase is Phase.FAULT and (lane.on(Role.FAULT) or lane.contradicts()):
+        return "the barrier still reports a fault"
+    return ""
+
+
+def _open_by_order(scan: Scan, command: Command) -> None:
+    lane = scan.lane
+    pulse = PulseId(scan.next_id())
+    scan.facts.append(BoomOpenedManually(lane.setup.id, pulse, command.by, command.reason))
+    arrival = replace(lane.arrival, served=pulse) if lane.arrival else None
+    scan.put(numbered=lane.numbered + 1, manual=pulse, arrival=arrival)
+    scan.pulse(pulse, command.expires_mono_s)
+    if lane.phase is not Phase.FAULT:
+        scan.enter(Phase.OPENING)
+
+
+def _hold_open(scan: Scan, said: str) -> None:
+    scan.unserve(scan.lane.manual)
+    scan.put(held=True, releasing=False, pulse=None, manual=None)
+    scan.enter(Phase.HELD_OPEN, said)
+
+
+def _release(scan: Scan, said: str) -> None:
+    scan.put(closed=None, releasing=scan.lane.phase is Phase.HELD_OPEN)
+    if scan.lane.phase is Phase.CLOSED_LANE:
+        scan.enter(Phase.UNKNOWN, said)

@@ -1,0 +1,264 @@
+"""One scan of a lane in progress, and the moves that several phases share.
+
+A scan is the only mutable thing of a lane: it lives for one `lane.step`, which reads the lane and the facts out of
+it at the end. Each move keeps the books straight: a hold that ends says so exactly once, a phase that matters to a
+technician is a fact, and what a phase leaves behind (pulse, arrival, queue) goes where it belongs.
+"""
+
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any, Final
+
+from gate_controller.devices.codec import PulseId
+from gate_controller.facts import (
+    AlarmRaised,
+    Direction,
+    Fact,
+    Granted,
+    HoldReleased,
+    Opened,
+    Passed,
+    PhaseEntered,
+    Released,
+    Ungranted,
+    UngrantedPassage,
+    VehicleArrived,
+    VehicleLeft,
+)
+from gate_controller.lane_state import (
+    COMMITTED_TO_OPEN,
+    DEAF,
+    OPEN_TO_ALL,
+    UNDER_WAY,
+    WAITING,
+    Arrival,
+    Command,
+    Credential,
+    Crossing,
+    Grant,
+    Lane,
+    Level,
+    Phase,
+    Pulse,
+    Role,
+    Seen,
+)
+from gate_controller.moment import Moment
+from gate_controller.site import Site
+
+NOTABLE: Final = frozenset(
+    {Phase.UNKNOWN, Phase.HELD_OPEN, Phase.CLOSED_LANE, Phase.FORCED_OPEN, Phase.FAULT, Phase.FIRE}
+)
+"""Phases whose coming and going is a fact of its own."""
+
+
+class Crossed(Enum):
+    """How a vehicle left the safety loop."""
+
+    THROUGH = auto()
+    ASSUMED = auto()
+    BACK = auto()
+
+
+class Scan:
+    """The lane as it stands within one step, the facts so far, and what this step brought."""
+
+    __slots__ = ("command", "credential", "facts", "lane", "now", "site")
+
+    def __init__(self, lane: Lane, site: Site, now: Moment) -> None:
+        self.lane = replace(lane, now=now.mono_s)
+        self.site = site
+        self.now = now
+        self.facts: list[Fact] = []
+        self.credential: Credential | None = None
+        self.command: Command | None = None
+
+    def put(self, **changes: Any) -> None:
+        """Replace fields of the lane."""
+        self.lane = replace(self.lane, **changes)
+
+    def enter(self, phase: Phase, why: str = "") -> None:
+        """Go to a phase and start its clock."""
+        if phase in NOTABLE or self.lane.phase in NOTABLE:
+            self.facts.append(PhaseEntered(self.lane.setup.id, phase.value, why))
+        crossing = self.lane.crossing if phase in UNDER_WAY else None
+        self.put(phase=phase, since=self.lane.now, alarmed=False, crossing=crossing)
+
+    def alarm(self, name: str, detail: str = "") -> None:
+        """Call for a person, once per stay in a phase."""
+        if not self.lane.alarmed:
+            self.facts.append(AlarmRaised(self.lane.setup.id, name, detail))
+            self.put(alarmed=True)
+
+    def next_id(self) -> str:
+        """The id that the next hold or pulse will get; it is used up by whoever gives it out."""
+        return f"{self.lane.setup.id}-{self.lane.run}-{self.lane.numbered + 1}"
+
+    # ---- the approach ----
+
+    def watch(self) -> None:
+        """Notice who comes onto an approach loop and who goes away from it."""
+        lane = self.lane
+        if lane.phase in DEAF:
+            return
+        if lane.arrival is None:
+            self._notice()
+            return
+        loop = lane.setup.approach(lane.arrival.direction)
+        moved_on = lane.arrival.served is not None and lane.phase is not Phase.AUTHORISING
+        if moved_on and lane.off_for(loop, lane.setup.arrive_after_s):
+            self.put(arrival=None)
+        elif lane.off_for(loop, lane.setup.leave_after_s):
+            self.facts.append(VehicleLeft(lane.setup.id))
+            self.put(arrival=None)
+
+    def _notice(self) -> None:
+        lane = self.lane
+        for direction in self._may_arm():
+            loop = lane.setup.approach(direction)
+            if loop is not lane.leaving and lane.on_for(loop, lane.setup.arrive_after_s):
+                self.facts.append(VehicleArrived(lane.setup.id, direction))
+                self.put(arrival=Arrival(direction, lane.now), side=direction)
+                return
+
+    def _may_arm(self) -> tuple[Direction, ...]:
+        """A shared lane keeps its direction until nobody has business in it any more."""
+        lane = self.lane
+        if lane.setup.direction is not None:
+            return (lane.setup.direction,)
+        waiting = lane.phase in WAITING | OPEN_TO_ALL and lane.crossing is None
+        free = waiting and lane.current is None and not lane.queue
+        return (Direction.IN, Direction.OUT) if free else (lane.side,)
+
+    # ---- grants ----
+
+    def grant(self, fact: Granted) -> None:
+        """Take a hold: serve it now, or behind those who came before."""
+        lane = self.lane
+        self.facts.append(fact)
+        grant = Grant(fact, lane.now)
+        arrival = replace(lane.arrival, served=fact.hold, refusal=None) if lane.arrival else None
+        self.put(numbered=lane.numbered + 1, arrival=arrival)
+        if lane.phase in WAITING:
+            self.put(current=grant)
+            self.enter(Phase.AUTHORISING)
+        elif lane.phase in OPEN_TO_ALL and lane.current is None:
+            self.put(current=grant)
+        else:
+            self.put(queue=(*lane.queue, grant))
+
+    def release(self, grant: Grant, why: Released) -> None:
+        """End a grant without passage."""
+        lane = self.lane
+        self.facts.append(HoldReleased(lane.setup.id, grant.fact.hold, why))
+        if lane.current is not None and lane.current.fact.hold == grant.fact.hold:
+            self.put(current=None)
+        self.put(queue=tuple(g for g in lane.queue if g.fact.hold != grant.fact.hold))
+        self.unserve(grant.fact.hold)
+
+    def unserve(self, served: str | None) -> None:
+        """The opening for the vehicle in front came to nothing; if it still stands there it is asked anew."""
+        arrival = self.lane.arrival
+        if arrival is not None and served is not None and arrival.served == served:
+            self.put(arrival=replace(arrival, served=None, at=self.lane.now, over=False, gave_up=False))
+
+    def stand_down(self, phase: Phase, why: str, opened: Released) -> None:
+        """Drop everything that could still move the boom and go to a phase that is nobody's turn.
+
+        The hold under the boom ends as `opened`; the others have expired, save in a fire: then the boom stands
+        open to them too and nobody knows.
+        """
+        lane = self.lane
+        waiting = Released.FIRE if phase is Phase.FIRE else Released.EXPIRED
+        if lane.current is not None:
+            self.release(lane.current, opened if lane.phase in COMMITTED_TO_OPEN else waiting)
+        for grant in lane.queue:
+            self.release(grant, waiting)
+        self.put(pulse=None, arrival=None, stray=None, manual=None, held=False, releasing=False)
+        self.enter(phase, why)
+
+    def serve(self, phase: Phase) -> None:
+        """Open for the grant at the head of the queue, with its one pulse."""
+        head, *rest = self.lane.queue
+        self.put(current=replace(head, pulsed=True), queue=tuple(rest))
+        self.pulse(PulseId(head.fact.hold))
+        self.enter(phase)
+
+    def pulse(self, pulse: PulseId, expires: float | None = None) -> None:
+        """Show an opening pulse until it is sent, doubtful or too old."""
+        setup = self.lane.setup
+        latest = self.lane.now + setup.pulse_valid_for_s
+        expires = latest if expires is None else min(expires, latest)
+        self.put(pulse=Pulse(pulse, setup.pulse_width_s, expires))
+
+    def opened(self, assumed: bool) -> None:
+        """The boom is up."""
+        hold = self.lane.current.fact.hold if self.lane.current else None
+        self.facts.append(Opened(self.lane.setup.id, hold, assumed))
+        self.enter(Phase.OPEN_WAIT)
+
+    def requeue(self) -> None:
+        """Put the current grant back in front, if it still has its pulse; otherwise it ends here."""
+        current = self.lane.current
+        if current is None:
+            return
+        if current.pulsed:
+            self.release(current, Released.NO_ENTRY)
+        else:
+            self.put(current=None, queue=(current, *self.lane.queue))
+
+    # ---- the boom line ----
+
+    def cross(self) -> Crossed | None:
+        """Follow a vehicle over the safety loop; tell once how it left."""
+        lane, setup = self.lane, self.lane.setup
+        crossing = lane.crossing
+        if crossing is None:
+            if lane.on(Role.SAFETY):
+                self.put(crossing=Crossing(self._way(), lane.now))
+            return None
+        far = setup.far(crossing.direction)
+        if far is not None and not crossing.far_seen and _turned_on(lane.levels.get(far), crossing.since):
+            crossing = replace(crossing, far_seen=True)
+            self.put(crossing=crossing)
+        confirmed = crossing.far_seen or far is None
+        if not lane.off_for(Role.SAFETY, setup.clear_for_s if confirmed else setup.confirm_within_s):
+            return None
+        self.put(crossing=None)
+        if not confirmed:
+            return Crossed.BACK
+        return Crossed.ASSUMED if far is None else Crossed.THROUGH
+
+    def _way(self) -> Direction:
+        return self.lane.current.fact.direction if self.lane.current else self.lane.side
+
+    def went_through(self, kind: Ungranted, assumed: bool) -> None:
+        """A vehicle is through: on the current grant if there is one, otherwise on none."""
+        lane = self.lane
+        grant = lane.current
+        direction = self._way()
+        if grant is None:
+            self.facts.append(UngrantedPassage(lane.setup.id, direction, kind))
+        else:
+            self.facts.append(Passed(lane.setup.id, direction, grant.fact.hold, assumed))
+            until = lane.now + lane.setup.same_vehicle_for_s
+            seen = Seen(grant.fact.plate, grant.fact.basis.as_read, until)
+            self.put(gone=(*(g for g in lane.gone if g.until > lane.now), seen)[-4:])
+        self._was_it(grant.fact.hold if grant else lane.manual)
+        far = lane.setup.far(direction)
+        self.put(current=None, manual=None, leaving=far if far is not None and lane.on(far) else None)
+
+    def _was_it(self, served: str | None) -> None:
+        """Whoever stood on the approach loop for this grant does so no longer; what is there now is the next."""
+        arrival = self.lane.arrival
+        if arrival is None:
+            return
+        mine = served is not None and arrival.served == served
+        unserved_and_gone = arrival.served is None and self.lane.off(self.lane.setup.approach(arrival.direction))
+        if mine or unserved_and_gone:
+            self.put(arrival=None)
+
+
+def _turned_on(level: Level | None, since: float) -> bool:
+    """A loop that was covered all along tells nothing about this vehicle."""
+    return level is not None and level.on and level.since >= since
