@@ -31,8 +31,8 @@ acknowledges. A lane closed by order stays closed through all of them until it i
 step, so that the site it was given is the truth it decides on; the caller folds the facts before the next step.
 
 Deadlines use monotonic seconds only. Not here: who may pass (`access`), bytes (`devices`), the words
-(`lane_state`), which credential is asked about (`lane_ask`), orders (`lane_orders`), the moves that phases share
-(`lane_scan`), what is shown (`lane_outputs`).
+(`lane_state`), what an input changes (`lane_absorb`), which credential is asked about (`lane_ask`), orders
+(`lane_orders`), the moves that phases share (`lane_scan`), what is shown (`lane_outputs`).
 """
 
 from dataclasses import replace
@@ -42,28 +42,23 @@ from gate_controller.facts import (
     Direction,
     Fact,
     LaneStarted,
-    LogGap,
-    Refused,
     Released,
     Ungranted,
 )
+from gate_controller.lane_absorb import absorb, expire
 from gate_controller.lane_ask import ask
 from gate_controller.lane_orders import obey
 from gate_controller.lane_outputs import deadline, outputs
 from gate_controller.lane_scan import Crossed, Scan
 from gate_controller.lane_state import (
-    DEAF,
-    OPEN_TO_ALL,
     Command,
     CommitFailed,
     Committed,
     Contact,
     ContactsLost,
-    Grant,
     Input,
     Lane,
     LaneSetup,
-    Level,
     Order,
     Outputs,
     Phase,
@@ -77,7 +72,6 @@ from gate_controller.lane_state import (
     Unread,
 )
 from gate_controller.moment import Moment
-from gate_controller.reasons import Reason
 from gate_controller.site import Site
 
 __all__ = [
@@ -120,7 +114,7 @@ def start(setup: LaneSetup, run: str, now: Moment) -> tuple[Lane, list[Fact]]:
 def step(lane: Lane, input: Input, site: Site, now: Moment) -> tuple[Lane, list[Fact]]:
     """The lane after one input, and what happened, in order. `now` never goes back."""
     scan = Scan(lane, site, now)
-    _absorb(scan, input)
+    absorb(scan, input)
     _overrule(scan)
     scan.watch()
     ask(scan)
@@ -128,79 +122,12 @@ def step(lane: Lane, input: Input, site: Site, now: Moment) -> tuple[Lane, list[
     for _ in range(ROUNDS_MAX):
         before = scan.lane
         _overrule(scan)
-        _expire(scan)
+        expire(scan)
         _advance(scan)
         scan.watch()
         if scan.lane == before:
             return scan.lane, scan.facts
     raise AssertionError(f"lane {lane.setup.id} does not settle in {scan.lane.phase}")
-
-
-# ---- absorb: the input becomes something the lane remembers ----
-
-
-def _absorb(scan: Scan, input: Input) -> None:
-    match input:
-        case Contact():
-            _contact(scan, input)
-        case ContactsLost():
-            scan.put(levels={}, pulse=None, crossing=None, leaving=None)
-        case Presented():
-            scan.credential = input.credential
-        case Unread():
-            if scan.lane.arrival is not None:
-                scan.put(arrival=replace(scan.lane.arrival, gave_up=True))
-        case Committed():
-            _mark(scan, input.hold, failed=False)
-        case CommitFailed():
-            _mark(scan, input.hold, failed=True)
-        case PulseSent():
-            if scan.lane.pulse is not None and scan.lane.pulse.id == input.pulse:
-                scan.put(pulse=None)
-        case PulseUncertain():
-            if scan.lane.pulse is not None and scan.lane.pulse.id == input.pulse:
-                _doubt(scan, input.why)
-        case Command():
-            scan.command = input
-        case Tick():
-            pass
-        case _:
-            assert_never(input)
-
-
-def _contact(scan: Scan, contact: Contact) -> None:
-    lane = scan.lane
-    known = lane.levels.get(contact.role)
-    if not lane.fitted(contact.role) or (known is not None and known.on == contact.on):
-        return
-    scan.put(levels={**lane.levels, contact.role: Level(contact.on, lane.now)})
-    if contact.role is lane.leaving:
-        scan.put(leaving=None)
-    standing_open = lane.phase in OPEN_TO_ALL | DEAF and lane.crossing is None and lane.arrival is None
-    if lane.setup.direction is None and standing_open and contact.on:
-        if contact.role is Role.APPROACH:
-            scan.put(side=Direction.IN)
-        elif contact.role is Role.FAR:
-            scan.put(side=Direction.OUT)
-
-
-def _mark(scan: Scan, hold: str, failed: bool) -> None:
-    def marked(grant: Grant) -> Grant:
-        if grant.fact.hold != hold or grant.committed:
-            return grant
-        return replace(grant, failed=True) if failed else replace(grant, committed=True)
-
-    lane = scan.lane
-    current = marked(lane.current) if lane.current is not None else None
-    scan.put(current=current, queue=tuple(marked(g) for g in lane.queue))
-
-
-def _doubt(scan: Scan, why: str) -> None:
-    """Limits will tell whether the boom moves; without them the outcome stays unknown."""
-    lane = scan.lane
-    scan.put(pulse=None)
-    if lane.phase in (Phase.OPENING, Phase.OPEN_WAIT) and not lane.fitted(Role.CLOSED_LIMIT):
-        scan.stand_down(Phase.FAULT, f"opening pulse: {why}", Released.OUTCOME_UNKNOWN)
 
 
 # ---- what overrules every phase ----
@@ -221,43 +148,6 @@ def _overrule(scan: Scan) -> None:
         scan.stand_down(Phase.FAULT, "the barrier reports a fault", Released.FAULT)
     elif lane.contradicts():
         scan.stand_down(Phase.FAULT, "both limits at once", Released.FAULT)
-
-
-def _expire(scan: Scan) -> None:
-    """What grows old in any phase: an unsent pulse, an unwritten grant, a queued one."""
-    lane = scan.lane
-    if lane.pulse is not None and lane.now >= lane.pulse.expires_mono_s:
-        _doubt(scan, "not confirmed in time")
-    for grant in (*((scan.lane.current,) if scan.lane.current else ()), *scan.lane.queue):
-        late = lane.now >= grant.at + lane.setup.commit_within_s
-        if not grant.committed and (grant.failed or late):
-            _unwritten(scan, grant)
-    for grant in scan.lane.queue:
-        if lane.now >= grant.at + lane.setup.queued_for_s:
-            scan.release(grant, Released.EXPIRED)
-
-
-def _unwritten(scan: Scan, grant: Grant) -> None:
-    """The lane's policy for a grant that the disk did not take; nobody is kept inside by a disk."""
-    fact, setup = grant.fact, scan.lane.setup
-    if setup.store_policy is StorePolicy.PASS or fact.direction is Direction.OUT:
-        scan.facts.append(LogGap(setup.id, fact.hold, fact.user_id))
-        _mark(scan, fact.hold, failed=False)
-        return
-    scan.release(grant, Released.STORE_UNAVAILABLE)
-    scan.facts.append(
-        Refused(
-            setup.id,
-            fact.direction,
-            Reason.STORE_UNAVAILABLE,
-            fact.user_id,
-            fact.external_id,
-            fact.plate,
-            fact.basis,
-        )
-    )
-    if scan.lane.arrival is not None:
-        scan.put(arrival=replace(scan.lane.arrival, refusal=Reason.STORE_UNAVAILABLE))
 
 
 # ---- advance: one row of the table at a time ----
