@@ -108,7 +108,11 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
         ("open = 3", "open = 0", "lanes.exit.outputs.open: 0 given; expected a whole number from 1 up to 8"),
         ("open = 3", 'open = "3"', 'lanes.exit.outputs.open: "3" given; expected a whole number from 1 up to 8'),
         ('"Depot"', "4", "site.name: 4 given; expected text in quotes, not empty"),
-        ('direction = "out"', 'direction = "up"', 'lanes.exit.direction: "up" given; expected one of "both", "in", "out"'),
+        (
+            'direction = "out"',
+            'direction = "up"',
+            'lanes.exit.direction: "up" given; expected one of "both", "in", "out"',
+        ),
         (
             '"known_only"',
             '"nobody"',
@@ -120,7 +124,7 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
             'site.time_zone: no time zone "Europe/Amstredam"; write it like "Europe/Amsterdam"',
         ),
         ("Europe/Amsterdam", "../../x", 'site.time_zone: no time zone "../../x"; write it like "Europe/Amsterdam"'),
-        ('"modbus_relay8"', '"modbus_relay"', 'boards.main.kind: no kind "modbus_relay"; did you mean modbus_relay8?'),
+        ('"modbus_relay8"', '"modbus"', 'boards.main.kind: no kind "modbus"; did you mean modbus_relay8?'),
         ('"modbus_relay8"', '"rdm6300"', 'boards.main.kind: no kind "rdm6300"; known are modbus_relay8'),
         ('"rdm6300"', '"wiegand"', 'readers.badge.kind: no kind "wiegand"; known are rdm6300'),
         (
