@@ -230,7 +230,6 @@ class ModbusRelay8:
         states = [bool(bits >> channel & 1) for channel in range(CHANNELS)]
         if not self._online:
             self._online = True
-            self._level_due_s = dict.fromkeys(self._levels, now.mono_s)
             self._contacts = [Debounce(on) for on in states]
             self._news.append(DeviceOnline())
             self._news += [ContactChanged(channel, on) for channel, on in enumerate(states)]

@@ -130,7 +130,8 @@ def test_a_glitch_of_one_poll_is_no_change():
     bench = Bench().online()
     bench.signals.clear()
     bench.bits = 0b100
-    while bench.written[-1] != POLL or bench.codec.deadline() > bench.now_s + 0.06:
+    polls = bench.written.count(POLL)
+    while bench.written.count(POLL) == polls:
         bench.turn()
     bench.bits = 0
     bench.run(1.0)
@@ -176,6 +177,7 @@ def test_a_late_echo_does_not_confirm_the_next_pulse():
     bench.drive(pulse("a"))
     bench.run(REPLY_WITHIN_S + 0.001)
     bench.drive(pulse("b"))
+    bench.run(0.01)
     bench.signals += bench.codec.receive(flash(pulse("a")), at(bench.now_s))
     assert not [signal for signal in bench.signals if isinstance(signal, PulseDone)]
     bench.answers = True
@@ -271,6 +273,16 @@ def test_a_reply_is_found_behind_garbage():
     bench.run(0.5)
     assert ContactChanged(0, True) in bench.signals
     assert BadBytes(8, "no Modbus reply") in bench.signals
+
+
+def test_half_a_reply_is_thrown_away_when_its_time_is_over():
+    bench = Bench().online()
+    bench.reply = lambda request: b"\x01\x05"
+    bench.signals.clear()
+    bench.run(0.6)
+    assert [signal for signal in bench.signals if isinstance(signal, BadBytes)] == [
+        BadBytes(2, "no Modbus reply")
+    ] * 2
 
 
 def test_an_echo_of_another_write_confirms_nothing():
