@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping
@@ -39,6 +40,10 @@ class Sources:
     camera: Camera = field(default_factory=Camera)
 
 
+# A net that knows no letter yet learns nothing from blur: the first batches are kind.
+EASY = Camera(hardness=0.5, width_px=(100.0, 260.0), upright_cut=0.03)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """(N, H, W, 3) uint8 RGB, (N, slots) and (N,) int64 classes."""
@@ -72,7 +77,7 @@ class PlateSource:
 
     def __init__(self, sources: Sources, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        self._camera = sources.camera
+        self.camera = sources.camera
         self._faces = read_faces(sources.faces) if sources.faces and sources.faces.exists() else []
         self._backgrounds = _backgrounds(sources.street, self._rng)
         self._hands: dict[str, list[Mapping[str, Image]]] = {}
@@ -110,7 +115,7 @@ class PlateSource:
         text, scene, left = self._pool.pop(at)
         if left > 1:
             self._pool.append((text, scene, left - 1))
-        view = photograph(scene, self._rng, (WIDTH_PX, HEIGHT_PX), self._camera)
+        view = photograph(scene, self._rng, (WIDTH_PX, HEIGHT_PX), self.camera)
         region = REGIONS.index(text.country) if text.regular and text.country in REGIONS else IGNORED_REGION
         return view[..., ::-1], "".join(text.groups), region
 
@@ -146,11 +151,12 @@ class Replay:
         return Batch(moved, batch.slots, batch.regions)
 
 
-def _work(sources: Sources, seed: int, size: int, queue: Any) -> None:
+def _work(sources: Sources, seed: int, size: int, easy: int, queue: Any) -> None:
     cv2.setNumThreads(1)
     source = PlateSource(sources, seed)
     parent = os.getppid()
-    while os.getppid() == parent:
+    for number in itertools.count():
+        source.camera = EASY if number < easy else sources.camera
         batch = source.batch(size)
         while os.getppid() == parent:
             try:
@@ -158,14 +164,19 @@ def _work(sources: Sources, seed: int, size: int, queue: Any) -> None:
                 break
             except Full:
                 continue
+        else:
+            return
 
 
-def batches(sources: Sources, seed: int, size: int, workers: int = 1) -> Iterator[Batch]:
-    """Endless batches from WORKERS processes; they end with this process or when the iterator is closed."""
+def batches(sources: Sources, seed: int, size: int, easy: int = 0, workers: int = 1) -> Iterator[Batch]:
+    """Endless batches from WORKERS processes, the first EASY of each by a kind camera.
+
+    They end with this process or when the iterator is closed.
+    """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(QUEUE_BATCHES_MAX)
     tasks = [
-        context.Process(target=_work, args=(sources, seed * 1000 + index, size, queue), daemon=True)
+        context.Process(target=_work, args=(sources, seed * 1000 + index, size, easy, queue), daemon=True)
         for index in range(workers)
     ]
     for task in tasks:

@@ -28,7 +28,8 @@ LOG_STEPS = 100
 SAVE_STEPS = 300
 HELD_OUT_PLATES = 384
 HELD_OUT_SEED = 20_000_003
-WARM_UP_STEPS = 300
+WARM_UP_STEPS = 200
+EASY_BATCHES = 500
 REGION_WEIGHT = 0.15
 
 
@@ -136,7 +137,8 @@ def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
     """Steps until the plan's minutes are spent, counting those of earlier runs of the same checkpoint."""
     held_out = PlateSource(sources, HELD_OUT_SEED).batch(HELD_OUT_PLATES)
     # A resumed run draws other plates than the one it follows.
-    stream = Replay(batches(sources, plan.seed + run.step, plan.batch), plan.seed + run.step)
+    easy = max(0, EASY_BATCHES - run.step)
+    stream = Replay(batches(sources, plan.seed + run.step, plan.batch, easy), plan.seed + run.step)
     began, spent_before, losses = time.monotonic(), run.spent, []
     while run.spent < plan.minutes:
         for group in run.optimiser.param_groups:
