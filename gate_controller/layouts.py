@@ -112,7 +112,7 @@ LAYOUTS: tuple[Layout, ...] = (
     # Czechia: the second position names the region.
     Layout("CZ", "since 2001", _shapes("9A9|9AA 9999"), "Vyhláška č. 343/2014 Sb.", _without("GOQW"),
            letters_at=((1, "ABCEHJKLMPSTUZ"),)),
-    Layout("CZ", "electric", _shapes("el9 99AA|el9 99A9|el9 9999"), "Vyhláška č. 343/2014 Sb.", _without("GOQW"),
+    Layout("CZ", "electric", _shapes("el9 99AA|99A9|9999"), "Vyhláška č. 343/2014 Sb.", _without("GOQW"),
            rare=True),
     Layout("CZ", "until 2001", _shapes("AA|AAA 9999"), "Vyhláška č. 102/1995 Sb.", gaps="-", rare=True),
     *_several("DK", "Bekendtgørelse om registrering af køretøjer, 2012", _without("IOQW"), " ",
@@ -124,7 +124,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("E", "provincial until 2000", _shapes("A|AA 9999 A|AA"), "Código de la Circulación, as amended 1971",
            _without("QR"), districts.SPAIN, gaps="-", rare=True),
     *_several("EST", "Estonian Minister of Economic Affairs, regulation on registration plates, 2011", ALL, " ",
-              standard="999 AAA", motorcycle="99 AA|99 AAA", trailer="999 AA"),
+              standard="999 AAA", motorcycle="99 AA|AAA", trailer="999 AA"),
     # France
     Layout("F", "SIV since 2009", _shapes("AA 999 AA"), _SIV, _without("IOU"), gaps="-"),
     Layout("F", "SIV mopeds until 2015", _shapes("A|AA 99|999 A"), _SIV,
@@ -229,6 +229,22 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 COUNTRIES: tuple[str, ...] = tuple(dict.fromkeys(layout.country for layout in LAYOUTS))
+
+# ISO 3166-1 alpha-2 where it differs from the distinguishing sign (UN Treaty Series, Vienna Convention 1968, signs
+# notified to the Secretary-General); UK has been the United Kingdom's sign since 2021.
+_SIGN_OF_ISO = {
+    "AD": "AND", "AT": "A", "BA": "BIH", "BE": "B", "DE": "D", "EE": "EST", "ES": "E", "FI": "FIN", "FR": "F",
+    "GI": "GBZ", "HU": "H", "IE": "IRL", "IT": "I", "JE": "GBJ", "LI": "FL", "LU": "L", "ME": "MNE", "MK": "NMK",
+    "MT": "M", "NO": "N", "PT": "P", "RS": "SRB", "RU": "RUS", "SE": "S", "SI": "SLO", "SM": "RSM", "UK": "GB",
+    "VA": "V", "XK": "RKS",
+}  # fmt: skip
+
+
+def country_sign(text: str) -> str:
+    """Distinguishing sign of a country written as its sign or its ISO code: "de" and "D" are "D"."""
+    upper = text.strip().upper()
+    return _SIGN_OF_ISO.get(upper, upper)
+
 
 _CLASS = str.maketrans(dict.fromkeys(ALL + "ÄÖÜ", "A") | dict.fromkeys(DIGITS, "9"))
 
@@ -366,7 +382,7 @@ def settle(alternatives: Options, country: Mapping[str, float] | None = None) ->
     """
     doubt = _Doubt(alternatives)
     raw, certainty = doubt.raw, doubt.weight
-    if certainty >= _CERTAIN * doubt.mass and certainty >= NO_LAYOUT and _fitting(raw, country):
+    if certainty >= _CERTAIN * doubt.mass and _likely(raw, country):
         return _settled(raw, raw, country, certainty)
     weights: dict[str, float] = {raw: certainty * NO_LAYOUT}
     total = weights[raw]
@@ -480,6 +496,12 @@ def _winner(weights: dict[str, float], raw: str) -> str:
     if len(ranked) > 1 and weights[ranked[1]] >= LIKE * weights[ranked[0]]:
         return raw
     return ranked[0]
+
+
+def _likely(text: str, country: Mapping[str, float] | None) -> bool:
+    """Whether a text fits a common series of a country that hardly another can outweigh."""
+    top = max(country.values(), default=UNLIKELY) if country else 1.0
+    return any(_prior(layout, country) >= LIKE * top for layout, _ in layouts_for(text))
 
 
 def _fitting(text: str, country: Mapping[str, float] | None) -> list[tuple[Layout, tuple[str, ...]]]:

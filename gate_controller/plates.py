@@ -54,6 +54,7 @@ class Plate:
         if self.groups:
             fits = [fit for fit in fits if _agree(self.groups, fit[1])]
             fits = [fit for fit in fits if fit[1] == self.groups][:1] or fits
+        fits = [fit for fit in fits if not fit[0].rare] or fits
         ways = {(groups, layout.gaps) for layout, groups in fits}
         if len(ways) == 1:
             groups, gaps = ways.pop()
@@ -88,8 +89,9 @@ class PlateRead:
 
 
 def unusual(plate: Plate) -> bool:
-    """Whether the plate fits no known layout of its country, or of any country when none is given."""
-    return not layouts_for(plate.key, plate.country)
+    """Whether the plate, as grouped, fits no known layout of its country, or of any when none is given."""
+    fits = layouts_for(plate.key, plate.country)
+    return not any(not plate.groups or _agree(plate.groups, groups) for _, groups in fits)
 
 
 def usable(key: str) -> bool:
