@@ -5,6 +5,7 @@ the file names, and reading the file itself (`tables`).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +15,7 @@ from msgspec import Meta, Struct, field
 from edge.tables import did_you_mean, named_tables, read_toml, table
 from gate_controller.access import ExitPolicy
 from gate_controller.errors import ConfigError
+from gate_controller.site import Rules
 
 Name = Annotated[
     str,
@@ -137,6 +139,17 @@ class Config(Struct):
     def tz(self) -> ZoneInfo:
         """The site's time zone."""
         return ZoneInfo(self.site.time_zone)
+
+    def rules(self) -> Rules:
+        """The site's own choices, as the core takes them."""
+        site, hour = self.site, timedelta(hours=1)
+        grace_h, age_h = site.missed_exit_grace_h, site.list_max_age_h
+        return Rules(
+            capacity=site.capacity,
+            session_expires_after=site.session_expires_after_h * hour,
+            missed_exit_grace=None if grace_h is None else grace_h * hour,
+            list_max_age=None if age_h is None else age_h * hour,
+        )
 
     def path(self, relative: str) -> Path:
         """A path of the file, relative to the folder the file lies in."""

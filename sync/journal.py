@@ -65,8 +65,10 @@ class Journal:
 
     def __init__(self, db: sqlite3.Connection, new_ledger: str) -> None:
         self._db = db
-        db.execute("INSERT INTO ledger (only_row, id) VALUES (1, ?) ON CONFLICT DO NOTHING", (new_ledger,))
-        ledger, acked = db.execute("SELECT id, acked FROM ledger").fetchone()
+        found = db.execute("SELECT id, acked FROM ledger").fetchone()
+        if found is None:
+            db.execute("INSERT INTO ledger (only_row, id) VALUES (1, ?)", (new_ledger,))
+        ledger, acked = found or (new_ledger, 0)
         self.ledger: str = ledger
         self.standing = self._restore(acked)
         self._next = self.standing

@@ -58,7 +58,7 @@ class Store:
             db = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
             os.close(lock)
-            raise _explained(path, error) from error
+            raise explained(path, error) from error
         store = cls(path, lock, db)
         try:
             await store._run(store._prepare, new_ledger)
@@ -174,7 +174,7 @@ class Store:
             result: T = await self._db._execute(function, *args, **kwargs)  # type: ignore[no-untyped-call]
             return result
         except sqlite3.Error as error:
-            raise _explained(self._path, error) from error
+            raise explained(self._path, error) from error
 
     async def _write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         def transaction() -> T:
@@ -195,7 +195,7 @@ class Store:
     def _prepare(self, new_ledger: Callable[[], str]) -> None:
         db = self._sql
         db.execute(f"PRAGMA busy_timeout = {BUSY_FOR_MS}")
-        _refuse_foreign(self._path, db)
+        refuse_foreign(self._path, db)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         # Erased personal fields are overwritten, not merely unlinked.
@@ -230,14 +230,16 @@ def _lock(path: Path) -> int:
     return lock
 
 
-def _refuse_foreign(path: Path, db: sqlite3.Connection) -> None:
+def refuse_foreign(path: Path, db: sqlite3.Connection) -> None:
+    """Raises StoreError for a database that another program made."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != APPLICATION_ID and (application or tables):
         raise StoreError(f"{path}: this is another program's database; choose another path")
 
 
-def _migrate(path: Path, db: sqlite3.Connection) -> None:
+def pending_scripts(path: Path, db: sqlite3.Connection) -> list[str]:
+    """The migrations that the database still needs. Raises StoreError when it is newer than this program."""
     scripts = sorted(f.name for f in resources.files("sync.schema").iterdir() if f.name.endswith(".sql"))
     version = db.execute("PRAGMA user_version").fetchone()[0]
     newest = int(scripts[-1][:4])
@@ -245,15 +247,18 @@ def _migrate(path: Path, db: sqlite3.Connection) -> None:
         raise StoreError(
             f"{path}: written by a newer slagboom (schema {version}, this one knows {newest}); update this one"
         )
-    for name in scripts:
+    return [name for name in scripts if int(name[:4]) > version]
+
+
+def _migrate(path: Path, db: sqlite3.Connection) -> None:
+    for name in pending_scripts(path, db):
         number = int(name[:4])
-        if number > version:
-            script = resources.files("sync.schema").joinpath(name).read_text(encoding="utf-8")
-            try:
-                db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-            finally:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
+        script = resources.files("sync.schema").joinpath(name).read_text(encoding="utf-8")
+        try:
+            db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
 
 
 _DAMAGED: Final = "the database is damaged; keep a copy for support, then move it away to begin a new journal"
@@ -270,7 +275,8 @@ _FIXES: Final = {
 }
 
 
-def _explained(path: Path, error: sqlite3.Error) -> StoreError:
+def explained(path: Path, error: sqlite3.Error) -> StoreError:
+    """What SQLite said, with the file and the fix."""
     code = getattr(error, "sqlite_errorname", "") or ""
     fix = next((text for name, text in _FIXES.items() if code.startswith(name)), "the database refused")
     return StoreError(f"{path}: {fix} ({error})")

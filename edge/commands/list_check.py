@@ -1,4 +1,4 @@
-"""`slagboom list check`: every bad row by its line, plates worth a look, and plates that could open for each other."""
+"""`slagboom list check`: bad rows by their line, plates worth a look, plates that could open for each other."""
 
 import re
 from pathlib import Path

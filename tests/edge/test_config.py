@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from edge.config import Config, load_config, wiring
 from gate_controller.access import ExitPolicy
 from gate_controller.errors import ConfigError
+from gate_controller.site import Rules
 
 GOOD = """
 [site]
@@ -73,6 +75,14 @@ def test_a_whole_site_is_read_with_its_defaults(tmp_path: Path) -> None:
 
 def test_a_path_that_is_absolute_stays_so(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD).path("/var/lib/x.db") == Path("/var/lib/x.db")
+
+
+def test_the_rules_are_the_cores_own_with_hours_as_times(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD).rules() == Rules()
+    more = "capacity = 3\nsession_expires_after_h = 24\nmissed_exit_grace_h = 0.5\nlist_max_age_h = 72\n"
+    assert load(tmp_path, swapped('"Depot"\n', f'"Depot"\n{more}')).rules() == Rules(
+        3, timedelta(days=1), timedelta(minutes=30), timedelta(days=3)
+    )
 
 
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:

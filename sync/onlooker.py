@@ -1,0 +1,43 @@
+"""A look into an edge's database from another process, through a connection that cannot write.
+
+Safe beside a running daemon: everything is read at one instant, and nothing is locked, migrated or created.
+Not here: the daemon's own connection (`sync.store`).
+"""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from gate_controller.allowlist import Allowlist
+from gate_controller.errors import StoreError
+from gate_controller.occupancy import Occupancy
+from sync.cached_list import CachedList, ListCursor
+from sync.journal import Journal
+from sync.store import BUSY_FOR_MS, explained, pending_scripts, refuse_foreign
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an edge held at one instant; `cursor` is None before its first list."""
+
+    allowlist: Allowlist
+    cursor: ListCursor | None
+    occupancy: Occupancy
+
+
+def look_in(path: Path) -> Sight:
+    """The cached list and who is inside. Raises `StoreError` naming the file and the fix."""
+    if not path.is_file():
+        raise StoreError(f"{path}: no such database; `slagboom run` makes it")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
+            db.execute(f"PRAGMA busy_timeout = {BUSY_FOR_MS}")
+            refuse_foreign(path, db)
+            if pending_scripts(path, db):
+                raise StoreError(f"{path}: not set up by this slagboom; start `slagboom run` once, it updates the file")
+            db.execute("BEGIN")
+            cached = CachedList(db)
+            return Sight(cached.load(), cached.cursor(), Journal(db, "").standing.occupancy)
+    except sqlite3.Error as error:
+        raise explained(path, error) from error
