@@ -1,0 +1,286 @@
+"""The one place where everything is wired: settings in, a running site out.
+
+A frame's way: camera, `watcher`, `LaneTask.put`, `decide` on the site as it is now, the recorder, back as
+`Committed`, outputs, the board's codec, the port. A list's way: the portal link or the list file, the store, the
+next snapshot, assigned to `site`. Everything but reading frames and the disk happens in one event loop.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections import defaultdict
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from edge import clock
+from edge.config import Config, LaneTable, PortalTable
+from edge.evidence import EvidenceFolder
+from edge.lane_task import LaneTask
+from edge.link import Link
+from edge.narrate import narrate
+from edge.recorder import Recorder
+from edge.watcher import Watcher
+from gate_controller.allowlist import Allowlist
+from gate_controller.credentials import BadgeRead
+from gate_controller.devices import CODECS
+from gate_controller.devices.codec import (
+    BadBytes,
+    CardRead,
+    ContactChanged,
+    DeviceOnline,
+    DeviceSilent,
+    PulseDone,
+    Signal,
+)
+from gate_controller.devices.codec import PulseUncertain as DevicePulseUncertain
+from gate_controller.facts import AlarmRaised, Direction, Fact, HoldId, HoldReleased, LaneId, Released
+from gate_controller.lane import (
+    CommitFailed,
+    Committed,
+    Contact,
+    ContactsLost,
+    LaneSetup,
+    Presented,
+    PulseSent,
+    PulseUncertain,
+    Role,
+    StorePolicy,
+)
+from gate_controller.moment import Moment
+from gate_controller.site import Rules, Site
+from recognition.recognizer import Recognizer
+from sync.listfile import read_list
+from sync.messages import Address
+from sync.mqtt import Endpoint
+from sync.portal import PortalLink, Surroundings
+from sync.store import Store
+
+log = logging.getLogger(__name__)
+
+TIDY_EVERY_S: Final = 600.0
+HOUR: Final = timedelta(hours=1)
+
+
+class Daemon:
+    """A site at work. `site` is replaced whole at every change; whoever reads it sees one instant."""
+
+    def __init__(self, config: Config, run: str, store: Store, site: Site) -> None:
+        """`run` is unique to this start of the program; use `Daemon.serve` to open everything and run."""
+        self.site = site
+        self._config = config
+        self._store = store
+        self._recorder = Recorder(store, self._committed, self._commit_failed)
+        self._release_holds_of_the_last_run()
+        self._links = {
+            name: Link(table.port, CODECS[table.kind](), partial(self._from_board, name))
+            for name, table in config.boards.items()
+        }
+        self._readers = {
+            name: Link(table.port, CODECS[table.kind](), partial(self._from_reader, name))
+            for name, table in config.readers.items()
+        }
+        self._lanes = {
+            LaneId(name): LaneTask(
+                lane_setup(LaneId(name), table),
+                run,
+                self,
+                {role: channel - 1 for role, channel in table.outputs.fitted().items()},
+                self._links[table.board].drive,
+            )
+            for name, table in config.lanes.items()
+        }
+        self._roles: dict[tuple[str, int], list[tuple[LaneTask, Role]]] = defaultdict(list)
+        for name, table in config.lanes.items():
+            for role, channel in table.inputs.fitted().items():
+                self._roles[table.board, channel - 1].append((self._lanes[LaneId(name)], Role(role)))
+
+    def record(self, facts: Sequence[Fact], now: Moment) -> None:
+        """Fold facts into the site at once, queue them for the journal, and say them."""
+        occupancy = self.site.occupancy
+        for fact in facts:
+            occupancy = occupancy.fold(fact, now.wall)
+            log.info("%s", narrate(fact))
+        if facts:
+            self.site = replace(self.site, occupancy=occupancy)
+            self._recorder.record(facts, now.wall)
+
+    async def run(self) -> None:
+        """Work until cancelled; what is recorded by then is written before it returns."""
+        evidence = EvidenceFolder(self._config.path(self._config.store.evidence))
+        try:
+            with ThreadPoolExecutor(1, "recognition") as worker:
+                await _together(
+                    self._recorder.run(),
+                    self._tidy(evidence),
+                    *(link.run() for link in (*self._links.values(), *self._readers.values())),
+                    *(watcher.run() for watcher in self._watchers(worker, evidence)),
+                    *(self._portal_link(table).run() for table in (self._config.portal,) if table is not None),
+                )
+        finally:
+            for lane in self._lanes.values():
+                lane.stop()
+            await self._recorder.flush()
+
+    def _portal_link(self, table: PortalTable) -> PortalLink:
+        return PortalLink(
+            self._store,
+            Endpoint(table.host, table.port, f"{table.tenant}-{table.site}-{table.edge}"),
+            Address(table.tenant, table.site, table.edge),
+            self.site.allowlist,
+            self._list_in_force,
+            Surroundings(clock.now, random.random, partial(secrets.token_hex, 8)),
+        )
+
+    def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
+        self.site = replace(self.site, allowlist=allowlist, list_confirmed_at=confirmed_at)
+
+    def _watchers(self, worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> list[Watcher]:
+        cameras = {name: table.camera for name, table in self._config.lanes.items() if table.camera is not None}
+        if not cameras:
+            return []
+        recognizer = Recognizer()
+        return [
+            Watcher(self._lanes[LaneId(name)], camera, recognizer, worker, evidence)
+            for name, camera in cameras.items()
+        ]
+
+    def _release_holds_of_the_last_run(self) -> None:
+        """An intent without an outcome: nobody knows whether the vehicle passed, and no relay is pulsed again."""
+        now = clock.now()
+        self.record(
+            [HoldReleased(h.lane, h.id, Released.OUTCOME_UNKNOWN) for h in self.site.occupancy.holds.values()], now
+        )
+
+    async def _tidy(self, evidence: EvidenceFolder) -> None:
+        """Forget in time: sessions past their expiry, personal fields and pictures past their retention."""
+        keep = timedelta(days=self._config.store.keep_personal_days)
+        while True:
+            now = clock.now()
+            self.record(self.site.occupancy.expired(now.wall, self.site.rules.session_expires_after), now)
+            await self._store.erase_personal(now.wall - keep)
+            await asyncio.to_thread(evidence.erase, now.wall, keep)
+            await asyncio.sleep(TIDY_EVERY_S)
+
+    # ---- what comes in ----
+
+    def _committed(self, lane: LaneId, hold: HoldId) -> None:
+        if lane in self._lanes:
+            self._lanes[lane].put(Committed(hold))
+
+    def _commit_failed(self, lane: LaneId, hold: HoldId, why: str) -> None:
+        if lane in self._lanes:
+            self._lanes[lane].put(CommitFailed(hold, why))
+
+    def _from_board(self, board: str, signal: Signal) -> None:
+        match signal:
+            case ContactChanged(channel, on):
+                for lane, role in self._roles[board, channel]:
+                    lane.put(Contact(role, on))
+            case PulseDone(_, pulse):
+                for lane in self._lanes_on(board):
+                    lane.put(PulseSent(pulse))
+            case DevicePulseUncertain(_, pulse, why):
+                for lane in self._lanes_on(board):
+                    lane.put(PulseUncertain(pulse, why))
+            case DeviceSilent(why):
+                for lane in self._lanes_on(board):
+                    self.record([AlarmRaised(lane.setup.id, "board_silent", why)], clock.now())
+                    lane.put(ContactsLost())
+            case DeviceOnline():
+                log.info("board %s: answers", board)
+            case BadBytes(count, why):
+                log.debug("board %s: %d bytes thrown away: %s", board, count, why)
+            case CardRead():
+                log.warning("board %s: a card read from a board without a reader", board)
+
+    def _from_reader(self, reader: str, signal: Signal) -> None:
+        match signal:
+            case CardRead(bits, value):
+                lane = self._lanes[LaneId(self._config.readers[reader].lane)]
+                lane.put(Presented(BadgeRead.of(value, bits)))
+            case DeviceSilent(why):
+                log.warning("reader %s: silent: %s", reader, why)
+            case DeviceOnline():
+                log.info("reader %s: answers", reader)
+            case BadBytes(count, why):
+                log.warning("reader %s: %d bytes thrown away: %s", reader, count, why)
+            case _:
+                pass
+
+    def _lanes_on(self, board: str) -> list[LaneTask]:
+        return [lane for name, lane in self._lanes.items() if self._config.lanes[name].board == board]
+
+
+async def serve(config: Config) -> None:
+    """Open the database and run the site until cancelled. Raises `SlagboomError` for what a person must mend."""
+    store = await Store.open(config.path(config.store.path), partial(secrets.token_hex, 8))
+    try:
+        if config.list is not None:
+            await _load_list_file(config, store)
+        cursor = await store.list_cursor()
+        site = Site(
+            allowlist=await store.allowlist(),
+            tz=config.tz(),
+            occupancy=await store.occupancy(),
+            rules=rules_of(config),
+            list_confirmed_at=cursor.confirmed_at if cursor else None,
+        )
+        log.info("%d vehicles inside, list revision %d", site.occupancy.taken(), site.allowlist.revision)
+        await Daemon(config, secrets.token_hex(4), store, site).run()
+    finally:
+        await store.close()
+
+
+async def _load_list_file(config: Config, store: Store) -> None:
+    """Put the list file in force if it is another than the cached one; a bad file changes nothing."""
+    assert config.list is not None
+    path = config.path(config.list.file)
+    found = await asyncio.to_thread(read_list, path, config.tz())
+    for problem in found.problems:
+        log.warning("list %s: %s", path, problem)
+    cursor = await store.list_cursor()
+    if cursor is None or cursor.epoch != found.allowlist.epoch:
+        await store.replace_list(found.allowlist.epoch, found.allowlist.revision, found.changes)
+
+
+async def _together(*tasks: Coroutine[None, None, None]) -> None:
+    """Run all until one fails or we are cancelled; the failure itself is raised, not a group of one."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task)
+    except ExceptionGroup as failed:
+        failure: BaseException = failed
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        raise failure from None
+
+
+def lane_setup(lane: LaneId, table: LaneTable) -> LaneSetup:
+    """The core's description of a lane, from its table in the settings."""
+    return LaneSetup(
+        id=lane,
+        direction=None if table.direction == "both" else Direction(table.direction),
+        fitted=frozenset(Role(role) for role in table.inputs.fitted()),
+        exit_policy=table.exit_policy,
+        store_policy=StorePolicy.PASS if table.open_without_store else StorePolicy.REFUSE,
+        read_for_s=table.read_for_s,
+        pulse_width_s=table.pulse_width_s,
+    )
+
+
+def rules_of(config: Config) -> Rules:
+    """The core's rules, from the `[site]` table."""
+    table = config.site
+    grace, age = table.missed_exit_grace_h, table.list_max_age_h
+    return Rules(
+        capacity=table.capacity,
+        session_expires_after=table.session_expires_after_h * HOUR,
+        missed_exit_grace=None if grace is None else grace * HOUR,
+        list_max_age=None if age is None else age * HOUR,
+    )
