@@ -38,6 +38,8 @@ MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 BADGE = Badge.parse("000414CD7E")
 
 Of = TypeVar("Of")
+ROUNDING_S = 1e-6
+"""Sums of decimal seconds do not meet exactly."""
 
 
 def user(name: str, *plates: str, badges: tuple[Badge, ...] = (), pool_size: int = 1) -> tuple[Change, ...]:
@@ -79,7 +81,9 @@ class Rig:
     `auto` answers as a healthy disk and a healthy board would: grants are committed, pulses confirmed.
     """
 
-    def __init__(self, *setups: LaneSetup, site_: Site | None = None, auto: bool = True, ready: bool = True) -> None:
+    def __init__(
+        self, *setups: LaneSetup, site_: Site | None = None, auto: bool = True, ready: bool = True
+    ) -> None:
         self.site = site_ or site()
         self.t = 100.0
         self.auto = auto
@@ -102,17 +106,17 @@ class Rig:
 
     def wait(self, seconds: float) -> list[Fact]:
         """Let time pass; every lane is stepped at its deadlines. Returns what happened meanwhile."""
-        before, end = len(self.facts), self.t + seconds
+        before, end = len(self.facts), round(self.t + seconds, 3)
         for _ in range(1000):
             due = [(at, name) for name, lane in self.lanes.items() if (at := deadline(lane)) is not None]
             at, name = min(due, default=(end + 1, ""))
-            if at > end:
+            if at > end + ROUNDING_S:
                 break
             self.t = max(self.t, at)
             self.say(Tick(), lane=name)
         else:
             raise AssertionError("deadlines never come to rest")
-        self.t = end
+        self.t = max(self.t, end)
         return self.facts[before:]
 
     # ---- words ----
