@@ -13,6 +13,7 @@
     ├── StoreError              the database: corrupt, newer, full, locked
     ├── DeviceError             a board, reader or camera
     └── PortalError             the link to the portal
+        └── MalformedMessage    what came over it cannot be understood
 
 A refusal at a gate is a value (`access.Denied`), never an exception.
 """
@@ -86,3 +87,7 @@ class DeviceError(SlagboomError):
 
 class PortalError(SlagboomError):
     """The link to the portal cannot be used."""
+
+
+class MalformedMessage(PortalError):
+    """What came over the link cannot be understood; it changes nothing."""

@@ -1,7 +1,7 @@
 """What goes over the wire and into the journal: topics, typed messages, facts and changes as JSON.
 
 Boundary decoding of the link happens here and nowhere else: every payload becomes a typed value or one
-`PortalError`. Unknown fields are ignored, so that a newer peer is understood. Signatures, commands and
+`MalformedMessage`. Unknown fields are ignored, so that a newer peer is understood. Signatures, commands and
 chunked snapshots are not here yet; MQTT itself is `sync.mqtt`'s business.
 """
 
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_type_h
 import msgspec
 
 from gate_controller.allowlist import Change
-from gate_controller.errors import BadInput, ConfigError, PortalError
+from gate_controller.errors import BadInput, ConfigError, MalformedMessage
 from gate_controller.facts import PERSONAL, Fact
 
 PROTOCOL_VERSION: Final = 1
@@ -120,13 +120,13 @@ def encode(message: Message) -> bytes:
 
 
 def decode(kind: type[M], payload: bytes) -> M:
-    """The payload as a message of this kind; PortalError says what is wrong with it."""
+    """The payload as a message of this kind; MalformedMessage says what is wrong with it."""
     if len(payload) > PAYLOAD_LEN_MAX:
-        raise PortalError(f"{kind.__name__}: {len(payload)} bytes are more than {PAYLOAD_LEN_MAX}")
+        raise MalformedMessage(f"{kind.__name__}: {len(payload)} bytes are more than {PAYLOAD_LEN_MAX}")
     try:
         return msgspec.json.decode(payload, type=kind)
     except _UNREADABLE as error:
-        raise PortalError(f"{kind.__name__}: {error}") from error
+        raise MalformedMessage(f"{kind.__name__}: {error}") from error
 
 
 # ---- topics ----
@@ -216,7 +216,8 @@ def decode_fact(kind: str, body: bytes, personal: dict[str, str] | None) -> Fact
         for path in PERSONAL.get(known, ()):
             holder, name = _at(values, path)
             holder[name] = (personal or {}).get(path, _erased(known, path))
-        return msgspec.convert(values, known)
+        fact: Fact = msgspec.convert(values, known)
+        return fact
     except (*_UNREADABLE, LookupError, TypeError, AttributeError):
         return UnknownFact(kind, body)
 
@@ -251,7 +252,7 @@ def encode_change(change: Change) -> msgspec.Raw:
 
 
 def decode_changes(ops: Iterable[bytes | msgspec.Raw]) -> list[Change]:
-    """The changes of a delta or a whole list; PortalError if one cannot be read: half is worse than none."""
+    """The changes of a delta or a whole list; MalformedMessage if one cannot be read: half is worse than none."""
     return [_decode_change(op, place) for place, op in enumerate(ops)]
 
 
@@ -266,4 +267,4 @@ def _decode_change(op: bytes | msgspec.Raw, place: int) -> Change:
         values = msgspec.json.decode(op, type=dict[str, Any])
         return msgspec.convert(values, _CHANGES[values.pop("op")])
     except (*_UNREADABLE, BadInput, LookupError, TypeError) as error:
-        raise PortalError(f"ops[{place}]: {error or type(error).__name__}") from error
+        raise MalformedMessage(f"ops[{place}]: {error or type(error).__name__}") from error

@@ -13,8 +13,9 @@ from gate_controller.allowlist import Allowlist
 from gate_controller.errors import StoreError
 from gate_controller.occupancy import Occupancy
 from sync.cached_list import CachedList, ListCursor
+from sync.database import BUSY_FOR_MS, explained, pending_scripts, refuse_foreign
 from sync.journal import Journal
-from sync.store import BUSY_FOR_MS, explained, pending_scripts, refuse_foreign
+from sync.store import EDGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,11 @@ def look_in(path: Path) -> Sight:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
             db.execute(f"PRAGMA busy_timeout = {BUSY_FOR_MS}")
-            refuse_foreign(path, db)
-            if pending_scripts(path, db):
-                raise StoreError(f"{path}: not set up by this slagboom; start `slagboom run` once, it updates the file")
+            refuse_foreign(path, db, EDGE)
+            if pending_scripts(path, db, EDGE):
+                raise StoreError(
+                    f"{path}: not set up by this slagboom; start `slagboom run` once, it updates the file"
+                )
             db.execute("BEGIN")
             cached = CachedList(db)
             return Sight(cached.load(), cached.cursor(), Journal(db, "").standing.occupancy)

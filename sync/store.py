@@ -1,33 +1,24 @@
-"""The one database of an edge: opened, locked, migrated, and every transaction run on its one thread.
+"""What an edge keeps: its journal, the occupancy that follows from it, and the cached allowlist.
 
-A transaction is one function run on the connection's thread, because tasks that interleave statements commit
-each other's work. `synchronous=FULL`: what returned is on disk. Rows are `sync.journal`'s and
-`sync.cached_list`'s business; readers with their own `mode=ro` connection may look in at any time.
+One database of one process (`sync.database`); its rows are `sync.journal`'s and `sync.cached_list`'s business.
 """
 
 import asyncio
-import fcntl
-import os
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
-
-import aiosqlite
 
 from gate_controller.allowlist import Allowlist, Change
 from gate_controller.errors import StoreError
 from gate_controller.facts import Fact
 from gate_controller.occupancy import Occupancy
 from sync.cached_list import CachedList, ListCursor
+from sync.database import Blueprint, Database
 from sync.journal import Journal, JournalRow
 
-APPLICATION_ID: Final = 0x534C4147
-"""Marks the file as ours in its header ("SLAG")."""
-BUSY_FOR_MS: Final = 2000
-"""A reader of ours may hold a checkpoint up for a moment; nobody else writes."""
+EDGE: Final = Blueprint(0x534C4147, "sync.schema")
+"""An edge's database; its id spells SLAG."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,10 +30,8 @@ class Store:
     Every method raises StoreError, naming the file and the fix, and then has changed nothing.
     """
 
-    def __init__(self, path: Path, lock: int, db: aiosqlite.Connection) -> None:
-        self._path, self._lock, self._db = path, lock, db
-        self._journal: Journal
-        self._list: CachedList
+    def __init__(self, database: Database, journal: Journal, cached: CachedList) -> None:
+        self._database, self._journal, self._list = database, journal, cached
         self.appended = asyncio.Event()
         """Set after every append; whoever uploads clears it."""
 
@@ -53,26 +42,17 @@ class Store:
         `new_ledger` names the ledger of a new database. Raises StoreError for a missing directory, another
         daemon's database, a corrupt or foreign file, a newer schema and a full disk.
         """
-        lock = _lock(path)
+        database = await Database.open(path, EDGE)
         try:
-            db = await aiosqlite.connect(path, isolation_level=None)
-        except sqlite3.Error as error:
-            os.close(lock)
-            raise explained(path, error) from error
-        store = cls(path, lock, db)
-        try:
-            await store._run(store._prepare, new_ledger)
+            journal = await database.run(lambda: Journal(database.sql, new_ledger()))
         except BaseException:
-            await store.close()
+            await database.close()
             raise
-        return store
+        return cls(database, journal, CachedList(database.sql))
 
     async def close(self) -> None:
         """Close the database and let go of it; transactions already begun finish first."""
-        try:
-            await self._db.close()
-        finally:
-            os.close(self._lock)
+        await self._database.close()
 
     # ---- journal ----
 
@@ -107,16 +87,18 @@ class Store:
 
     async def occupancy(self) -> Occupancy:
         """The fold of every row in the journal."""
-        return await self._run(lambda: self._journal.standing.occupancy)
+        return await self._database.run(lambda: self._journal.standing.occupancy)
 
     async def rows(self, after_seq: int, limit: int) -> list[JournalRow]:
         """At most `limit` rows that follow `after_seq`, oldest first."""
-        return await self._run(self._journal.rows, after_seq, limit)
+        return await self._database.run(self._journal.rows, after_seq, limit)
 
     async def acked(self, through: int) -> None:
         """The portal has every row up to `through`; StoreError if that is a row it cannot have."""
         if through >= self.next_seq:
-            raise StoreError(f"{self._path}: row {through} cannot be acknowledged, the next is {self.next_seq}")
+            raise StoreError(
+                f"{self._database.path}: row {through} cannot be acknowledged, the next is {self.next_seq}"
+            )
         await self._write(self._journal.ack, through)
 
     async def erase_personal(self, before: datetime) -> int:
@@ -129,18 +111,20 @@ class Store:
             erased += slice_rows
         if erased:
             # Until the log is folded back, it still holds the pages as they were.
-            await self._run(lambda: self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+            await self._database.run(
+                lambda: self._database.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            )
         return erased
 
     # ---- allowlist ----
 
     async def allowlist(self, reader_bits: Sequence[int] = ()) -> Allowlist:
         """The cached list as last committed, for readers of these widths; of nobody before the first."""
-        return await self._run(self._list.load, reader_bits)
+        return await self._database.run(self._list.load, reader_bits)
 
     async def list_cursor(self) -> ListCursor | None:
         """Which list is cached and when the portal last said that it is the newest; None before the first."""
-        return await self._run(self._list.cursor)
+        return await self._database.run(self._list.cursor)
 
     async def put_changes(
         self,
@@ -164,119 +148,15 @@ class Store:
 
     # ---- inside ----
 
-    @property
-    def _sql(self) -> sqlite3.Connection:
-        return self._db._conn
-
-    async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function on the connection's thread. aiosqlite has no public way to do only this."""
-        try:
-            result: T = await self._db._execute(function, *args, **kwargs)  # type: ignore[no-untyped-call]
-            return result
-        except sqlite3.Error as error:
-            raise explained(self._path, error) from error
-
     async def _write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def transaction() -> T:
-            self._sql.execute("BEGIN IMMEDIATE")
+        def write() -> T:
             try:
-                result = function(*args, **kwargs)
-                self._sql.execute("COMMIT")
+                with self._database.transaction():
+                    result = function(*args, **kwargs)
             except BaseException:
-                if self._sql.in_transaction:
-                    self._sql.execute("ROLLBACK")
                 self._journal.rolled_back()
                 raise
             self._journal.committed()
             return result
 
-        return await self._run(transaction)
-
-    def _prepare(self, new_ledger: Callable[[], str]) -> None:
-        db = self._sql
-        db.execute(f"PRAGMA busy_timeout = {BUSY_FOR_MS}")
-        refuse_foreign(self._path, db)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        # Erased personal fields are overwritten, not merely unlinked.
-        db.execute("PRAGMA secure_delete = ON")
-        _migrate(self._path, db)
-        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreError(f"{self._path}: {_DAMAGED} ({found})")
-        self._journal, self._list = Journal(db, new_ledger()), CachedList(db)
-
-
-def _lock(path: Path) -> int:
-    """Hold `path`.lock for as long as the descriptor lives; the kernel lets go of it when the process ends.
-
-    A file of its own, because closing any descriptor of the database would drop SQLite's own locks on it.
-    """
-    if not path.parent.is_dir():
-        raise StoreError(f"{path}: the directory {path.parent} does not exist; create it or choose another path")
-    try:
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot write to its directory ({error.strerror}); let the service's user write there"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise StoreError(
-            f"{path}: another slagboom runs on this database; stop it first, or give this one its own file"
-        ) from error
-    return lock
-
-
-def refuse_foreign(path: Path, db: sqlite3.Connection) -> None:
-    """Raises StoreError for a database that another program made."""
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if application != APPLICATION_ID and (application or tables):
-        raise StoreError(f"{path}: this is another program's database; choose another path")
-
-
-def pending_scripts(path: Path, db: sqlite3.Connection) -> list[str]:
-    """The migrations that the database still needs. Raises StoreError when it is newer than this program."""
-    scripts = sorted(f.name for f in resources.files("sync.schema").iterdir() if f.name.endswith(".sql"))
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    newest = int(scripts[-1][:4])
-    if version > newest:
-        raise StoreError(
-            f"{path}: written by a newer slagboom (schema {version}, this one knows {newest}); update this one"
-        )
-    return [name for name in scripts if int(name[:4]) > version]
-
-
-def _migrate(path: Path, db: sqlite3.Connection) -> None:
-    for name in pending_scripts(path, db):
-        number = int(name[:4])
-        script = resources.files("sync.schema").joinpath(name).read_text(encoding="utf-8")
-        try:
-            db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-
-
-_DAMAGED: Final = "the database is damaged; keep a copy for support, then move it away to begin a new journal"
-
-_FIXES: Final = {
-    "SQLITE_NOTADB": "this is not a database; choose another path or move the file away",
-    "SQLITE_CORRUPT": _DAMAGED,
-    "SQLITE_FULL": "no space left on the disk; free some, everything written before is kept",
-    "SQLITE_IOERR": "the disk refused to read or write; check free space, quota and the disk's health",
-    "SQLITE_READONLY": "the file cannot be written; let the service's user write it",
-    "SQLITE_CANTOPEN": "the file cannot be opened; it must be a plain file that the service's user may write",
-    "SQLITE_BUSY": "another program holds the database locked; close it",
-    "SQLITE_LOCKED": "another program holds the database locked; close it",
-}
-
-
-def explained(path: Path, error: sqlite3.Error) -> StoreError:
-    """What SQLite said, with the file and the fix."""
-    code = getattr(error, "sqlite_errorname", "") or ""
-    fix = next((text for name, text in _FIXES.items() if code.startswith(name)), "the database refused")
-    return StoreError(f"{path}: {fix} ({error})")
+        return await self._database.run(write)

@@ -1,5 +1,3 @@
-PRAGMA application_id = 1397506375;
-
 -- One database has one ledger; (edge, ledger, seq) names an event for ever.
 CREATE TABLE ledger (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),

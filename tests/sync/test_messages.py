@@ -1,4 +1,4 @@
-"""Facts and messages survive the trip through JSON; nothing malformed raises anything but PortalError."""
+"""Facts and messages survive the trip through JSON; nothing malformed raises anything but MalformedMessage."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate_controller.errors import ConfigError, PortalError
+from gate_controller.errors import ConfigError, MalformedMessage
 from gate_controller.facts import (
     PERSONAL,
     Basis,
@@ -101,7 +101,7 @@ def test_a_field_added_by_a_newer_version_is_ignored() -> None:
 
 @given(st.sampled_from(get_args(messages.Message)), st.binary(max_size=200))
 def test_malformed_bytes_are_one_clear_error(kind: type[Any], payload: bytes) -> None:
-    with contextlib.suppress(PortalError):
+    with contextlib.suppress(MalformedMessage):
         assert isinstance(decode(kind, payload), kind)
 
 
@@ -119,12 +119,12 @@ def test_malformed_bytes_are_one_clear_error(kind: type[Any], payload: bytes) ->
     ids=["negative", "too large", "half a character", "not UTF-8", "deep", "null", "empty"],
 )
 def test_a_bad_acknowledgement_is_refused(payload: bytes) -> None:
-    with pytest.raises(PortalError, match="EventAck"):
+    with pytest.raises(MalformedMessage, match="EventAck"):
         decode(EventAck, payload)
 
 
 def test_an_oversized_payload_is_refused_unread() -> None:
-    with pytest.raises(PortalError, match="bytes are more than"):
+    with pytest.raises(MalformedMessage, match="bytes are more than"):
         decode(EventAck, b" " * (messages.PAYLOAD_LEN_MAX + 1))
 
 
@@ -149,7 +149,7 @@ def test_state_says_which_list_it_has() -> None:
 
 def test_a_change_that_cannot_be_read_spoils_the_delta() -> None:
     for op in (b"{}", b'{"op": "conquer"}', b"7", b'{"op": ["x"]}'):
-        with pytest.raises(PortalError, match=r"ops\[0\]"):
+        with pytest.raises(MalformedMessage, match=r"ops\[0\]"):
             decode_changes([op])
 
 

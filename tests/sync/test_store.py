@@ -290,15 +290,15 @@ async def test_a_disk_that_takes_no_more_is_one_clear_error(path: Path, store: S
 
 async def test_a_full_database_keeps_its_rows_and_works_again(path: Path, store: Store) -> None:
     await store.append(at(grant(1)))
-    pages = await store._run(lambda: store._sql.execute("PRAGMA page_count").fetchone()[0])
-    await store._run(lambda: store._sql.execute(f"PRAGMA max_page_count = {pages + 1}"))
+    pages = await store._database.run(lambda: store._database.sql.execute("PRAGMA page_count").fetchone()[0])
+    await store._database.run(lambda: store._database.sql.execute(f"PRAGMA max_page_count = {pages + 1}"))
     with pytest.raises(StoreError, match="no space left on the disk"):
         await _append_until_refused(store)
     written = store.next_seq - 1
     assert written > 1
     await store.acked(1)
     assert len((await store.occupancy()).holds) == written
-    await store._run(lambda: store._sql.execute("PRAGMA max_page_count = 1000000"))
+    await store._database.run(lambda: store._database.sql.execute("PRAGMA max_page_count = 1000000"))
     assert await store.append(at(grant(3000))) == range(written + 1, written + 2)
     assert len((await store.occupancy()).holds) == written + 1
 

@@ -1,0 +1,282 @@
+"""MQTT 5 on the event loop: one connection as a context, and a loop that keeps one up.
+
+A thin bridge over paho: its socket is watched by the event loop, messages wait in a bounded inbox, and a
+message is acknowledged to the broker only when its reader says so. Nothing else in the project knows MQTT. A
+broker's acknowledgement of what we publish is not even looked at: it proves nothing end to end.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gate_controller.errors import PortalError
+
+CONNECT_WITHIN_S: Final = 5.0
+KEEPALIVE_S: Final = 30
+SESSION_EXPIRES_S: Final = 3600
+WILL_DELAY_S: Final = 30
+INBOX_SLACK: Final = 64
+"""Messages beyond the receive maximum that may wait: a broker may send some that it need not have acknowledged."""
+OUTBOX_LEN_MAX: Final = 1000
+"""Publications that may wait for the socket."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits between attempts: each is drawn between the least and three times the one before, up to the most."""
+
+    least_s: float = 1.0
+    most_s: float = 300.0
+
+    def next_s(self, before_s: float, chance: float) -> float:
+        """The next wait after one of `before_s` (0 at first); `chance` is 0 to 1."""
+        return min(self.most_s, self.least_s + chance * (max(self.least_s, before_s * 3) - self.least_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which broker, and as whom. `receive_max` bounds messages that are delivered and not yet acknowledged."""
+
+    host: str
+    port: int
+    client_id: str
+    receive_max: int = 16
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when this connection ends without a farewell."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message; call `ack` once what it asks for is durable, or never, and it comes again."""
+
+    topic: str
+    payload: bytes
+    ack: Callable[[], object]
+
+
+class Connection:
+    """One live connection; made by `connect`. PortalError from any method means that it is gone."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue(endpoint.receive_max + INBOX_SLACK)
+        self._up: asyncio.Future[None] = self._loop.create_future()
+        self._subscribed: asyncio.Future[None] = self._loop.create_future()
+        self._gone: str | None = None
+        self._endpoint = endpoint
+        self._client = self._build(endpoint)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Hand a message to the broker at QoS 1; PortalError if the connection is gone or choked."""
+        if self._gone is not None:
+            raise PortalError(self._gone)
+        result = self._client.publish(topic, payload, qos=1, retain=retain)
+        if result.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise PortalError(f"{self._place}: {paho.error_string(result.rc)}")
+
+    async def incoming(self) -> AsyncIterator[Incoming]:
+        """Messages as they come; ends with PortalError when the connection is gone."""
+        while (message := await self._inbox.get()) is not None:
+            yield message
+        raise PortalError(self._gone or self._place)
+
+    # ---- opening and closing, for `connect` ----
+
+    async def open(self, will: Will | None, topics: Sequence[str]) -> None:
+        """Connect and subscribe, each within `CONNECT_WITHIN_S`."""
+        if will is not None:
+            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+            properties.WillDelayInterval = WILL_DELAY_S
+            self._client.will_set(will.topic, will.payload, 1, True, properties)
+        await self._connect()
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                await self._up
+                self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
+                await self._subscribed
+        except TimeoutError:
+            raise PortalError(f"{self._place}: no answer within {CONNECT_WITHIN_S:.0f} s") from None
+
+    async def close(self) -> None:
+        """Say farewell, so that the will is not sent, and let go of the socket."""
+        self._client.disconnect()
+        self._end("closed")
+
+    async def _connect(self) -> None:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = SESSION_EXPIRES_S
+        properties.ReceiveMaximum = self._endpoint.receive_max
+        dial = partial(
+            self._client.connect,
+            self._endpoint.host,
+            self._endpoint.port,
+            KEEPALIVE_S,
+            clean_start=False,
+            properties=properties,
+        )
+        # paho resolves and dials in blocking calls; they end by themselves within the timeout.
+        dialling = self._loop.run_in_executor(None, dial)
+        try:
+            await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                await dialling
+            raise
+        except (OSError, ValueError) as error:
+            raise PortalError(f"{self._place}: {error}") from error
+
+    # ---- paho's side ----
+
+    @property
+    def _place(self) -> str:
+        return f"broker {self._endpoint.host}:{self._endpoint.port}"
+
+    def _build(self, endpoint: Endpoint) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            endpoint.client_id,
+            protocol=paho.MQTTv5,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_WITHIN_S
+        client.max_queued_messages_set(OUTBOX_LEN_MAX)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        client.on_socket_open = self._on_socket_open
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = self._on_write_wanted
+        client.on_socket_unregister_write = self._on_write_done
+        return client
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if self._up.done():
+            return
+        if reason.is_failure:
+            self._up.set_exception(PortalError(f"{self._place} refuses: {reason}"))
+        else:
+            self._up.set_result(None)
+
+    def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: list[ReasonCode], _p: Any) -> None:
+        refused = next((reason for reason in reasons if reason.is_failure), None)
+        if self._subscribed.done():
+            return
+        if refused is not None:
+            self._subscribed.set_exception(PortalError(f"{self._place} refuses a subscription: {refused}"))
+        else:
+            self._subscribed.set_result(None)
+
+    def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        ack = partial(client.ack, message.mid, message.qos)
+        try:
+            self._inbox.put_nowait(Incoming(message.topic, bytes(message.payload), ack))
+        except asyncio.QueueFull:
+            # Not acknowledged: the broker keeps it and sends it again.
+            log.warning("%s sends faster than it may; a message was put back", self._place)
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        self._end(f"{self._place} went away: {reason}")
+
+    def _end(self, why: str) -> None:
+        if self._gone is not None:
+            return
+        self._gone = why
+        for waiting in (self._up, self._subscribed):
+            if not waiting.done():
+                waiting.set_exception(PortalError(why))
+                waiting.exception()  # looked at here, should nobody else
+        if self._inbox.full():
+            self._inbox.get_nowait()
+        self._inbox.put_nowait(None)
+
+    # ---- the socket; opened on the dialling thread, used and closed on the loop's ----
+
+    def _on_socket_open(self, client: paho.Client, _data: Any, sock: Any) -> None:
+        # Otherwise a small message waits for the acknowledgement of the one before: 40 ms, measured.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.call_soon_threadsafe(self._watch, client, sock)
+
+    def _watch(self, client: paho.Client, sock: Any) -> None:
+        if self._gone is None and sock.fileno() >= 0:
+            self._loop.add_reader(sock, client.loop_read)
+            self._tick(client)
+
+    def _tick(self, client: paho.Client) -> None:
+        if self._gone is None:
+            client.loop_misc()
+            self._loop.call_later(1.0, self._tick, client)
+
+    def _on_socket_close(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._loop.remove_reader(sock)
+        self._loop.remove_writer(sock)
+
+    def _on_write_wanted(self, client: paho.Client, _data: Any, sock: Any) -> None:
+        self._loop.call_soon_threadsafe(self._watch_write, client, sock)
+
+    def _watch_write(self, client: paho.Client, sock: Any) -> None:
+        if sock.fileno() >= 0 and client.want_write():
+            self._loop.add_writer(sock, client.loop_write)
+
+    def _on_write_done(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._loop.remove_writer(sock)
+
+
+@contextlib.asynccontextmanager
+async def connect(endpoint: Endpoint, will: Will | None, topics: Sequence[str]) -> AsyncIterator[Connection]:
+    """A connection that is up and subscribed; raises PortalError when that is not possible."""
+    connection = Connection(endpoint)
+    try:
+        await connection.open(will, topics)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def keep_connected(
+    endpoint: Endpoint,
+    chance: Callable[[], float],
+    will: Callable[[], Will | None],
+    topics: Sequence[str],
+    talk: Callable[[Connection], Awaitable[None]],
+) -> None:
+    """Connect, `talk` until the connection ends, wait, and again, for ever.
+
+    `chance` gives 0 to 1; `will` is asked anew for each connection. `talk` ends with PortalError. Says once
+    when the broker is away and once when it is back.
+    """
+    wait_s, silent = 0.0, False
+    while True:
+        try:
+            async with connect(endpoint, will(), topics) as connection:
+                log.info("connected to broker %s:%d", endpoint.host, endpoint.port)
+                wait_s, silent = 0.0, False
+                await talk(connection)
+        except PortalError as error:
+            if not silent:
+                log.warning("%s; trying again", error)
+            silent = True
+        wait_s = endpoint.backoff.next_s(wait_s, chance())
+        await asyncio.sleep(wait_s)

@@ -1,0 +1,274 @@
+"""The link to the portal: the journal goes up until the portal has stored it, the list comes down.
+
+One task keeps a connection up; while there is one, messages are handled in order and rows are sent as they
+appear. Nothing here can hold up the daemon: without a broker the journal is the queue and the cached list is in
+force. What to do with news and what to send next is decided in `sync.replica` and `sync.outbox`; commands,
+claims and signatures are not here yet.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from gate_controller.allowlist import Allowlist
+from gate_controller.errors import ListRejected, MalformedMessage, PortalError, StoreError
+from gate_controller.moment import Moment
+from sync import messages
+from sync.cached_list import build
+from sync.journal import JournalRow
+from sync.messages import (
+    Address,
+    Event,
+    EventAck,
+    EventBatch,
+    ListDelta,
+    ListGet,
+    ListHead,
+    ListPart,
+    Revision,
+    State,
+    decode_changes,
+)
+from sync.mqtt import Connection, Endpoint, Incoming, Will, keep_connected
+from sync.outbox import Outbox
+from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
+from sync.store import Store
+
+CONFIRM_EVERY_S: Final = 3600.0
+"""How often the portal is asked whether the list is still the newest."""
+ASK_AGAIN_S: Final = 30.0
+"""After this long without an answer the list is asked for again."""
+
+log = logging.getLogger(__name__)
+
+OnList = Callable[[Allowlist, datetime], None]
+"""Called with the list in force from now on and when the portal said that it is the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The clock and the chance that the link is handed; `chance` gives 0 to 1, `new_id` a fresh random name."""
+
+    clock: Callable[[], Moment]
+    chance: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+class PortalLink:
+    """One edge's link. `run` it for as long as the daemon lives; it never ends by itself."""
+
+    def __init__(
+        self,
+        store: Store,
+        endpoint: Endpoint,
+        address: Address,
+        allowlist: Allowlist,
+        on_list: OnList,
+        surroundings: Surroundings,
+        software: str = "",
+    ) -> None:
+        """`allowlist` is the one loaded from `store`; every later one goes to `on_list`."""
+        self.refused: Counter[str] = Counter()
+        """Messages that changed nothing, by the one reason for each."""
+        self._store, self._endpoint, self._address = store, endpoint, address
+        self._allowlist, self._on_list = allowlist, on_list
+        self._around, self._software = surroundings, software
+        self._have: Revision | None = None
+        self._conn = ""
+        self._outbox = Outbox(0)
+        self._ask_at_s = 0.0
+        self._ask_for_all = False
+        # One bell for the sender: rows were appended, an acknowledgement came, the list must be asked for.
+        self._bell = store.appended
+        self._handlers: dict[str, Callable[[Connection, bytes], Awaitable[None]]] = {
+            address.topic("ev/ack"): self._on_ack,
+            address.topic("list/part"): self._on_part,
+            address.topic("list/delta"): self._on_delta,
+            address.site_topic("list/delta"): self._on_delta,
+            address.site_topic("list/head"): self._on_head,
+        }
+
+    async def run(self) -> None:
+        """Keep a connection up and everything flowing, for ever."""
+        cursor = await self._store.list_cursor()
+        self._have = Revision(cursor.epoch, cursor.rev) if cursor else None
+        await keep_connected(self._endpoint, self._around.chance, self._new_will, list(self._handlers), self._talk)
+
+    async def _talk(self, connection: Connection) -> None:
+        self._outbox = Outbox(self._store.acked_through)
+        self._ask_at_s = 0.0
+        try:
+            self._send_state(connection)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._receive(connection))
+                group.create_task(self._send(connection))
+        except* (PortalError, StoreError) as failed:
+            why: BaseException = failed
+            while isinstance(why, BaseExceptionGroup):
+                why = why.exceptions[0]
+            lost = PortalError(str(why))
+        else:
+            return
+        finally:
+            with contextlib.suppress(PortalError):
+                connection.publish(self._address.topic("state"), self._state("offline"), retain=True)
+        raise lost
+
+    # ---- up ----
+
+    async def _send(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._bell.clear()
+            await self._send_rows(connection)
+            if loop.time() >= self._ask_at_s:
+                self._ask(connection)
+            wake_s = min(self._ask_at_s, self._outbox.deadline_s() or self._ask_at_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(wake_s):
+                    await self._bell.wait()
+
+    async def _send_rows(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            now_s = loop.time()
+            batch = self._outbox.overdue(now_s) or self._outbox.next_batch(self._store.next_seq - 1)
+            if batch is None:
+                return
+            self._outbox = self._outbox.sent(batch, now_s, self._around.chance())
+            rows = await self._store.rows(batch.start - 1, len(batch))
+            message = EventBatch(
+                ledger=self._store.ledger, first=batch.start, last=batch.stop - 1, events=[*map(_event, rows)]
+            )
+            connection.publish(self._address.topic("ev"), messages.encode(message))
+
+    def _ask(self, connection: Connection) -> None:
+        have = None if self._ask_for_all else self._have
+        connection.publish(self._address.topic("list/get"), messages.encode(ListGet(have=have)))
+        self._ask_in(ASK_AGAIN_S)
+
+    def _ask_in(self, wait_s: float) -> None:
+        self._ask_at_s = asyncio.get_running_loop().time() + wait_s
+
+    def _ask_soon(self) -> None:
+        self._ask_at_s = min(self._ask_at_s, asyncio.get_running_loop().time() + GAP_WAIT_S)
+        self._bell.set()
+
+    def _send_state(self, connection: Connection) -> None:
+        connection.publish(self._address.topic("state"), self._state("online"), retain=True)
+
+    def _new_will(self) -> Will:
+        self._conn = self._around.new_id()
+        return Will(self._address.topic("state"), self._state("offline"))
+
+    def _state(self, status: Literal["online", "offline"]) -> bytes:
+        state = State(
+            status=status,
+            conn=self._conn,
+            ledger=self._store.ledger,
+            next_seq=self._store.next_seq,
+            acked=self._store.acked_through,
+            list=self._have,
+            sw=self._software,
+            sqlite=sqlite3.sqlite_version,
+        )
+        return messages.encode(state)
+
+    # ---- down ----
+
+    async def _receive(self, connection: Connection) -> None:
+        async for message in connection.incoming():
+            await self._handle(connection, message)
+            message.ack()
+
+    async def _handle(self, connection: Connection, message: Incoming) -> None:
+        handler = self._handlers.get(message.topic)
+        if handler is None:
+            self._refuse("unknown_topic", message.topic)
+            return
+        try:
+            await handler(connection, message.payload)
+        except MalformedMessage as error:
+            self._refuse("malformed", str(error))
+
+    def _refuse(self, reason: str, detail: str) -> None:
+        self.refused[reason] += 1
+        log.warning("message from the portal refused: %s (%s)", reason, detail[:200])
+
+    async def _on_ack(self, _connection: Connection, payload: bytes) -> None:
+        ack = messages.decode(EventAck, payload)
+        if ack.ledger != self._store.ledger:
+            self._refuse("another_ledger", ack.ledger)
+        elif ack.through >= self._store.next_seq:
+            self._refuse("impossible_ack", f"row {ack.through}, the next is {self._store.next_seq}")
+        elif ack.through > self._store.acked_through:
+            await self._store.acked(ack.through)
+            self._outbox = self._outbox.stored(ack.through)
+            self._bell.set()
+
+    async def _on_head(self, _connection: Connection, payload: bytes) -> None:
+        if on_head(self._have, messages.decode(ListHead, payload)) is not Step.IGNORE:
+            self._ask_soon()
+
+    async def _on_delta(self, connection: Connection, payload: bytes) -> None:
+        delta = messages.decode(ListDelta, payload)
+        match on_delta(self._have, delta):
+            case Step.APPLY:
+                await self._apply(connection, delta)
+            case Step.GAP | Step.SNAPSHOT:
+                self._ask_soon()
+
+    async def _apply(self, connection: Connection, delta: ListDelta) -> None:
+        """Write the changes, then put them in force; a delta that changes nothing only confirms."""
+        new, changes = self._allowlist, decode_changes(delta.ops) if delta.to > delta.from_ else []
+        try:
+            if delta.to > delta.from_:
+                new = self._allowlist.apply(changes, delta.to)
+        except (ListRejected, ValueError) as error:
+            self._refuse("list_rejected", str(error))
+            self._ask_for_all = True
+            self._ask_soon()
+            return
+        if new.wants_compaction:
+            new = await asyncio.to_thread(new.compacted)
+        now = self._around.clock().wall
+        await self._store.put_changes(delta.epoch, delta.from_, delta.to, changes, now)
+        self._in_force(connection, new, now)
+
+    async def _on_part(self, connection: Connection, payload: bytes) -> None:
+        part = await asyncio.to_thread(messages.decode, ListPart, payload)
+        if on_part(self._have, part) is not Step.APPLY:
+            return
+        self._ask_for_all = False
+        try:
+            changes = await asyncio.to_thread(decode_changes, part.ops)
+            new = await asyncio.to_thread(build, part.epoch, part.rev, changes, self._allowlist.reader_bits)
+        except (ListRejected, ValueError) as error:
+            # Asking again at once would bring the same list.
+            self._refuse("list_rejected", str(error))
+            self._ask_in(CONFIRM_EVERY_S)
+            return
+        now = self._around.clock().wall
+        await self._store.replace_list(part.epoch, part.rev, changes, now)
+        self._in_force(connection, new, now)
+
+    def _in_force(self, connection: Connection, new: Allowlist, at: datetime) -> None:
+        changed = self._have != Revision(new.epoch, new.revision)
+        self._allowlist, self._have = new, Revision(new.epoch, new.revision)
+        self._on_list(new, at)
+        self._ask_in(CONFIRM_EVERY_S)
+        if changed:
+            log.info("list revision %d is in force", new.revision)
+            self._send_state(connection)
+
+
+def _event(row: JournalRow) -> Event:
+    return Event(seq=row.seq, at=row.at, kind=row.kind, body=msgspec.Raw(row.body), personal=row.personal)
