@@ -89,7 +89,7 @@ def progress(label: str, total: float | None, *, lines: bool) -> Iterator[Bar]:
         task = drawn.add_task(label, total=total)
 
         def bar(text: str = "", *, done: float = 1) -> None:
-            drawn.update(task, advance=done, description=f"{label} {text}".strip())
+            drawn.update(task, advance=done, **({"description": f"{label} {text}"} if text else {}))
 
         yield bar
 

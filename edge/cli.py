@@ -1,0 +1,213 @@
+"""The command `slagboom`: every command's options and help, and the one place where an error becomes text.
+
+What the commands do is in `edge.commands`, imported when one is called, so that help and completion answer at
+once. The commands of the simulated world are mounted from `hardware_sim`: the only import of it in production.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from edge import present
+from gate_controller.errors import SlagboomError
+
+WRONG_INPUT = 2
+"""Exit code when something handed in cannot be used; 1 is left to bugs and 130 to an interruption."""
+
+app = typer.Typer(
+    name="slagboom",
+    help="Reads number plates and badges at a barrier, decides who may pass, and tells why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+lists = typer.Typer(help="Work with an allowlist file.", no_args_is_help=True)
+app.add_typer(lists, name="list")
+
+try:
+    from hardware_sim.cli import app as simulated
+except ImportError:
+    pass
+else:
+    app.add_typer(simulated)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of tables.")]
+ListFile = Annotated[
+    Path | None, typer.Option("--list", metavar="LIST.csv", help="The allowlist: external_id, plate, and more.")
+]
+SiteFile = Annotated[Path, typer.Option("--config", metavar="SITE.toml", help="The site's settings.")]
+At = Annotated[str | None, typer.Option(metavar="ISO-TIME", help="Decide as of this time instead of now.")]
+Lane = Annotated[str, typer.Option(help="The lane that is asked.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            present.say(f"slagboom {version('slagboom')}")
+        except PackageNotFoundError:
+            present.say("slagboom from a checkout")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: slagboom read gate1.jpg gate2.jpg --json")
+def read(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures: JPEG, PNG, BMP, TIFF, WebP.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read the number plates in pictures.
+
+    Each plate comes with its corners and the probability that the whole text is right; it is accepted when a gate
+    would act on it. A picture that cannot be used is named, and the others are read all the same.
+    """
+    from edge.commands.read import read_images
+
+    raise typer.Exit(read_images(images, as_json=as_json))
+
+
+@app.command(epilog="Example: slagboom replay monday.mp4 tuesday.mp4 --list users.csv --evidence pictures")
+def replay(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE", help="Videos, folders of pictures, camera addresses.")
+    ],
+    list_file: Annotated[Path, typer.Option("--list", metavar="LIST.csv", help="The allowlist to decide by.")],
+    direction: Annotated[Literal["in", "out"], typer.Option(help="Which way the lane goes.")] = "in",
+    lane: Lane = "replay",
+    at: At = None,
+    evidence: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the picture of each deciding read here.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Would the gate have opened, for whom, and why?
+
+    Every frame is read and each vehicle is decided once, by the rules the gate itself uses. A vehicle that is
+    admitted counts as parked from then on, through all sources in the order given.
+    """
+    from edge.commands.replay import ReplayOptions, replay_sources
+
+    options = ReplayOptions(direction=direction, lane=lane, at=at, evidence=evidence, as_json=as_json)
+    raise typer.Exit(replay_sources(sources, list_file, options))
+
+
+@lists.command("check", epilog="Example: slagboom list check users.csv")
+def list_check(
+    list_file: Annotated[Path, typer.Argument(metavar="LIST.csv", help="The allowlist to check.")],
+    as_json: AsJson = False,
+) -> None:
+    """Name every bad row by its line, plates of no known layout, and plates that could open for each other."""
+    from edge.commands.list_check import check_list
+
+    raise typer.Exit(check_list(list_file, as_json=as_json))
+
+
+@app.command(epilog='Example: slagboom why "B-NO 1234" --list users.csv --lane entry --at 2026-01-05T07:30')
+def why(
+    credential: Annotated[str, typer.Argument(help="A number plate or a badge number.")],
+    lane: Lane,
+    list_file: ListFile = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="SITE.toml", help="Ask this site, with its cached list and who is inside now."),
+    ] = None,
+    direction: Annotated[
+        Literal["in", "out"] | None, typer.Option(help="Which way; the lane's own with --config, otherwise in.")
+    ] = None,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why would this plate or badge be granted or refused at this lane at this time?"""
+    from edge.commands.why import explain
+
+    raise typer.Exit(
+        explain(credential, lane, list_file=list_file, config=config, direction=direction, at=at, as_json=as_json)
+    )
+
+
+@app.command("check-config", epilog="Example: slagboom check-config site.toml")
+def check_config(
+    config: Annotated[Path, typer.Argument(metavar="SITE.toml", help="The site's settings.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the wiring as a table, or name every mistake by its path in the file."""
+    from edge.commands.check_config import check
+
+    raise typer.Exit(check(config, as_json=as_json))
+
+
+@app.command(epilog="Example: slagboom run --config site.toml")
+def run(config: SiteFile) -> None:
+    """Run the lanes of a site until interrupted."""
+    from edge.commands.run import run_site
+
+    raise typer.Exit(run_site(config))
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run one command and end: 0 done, 2 something handed in cannot be used, 130 interrupted."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal or a file name that does not know a letter must not cost the answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.exit(_guarded(args))
+
+
+def _guarded(args: Sequence[str] | None) -> int:
+    try:
+        code = _called(args)
+        sys.stdout.flush()
+        return code
+    except SlagboomError as error:
+        present.failure(error)
+        return WRONG_INPUT
+    except ExceptionGroup as group:
+        ours, others = group.split(SlagboomError)
+        for leaf in _leaves(ours):
+            present.failure(leaf)
+        if others is not None:
+            raise others from None
+        return WRONG_INPUT
+    except OSError as error:
+        return _machine_refused(error)
+
+
+def _called(args: Sequence[str] | None) -> int:
+    try:
+        app(args, prog_name="slagboom")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _leaves(group: BaseException | None) -> list[SlagboomError]:
+    if isinstance(group, BaseExceptionGroup):
+        return [leaf for error in group.exceptions for leaf in _leaves(error)]
+    return [group] if isinstance(group, SlagboomError) else []
+
+
+def _machine_refused(error: OSError) -> int:
+    if error.errno == errno.EPIPE:
+        # Whoever read our answers has gone; what is still buffered must not fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    present.error(f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another place")
+    return WRONG_INPUT
+
+
+if __name__ == "__main__":
+    main()
