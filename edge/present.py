@@ -37,7 +37,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*columns, title=title or None, title_justify="left", title_style="bold")
+    drawn = Table(*columns, title=Text(title, "bold") if title else None, title_justify="left")
     for row in rows:
         cells = ["" if cell is None else str(cell) for cell in row]
         drawn.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in cells))
@@ -89,7 +89,7 @@ def progress(label: str, total: float | None, *, lines: bool) -> Iterator[Bar]:
         task = drawn.add_task(label, total=total)
 
         def bar(text: str = "", *, done: float = 1) -> None:
-            drawn.update(task, advance=done, **({"description": f"{label} {text}"} if text else {}))
+            drawn.update(task, advance=done, description=f"{label} {text}" if text else None)
 
         yield bar
 
