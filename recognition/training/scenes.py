@@ -38,9 +38,10 @@ FONTS = (
 
 @dataclass(frozen=True, slots=True)
 class StreetFrame:
-    """One real frame and the boxes (x, y, w, h) of the plates in it, in pixels."""
+    """One real frame, the same at half size, and the boxes (x, y, w, h) of its plates, in pixels of the first."""
 
     image: Image
+    half: Image
     boxes: tuple[tuple[float, float, float, float], ...]
 
 
@@ -77,45 +78,45 @@ def _crop(frame: StreetFrame, size: int, rng: np.random.Generator) -> tuple[Imag
     full = np.vstack([move, [0, 0, 1]]) @ np.array(
         [[scale, 0, -left * scale], [0, scale, -top * scale], [0, 0, 1]]
     )
-    source = frame.image
-    if scale < 0.6:  # shrink by area first, or the warp aliases
-        source = cv2.resize(source, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        full = full @ np.diag([width / source.shape[1], height / source.shape[0], 1.0])
-        back = np.diag([source.shape[1] / width, source.shape[0] / height, 1.0])
-    else:
-        back = np.eye(3)
+    source, shrunk = (frame.half, 0.5) if scale < 0.75 else (frame.image, 1.0)
+    if scale < 0.6 * shrunk:  # shrink by area first, or the warp aliases
+        source = cv2.resize(source, None, fx=scale / shrunk, fy=scale / shrunk, interpolation=cv2.INTER_AREA)
+        shrunk = scale
+    from_source = full @ np.diag([1 / shrunk, 1 / shrunk, 1.0])
     border = cv2.BORDER_REFLECT_101 if rng.random() < 0.3 else cv2.BORDER_CONSTANT
     shade = tuple(float(v) for v in rng.integers(0, 256, 3))
-    out = (size, size)
-    image = cv2.warpPerspective(source, full, out, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=shade)
+    image = cv2.warpPerspective(
+        source, from_source, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=shade
+    )
     if border == cv2.BORDER_REFLECT_101:  # a mirrored plate would be an unlabelled one
         inside = np.full(source.shape[:2], 255, np.uint8)
-        mask = cv2.warpPerspective(inside, full, (size, size), flags=cv2.INTER_NEAREST)
-        image[mask == 0] = cv2.GaussianBlur(image, (0, 0), 12)[mask == 0]
+        mask = cv2.warpPerspective(inside, from_source, (size, size), flags=cv2.INTER_NEAREST)
+        tiny = cv2.resize(image, (size // 16, size // 16), interpolation=cv2.INTER_AREA)
+        image[mask == 0] = cv2.resize(tiny, (size, size), interpolation=cv2.INTER_LINEAR)[mask == 0]
     quads = []
     for box in frame.boxes:
         points = np.array(_box_quad(*box), np.float64).reshape(-1, 1, 2)
-        moved = cv2.perspectiveTransform(points, full @ back).reshape(-1, 2)
+        moved = cv2.perspectiveTransform(points, full).reshape(-1, 2)
         quads.append([(float(x), float(y)) for x, y in moved])
     return image, quads
 
 
 def _recolour(image: Image, rng: np.random.Generator) -> Image:
     """Another light and another camera: white balance, saturation, gamma, gain."""
-    out = image.astype(np.float32) * (1 / 255)
+    mix = np.eye(3)
+    mean = np.array(cv2.mean(image)[:3]) / 255 + 0.02
     if rng.random() < 0.6:  # the source frames have a strong cast: take it out before adding another
-        mean = out.reshape(-1, 3).mean(0) + 0.02
-        out *= (mean.mean() / mean) ** rng.uniform(0.5, 1.0)
+        mix = np.diag((mean.mean() / mean) ** rng.uniform(0.5, 1.0))
     if rng.random() < 0.25:
-        grey = out.mean(2, keepdims=True)
-        out = grey + (out - grey) * float(rng.uniform(0.0, 0.4) if rng.random() < 0.6 else rng.uniform(1, 1.8))
+        keep = float(rng.uniform(0.0, 0.4) if rng.random() < 0.6 else rng.uniform(1, 1.8))
+        mix = (np.full((3, 3), (1 - keep) / 3) + keep * np.eye(3)) @ mix
     if rng.random() < 0.6:
-        out *= rng.uniform(0.8, 1.2, 3).astype(np.float32)
+        mix = np.diag(rng.uniform(0.8, 1.2, 3)) @ mix
     if rng.random() < 0.5:  # lift dusk to day
-        level = float(out.mean()) + 0.02
-        out *= float(np.clip(rng.uniform(0.25, 0.6) / level, 0.5, 4.0))
-    out = np.clip(out, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.3)))
-    return np.clip(out * 255, 0, 255).astype(np.uint8)
+        mix *= float(np.clip(rng.uniform(0.25, 0.6) / mean.mean(), 0.5, 4.0))
+    gamma = np.exp(rng.normal(0, 0.3))
+    curve = np.clip((np.arange(256) / 255) ** gamma * 255, 0, 255).astype(np.uint8)
+    return cv2.LUT(cv2.transform(image, mix), curve)
 
 
 def _place(size: int, aspect: float, rng: np.random.Generator) -> Quad:

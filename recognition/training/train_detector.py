@@ -70,7 +70,8 @@ def load_frames(table: Path, part: str) -> list[StreetFrame]:
         image = cv2.imread(str(table.parent / name))
         if image is None:
             raise SystemExit(f"{table.parent / name}: cannot be read; restore it or remove its rows")
-        frames.append(StreetFrame(np.asarray(image, np.uint8), tuple(found)))
+        half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        frames.append(StreetFrame(image, half, tuple(found)))
     return frames
 
 

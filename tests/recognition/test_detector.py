@@ -1,0 +1,169 @@
+"""The shipped detector on drawn plates, on nothing at all, and on model files that are no detector."""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gate_controller.errors import RecognitionError
+from recognition.detector import (
+    DETECTIONS_LEN_MAX,
+    LONG_SIDE_PX,
+    SIZE_MIN_PX,
+    STRIDE_PX,
+    BuiltinDetector,
+    Detection,
+    decode,
+)
+from recognition.training.draw import draw_plate
+
+MODELS = Path(str(files("recognition.models")))
+
+
+@pytest.fixture(scope="module")
+def detector() -> BuiltinDetector:
+    return BuiltinDetector()
+
+
+def picture(quads: list[np.ndarray], size: tuple[int, int] = (480, 640), shade: int = 96) -> np.ndarray:
+    """A plain grey picture, darkened downwards, with a drawn plate in each quad."""
+    ramp = np.linspace(shade + 25, shade - 25, size[0])[:, None, None]
+    image = np.broadcast_to(ramp, (*size, 3)).astype(np.uint8).copy()
+    for number, quad in enumerate(quads):
+        plate = draw_plate(["MXB", "4729"], "D", np.random.default_rng(number))
+        height, width = plate.shape[:2]
+        wide = float(np.linalg.norm(quad[1] - quad[0]))
+        scale = min(1.0, 1.5 * wide / width)
+        plate = cv2.resize(plate, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = plate.shape[:2]
+        corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+        warp = cv2.getPerspectiveTransform(corners, quad.astype(np.float32))
+        back = (size[1], size[0])
+        laid = cv2.warpPerspective(plate, warp, back, flags=cv2.INTER_LINEAR)
+        cover = cv2.warpPerspective(np.full((height, width), 255, np.uint8), warp, back)
+        image[cover > 127] = laid[cover > 127]
+    return image
+
+
+def quad_at(x: float, y: float, width: float, turn: float = 0.0, lean: float = 0.0) -> np.ndarray:
+    """A plate's corners around a middle, turned by degrees and with its right edge shortened."""
+    half, high = width / 2, width / 9
+    flat = np.array([(-half, -high), (half, -high * (1 - lean)), (half, high * (1 - lean)), (-half, high)])
+    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    return flat @ np.array([[c, s], [-s, c]]) + (x, y)
+
+
+def off(found: Detection, quad: np.ndarray) -> float:
+    """Worst corner's distance as a share of the plate's height."""
+    away = np.linalg.norm(np.array(found.corners) - quad, axis=1).max()
+    return float(away / np.linalg.norm(quad[3] - quad[0]))
+
+
+@pytest.mark.parametrize("width", [60, 120, 240, 420])
+@pytest.mark.parametrize("turn", [-20.0, 0.0, 9.0])
+def test_finds_the_corners_of_a_drawn_plate(detector: BuiltinDetector, width: int, turn: float) -> None:
+    quad = quad_at(310, 250, width, turn, lean=0.1)
+    found = detector.detect(picture([quad]))
+    assert len(found) == 1
+    assert off(found[0], quad) < 0.35
+    assert found[0].score > 0.4
+
+
+def test_corners_are_in_pixels_of_a_frame_that_was_scaled_down(detector: BuiltinDetector) -> None:
+    quad = quad_at(700, 500, 260)
+    found = detector.detect(picture([quad], (720, 1280)))
+    assert len(found) == 1
+    assert off(found[0], quad) < 0.35
+
+
+def test_two_plates_are_two_finds_best_first(detector: BuiltinDetector) -> None:
+    quads = [quad_at(160, 150, 150), quad_at(450, 330, 180, 6)]
+    found = detector.detect(picture(quads))
+    assert len(found) == 2
+    assert sorted(min(range(2), key=lambda k: off(one, quads[k])) for one in found) == [0, 1]
+    assert found[0].score >= found[1].score
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (7, 5), (33, 65), (480, 640), (1500, 1100)])
+@pytest.mark.parametrize("fill", [0, 128, 255])
+def test_plain_pictures_of_any_size_hold_no_plate(detector: BuiltinDetector, size: tuple[int, int], fill: int) -> None:
+    assert detector.detect(np.full((*size, 3), fill, np.uint8)) == []
+
+
+def test_noise_holds_no_plate(detector: BuiltinDetector) -> None:
+    rng = np.random.default_rng(5)
+    found = [detector.detect(rng.integers(0, 256, (240, 320, 3), np.uint8)) for _ in range(25)]
+    assert found == [[]] * 25
+
+
+def test_lettering_and_a_time_stamp_are_no_plates(detector: BuiltinDetector) -> None:
+    image = picture([])
+    cv2.putText(image, "2026-03-14 07:41:09", (12, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2)
+    cv2.putText(image, "CAM 2 ENTRY", (420, 460), cv2.FONT_HERSHEY_DUPLEX, 0.8, (255, 255, 255), 1)
+    assert detector.detect(image) == []
+
+
+def test_a_scene_full_of_plates_is_bounded(detector: BuiltinDetector) -> None:
+    quads = [quad_at(80 + 160 * (k % 4), 60 + 70 * (k // 4), 120) for k in range(20)]
+    assert len(detector.detect(picture(quads))) == DETECTIONS_LEN_MAX
+
+
+def _plates(rows: int = 8, cols: int = 12) -> np.ndarray:
+    return np.zeros((rows, cols, 9), np.float32)
+
+
+def _put(plates: np.ndarray, row: int, col: int, heat: float, width: float, height: float) -> None:
+    half, high = width / 2, height / 2
+    plates[row, col] = (heat, -half, -high, half, -high, half, high, -half, high)
+
+
+def test_decoding_adds_the_offsets_to_the_cell_and_scales_to_the_frame() -> None:
+    plates = _plates()
+    _put(plates, 3, 5, 0.8, 40, 12)
+    (found,) = decode(plates, np.array([2.0, 3.0]), 0.35)
+    x, y = (5 + 0.5) * STRIDE_PX, (3 + 0.5) * STRIDE_PX
+    assert found.score == pytest.approx(0.8)
+    assert np.allclose(found.corners[0], ((x - 20) * 2, (y - 6) * 3))
+    assert np.allclose(found.corners[2], ((x + 20) * 2, (y + 6) * 3))
+
+
+def test_decoding_leaves_out_the_faint_the_tiny_the_twisted_and_the_double() -> None:
+    one = np.ones(2)
+    plates = _plates()
+    _put(plates, 3, 2, 0.3, 40, 12)
+    _put(plates, 3, 6, 0.9, SIZE_MIN_PX[0] - 1, 12)
+    assert decode(plates, one, 0.35) == []
+    plates = _plates()
+    plates[3, 5] = (0.9, -20, -6, 20, 6, 20, -6, -20, 6)
+    assert decode(plates, one, 0.35) == []
+    plates = _plates()
+    _put(plates, 3, 4, 0.9, 60, 20)
+    _put(plates, 3, 6, 0.8, 60, 20)
+    assert [found.score for found in decode(plates, one, 0.35)] == [pytest.approx(0.9)]
+
+
+def test_long_side_is_a_multiple_of_what_the_net_takes() -> None:
+    assert LONG_SIDE_PX % 32 == 0
+
+
+@pytest.mark.parametrize("keep", [0, 100, 0.5, 0.99])
+def test_a_model_cut_short_is_named_with_the_fix(tmp_path: Path, keep: float) -> None:
+    data = (MODELS / "detector.onnx").read_bytes()
+    path = tmp_path / "detector.onnx"
+    path.write_bytes(data[: int(keep * len(data)) if keep < 1 else int(keep)])
+    with pytest.raises(RecognitionError, match="restore it") as caught:
+        BuiltinDetector(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_model_and_another_kind_of_model_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecognitionError, match=r"nothing\.onnx: no such model file"):
+        BuiltinDetector(tmp_path / "nothing.onnx")
+    other = tmp_path / "detector.onnx"
+    shutil.copy(MODELS / "ocr.onnx", other)
+    with pytest.raises(RecognitionError, match="another kind"):
+        BuiltinDetector(other)

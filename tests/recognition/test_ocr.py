@@ -1,0 +1,154 @@
+"""The shipped reader through fast-plate-ocr: rectified crops in, every character's alternatives out."""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fast_plate_ocr import LicensePlateRecognizer
+
+from gate_controller.errors import RecognitionError
+from recognition.ocr import ALTERNATIVE_MIN, Ocr, rectify
+from recognition.training.draw import draw_plate
+
+MODELS = Path(str(files("recognition.models")))
+
+
+@pytest.fixture(scope="module")
+def ocr() -> Ocr:
+    return Ocr()
+
+
+def plate(*groups: str, country: str = "D", seed: int = 0) -> np.ndarray:
+    return draw_plate(list(groups), country, np.random.default_rng(seed))
+
+
+def test_rectifying_undoes_the_perspective() -> None:
+    flat = cv2.resize(plate("MXB", "4729"), (320, 128), interpolation=cv2.INTER_AREA)
+    quad = np.array([(140, 90), (420, 130), (411, 214), (131, 160)], np.float32)
+    corners = np.array([(0, 0), (320, 0), (320, 128), (0, 128)], np.float32)
+    scene = cv2.warpPerspective(flat, cv2.getPerspectiveTransform(corners, quad), (640, 480))
+    back = rectify(scene, tuple(map(tuple, quad.tolist())), 160, 64)
+    assert back.shape == (64, 160, 3)
+    want = cv2.resize(flat, (160, 64), interpolation=cv2.INTER_AREA)
+    inner = (slice(6, -6), slice(8, -8))
+    likeness = np.corrcoef(back[inner].ravel().astype(float), want[inner].ravel().astype(float))[0, 1]
+    assert likeness > 0.75
+
+
+def test_a_large_plate_is_averaged_not_sampled() -> None:
+    stripes = np.zeros((400, 1200, 3), np.uint8)
+    stripes[:, ::2] = 255
+    back = rectify(stripes, ((100, 100), (1000, 100), (1000, 300), (100, 300)), 160, 64)
+    assert float(back.std()) < 30
+    assert 100 < float(back.mean()) < 155
+
+
+def test_corners_outside_the_picture_repeat_its_edge() -> None:
+    image = np.full((60, 80, 3), 77, np.uint8)
+    assert (rectify(image, ((-50, -20), (200, -20), (200, 90), (-50, 90)), 160, 64) == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("groups", "country"),
+    [(("MXB", "4729"), "D"), (("FP", "786", "YF"), "F"), (("ZG", "4372", "KE"), "HR"), (("14", "NJK", "9"), "NL")],
+)
+def test_reads_drawn_plates(ocr: Ocr, groups: tuple[str, ...], country: str) -> None:
+    (read,) = ocr.read([plate(*groups, country=country)])
+    assert read.text == "".join(groups)
+    assert read.complete > 0.9
+    assert not read.inner_pad
+
+
+def test_the_text_agrees_with_the_library_s_own_answer(ocr: Ocr) -> None:
+    crops = [plate("MXB", "4729"), plate("AB", "123", "CD", country="F"), np.zeros((64, 160, 3), np.uint8)]
+    own = LicensePlateRecognizer(
+        onnx_model_path=MODELS / "ocr.onnx", plate_config_path=MODELS / "ocr.yaml", device="cpu"
+    )
+    sized = [cv2.resize(crop, (ocr.width_px, ocr.height_px), interpolation=cv2.INTER_AREA) for crop in crops]
+    theirs = own.run([cv2.cvtColor(crop, cv2.COLOR_BGR2RGB) for crop in sized], return_confidence=True)
+    for read, other in zip(ocr.read(crops), theirs, strict=True):
+        assert read.text == other.plate.replace("_", "")
+        assert read.countries[0][0] == other.region
+        assert other.char_probs is not None
+        best = [options[0][1] for options in read.alternatives if "_" not in other.plate]
+        assert np.allclose(best, other.char_probs[: len(best)], atol=1e-5)
+
+
+def test_alternatives_are_ordered_probabilities_of_characters(ocr: Ocr) -> None:
+    blurred = cv2.GaussianBlur(plate("MXB", "4729"), (0, 0), 12)
+    (read,) = ocr.read([blurred])
+    assert len(read.alternatives) == len(read.text)
+    assert any(len(options) > 1 for options in read.alternatives)
+    for char, options in zip(read.text, read.alternatives, strict=True):
+        assert options[0][0] == char
+        values = [value for _, value in options]
+        assert values == sorted(values, reverse=True)
+        assert min(values) >= ALTERNATIVE_MIN
+        assert sum(values) <= 1 + 1e-6
+
+
+def test_many_crops_are_read_as_each_alone(ocr: Ocr) -> None:
+    crops = [plate("MXB", "4729"), plate("KA", "AB", "12"), plate("FP", "786", "YF", country="F")]
+    together = ocr.read(crops)
+    for crop, read in zip(crops, together, strict=True):
+        (alone,) = ocr.read([crop])
+        assert alone.text == read.text
+        assert alone.complete == pytest.approx(read.complete, abs=1e-4)
+    assert ocr.read([]) == []
+
+
+def _table(ocr: Ocr, text: str, doubt: float = 0.0) -> np.ndarray:
+    """A slot table that says TEXT, with a pad for every blank."""
+    alphabet = ocr._alphabet
+    table = np.full((10, len(alphabet)), 1e-4)
+    for slot, char in enumerate(text.ljust(10, "_")):
+        table[slot, alphabet.index(char)] = 1 - doubt
+    return table
+
+
+def test_a_pad_between_characters_is_told(ocr: Ocr) -> None:
+    gap = ocr._decode(_table(ocr, "AB_123"), np.zeros(0))
+    assert gap.text == "AB123"
+    assert gap.inner_pad
+    assert len(gap.alternatives) == 5
+    assert not ocr._decode(_table(ocr, "AB123"), np.zeros(0)).inner_pad
+
+
+def test_complete_is_the_first_pad_s_probability(ocr: Ocr) -> None:
+    assert ocr._decode(_table(ocr, "AB123", 0.2), np.zeros(0)).complete == pytest.approx(0.8)
+    assert ocr._decode(_table(ocr, "AB12345678"), np.zeros(0)).complete == 1.0
+    empty = ocr._decode(_table(ocr, ""), np.zeros(0))
+    assert (empty.text, empty.alternatives) == ("", ())
+
+
+def test_a_model_cut_short_is_named_with_the_fix(tmp_path: Path) -> None:
+    model = tmp_path / "ocr.onnx"
+    model.write_bytes((MODELS / "ocr.onnx").read_bytes()[:50_000])
+    with pytest.raises(RecognitionError, match="restore") as caught:
+        Ocr(model)
+    assert str(model) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecognitionError, match=r"gone\.onnx: no such file"):
+        Ocr(tmp_path / "gone.onnx")
+    with pytest.raises(RecognitionError, match=r"gone\.yaml: no such file"):
+        Ocr(MODELS / "ocr.onnx", tmp_path / "gone.yaml")
+    foreign = tmp_path / "ocr.onnx"
+    shutil.copy(MODELS / "detector.onnx", foreign)
+    with pytest.raises(RecognitionError, match="another kind"):
+        Ocr(foreign)
+
+
+@pytest.mark.parametrize("change", [("img_height: 64", "img_hight: 64"), ("ÄÖÜ_", "ÄÖÜ_#")])
+def test_a_configuration_that_does_not_fit_is_named(tmp_path: Path, change: tuple[str, str]) -> None:
+    config = tmp_path / "ocr.yaml"
+    text = (MODELS / "ocr.yaml").read_text(encoding="utf-8")
+    assert change[0] in text
+    config.write_text(text.replace(*change), encoding="utf-8")
+    with pytest.raises(RecognitionError, match=r"ocr\.yaml"):
+        Ocr(MODELS / "ocr.onnx", config)

@@ -1,0 +1,63 @@
+"""The detector's targets and loss agree with its decoder; where the training packages are installed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from recognition.detector import BuiltinDetector, decode  # noqa: E402
+from recognition.training.detector_net import CORNER_SCALE, STRIDE, PlateNet, loss, targets  # noqa: E402
+from recognition.training.train_detector import export, rate  # noqa: E402
+
+QUAD = [(100.0, 60.0), (220.0, 80.0), (217.0, 110.0), (97.0, 90.0)]
+
+
+def test_targets_decode_to_the_corners_they_were_made_from() -> None:
+    heat, offsets, weight = targets([QUAD], [1.0], 192, 320)
+    table = torch.cat([heat, offsets * CORNER_SCALE]).permute(1, 2, 0).numpy()
+    (found,) = decode(table, np.ones(2), 0.5)
+    assert np.allclose(found.corners, QUAD, atol=0.01)
+    assert float(weight.sum()) > 0
+
+
+def test_ignored_plates_have_no_heat_and_no_corners() -> None:
+    heat, _, weight = targets([QUAD], [-1.0], 192, 320)
+    assert float(heat.max()) == 0.0
+    assert float(heat.min()) == -1.0
+    assert float(weight.sum()) == 0.0
+
+
+def test_loss_is_least_for_the_target_itself_and_blind_to_what_is_ignored() -> None:
+    goal = [part[None] for part in targets([QUAD], [1.0], 192, 320)]
+    logit = torch.logit(goal[0].clamp(0.001, 0.999))
+    perfect = torch.cat([logit, goal[1]], 1)
+    heat_loss, corner_loss = loss(perfect, *goal)
+    missed, _ = loss(torch.cat([torch.full_like(logit, -6.0), goal[1]], 1), *goal)
+    _, moved = loss(perfect + 0.3, *goal)
+    assert heat_loss < 0.1 * missed
+    assert corner_loss < 0.01 * moved
+    ignored = [part[None] for part in targets([QUAD], [-1.0], 192, 320)]
+    quiet = torch.full_like(perfect, -9.0)
+    shout = quiet.clone()
+    shout[:, :1][ignored[0] < 0] = 9.0
+    assert float(loss(shout, *ignored)[0]) == pytest.approx(float(loss(quiet, *ignored)[0]), abs=1e-4)
+
+
+def test_exported_file_is_taken_by_the_detector_at_any_size(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = PlateNet().eval()
+    export(net, tmp_path / "net.onnx")
+    detector = BuiltinDetector(tmp_path / "net.onnx")
+    assert detector.detect(np.zeros((100, 200, 3), np.uint8)) == []
+    out = net(torch.zeros(1, 3, 96, 160))
+    assert out.shape == (1, 9, 96 // STRIDE, 160 // STRIDE)
+    assert sum(part.numel() for part in net.parameters()) < 500_000
+
+
+def test_learning_rate_rises_then_falls_to_near_nothing() -> None:
+    rates = [rate(step, 2000) for step in range(2000)]
+    assert rates[0] < rates[199]
+    assert max(rates) == pytest.approx(2e-3, rel=0.05)
+    assert rates[-1] < 0.02 * max(rates)
