@@ -404,7 +404,7 @@ def test_notice_names_no_binary_that_is_gone() -> None:
 FOREIGN = re.compile(
     "|".join(
         (
-            r"(?<![\w.])/" + r"(?:work|root|opt|mnt)/\w",
+            r"(?<![\w.])/" + r"(?:(?:work|root|mnt)/|opt/(?!slagboom\b))\w",
             r"(?<![\w.])/" + r"home/\w",
             "pypi" + r"\.org",
             "pythonhosted" + r"\.org",

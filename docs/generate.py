@@ -1,0 +1,218 @@
+"""Writes the pages of this folder that say what the code says: `configuration.md` and `reasons.md`.
+
+Names, kinds, limits and defaults come from the code; what a setting means is written here, and a setting without
+its meaning is an error. `tests/test_docs.py` fails when a page is not what this program would write.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from msgspec import NODEFAULT, Struct, inspect
+
+from edge import config
+from gate_controller.reasons import DRIVER, OPERATOR, Note
+
+HERE: Final = Path(__file__).resolve().parent
+
+EXAMPLE: Final = """\
+[site]
+name = "North yard"
+time_zone = "Europe/Amsterdam"
+capacity = 40
+
+[store]
+path = "/var/lib/slagboom/slagboom.db"
+
+[portal]                                # or [list] with file = "users.csv", for a site on its own
+host = "broker.example.net"
+tenant = "acme"
+site = "north"
+edge = "gatehouse"
+
+[boards.island]
+kind = "modbus_relay8"
+port = "/dev/serial/by-id/usb-board"
+
+[readers.post]
+kind = "rdm6300"
+port = "/dev/serial/by-id/usb-reader"
+lane = "entry"
+
+[lanes.entry]
+direction = "in"
+board = "island"
+camera = "rtsp://10.0.0.21/stream1"
+inputs = { approach = 1, safety = 2, closed_limit = 3 }
+outputs = { open = 1 }
+
+[lanes.exit]
+direction = "out"
+board = "island"
+camera = "rtsp://10.0.0.22/stream1"
+inputs = { approach = 4, safety = 5, closed_limit = 6 }
+outputs = { open = 2 }
+"""
+
+TABLES: Final[dict[str, type[Struct]]] = {
+    "site": config.SiteTable,
+    "store": config.StoreTable,
+    "portal": config.PortalTable,
+    "list": config.ListTable,
+    "boards.NAME": config.BoardTable,
+    "readers.NAME": config.ReaderTable,
+    "lanes.NAME": config.LaneTable,
+    "lanes.NAME.inputs": config.InputsTable,
+    "lanes.NAME.outputs": config.OutputsTable,
+}
+
+MEANING: Final[dict[str, str]] = {
+    "site.name": "Shown to operators.",
+    "site.time_zone": "The zone of weekly schedules and of local times in reports, as in the IANA database.",
+    "site.capacity": "Places; vehicles inside count, and those let in but not yet through. Without it, no limit.",
+    "site.session_expires_after_h": "A vehicle still inside after this many hours is taken to have left unseen.",
+    "site.missed_exit_grace_h": "A user whose vehicle has been inside this long may enter with another one: the "
+    "exit is taken to have been missed. Without it, only an operator's release or the expiry helps.",
+    "site.list_max_age_h": "A cached list that the portal has not confirmed for this long admits nobody. Without "
+    "it, a list never grows too old.",
+    "store.path": "The database. One program at a time.",
+    "store.evidence": "The folder of the pictures that decided.",
+    "store.keep_personal_days": "After this many days the plates, names and pictures of the journal are erased, "
+    "uploaded or not; the rows themselves stay.",
+    "portal.host": "The MQTT 5 broker between this edge and its portal.",
+    "portal.port": "Its port.",
+    "portal.tenant": "First part of the topics.",
+    "portal.site": "Second part of the topics.",
+    "portal.edge": "Third part of the topics; this edge's own name.",
+    "list.file": "An allowlist as `slagboom list check` accepts it. Leave `[portal]` out.",
+    "boards.NAME.kind": "The board's protocol: `modbus_relay8`.",
+    "boards.NAME.port": "Its serial port; the name under `/dev/serial/by-id` stays the same after a restart.",
+    "readers.NAME.kind": "The reader's protocol: `rdm6300`.",
+    "readers.NAME.port": "Its serial port.",
+    "readers.NAME.lane": "The lane at which it stands.",
+    "lanes.NAME.direction": "Which way vehicles pass. A lane of both takes it from the loop that armed it.",
+    "lanes.NAME.board": "The board that its contacts and relays are wired to. A board may serve several lanes.",
+    "lanes.NAME.inputs": "Which channel each contact is wired to; see below.",
+    "lanes.NAME.outputs": "Which channel each relay is wired to; see below.",
+    "lanes.NAME.camera": "An RTSP or HTTP address, a video file, a folder of pictures, or a USB camera's number.",
+    "lanes.NAME.exit_policy": "`any_vehicle` opens the exit for whoever stands there after a bounded attempt to "
+    "read; `known_only` opens it for every vehicle that is inside and refuses others with `not_inside`.",
+    "lanes.NAME.read_for_s": "How long an exit tries to read a plate before its policy decides.",
+    "lanes.NAME.pulse_width_s": "Length of the opening pulse; the board ends it by itself.",
+    "lanes.NAME.open_without_store": "Whether an authorised vehicle passes when the journal cannot be written. The "
+    "gap is recorded.",
+    "lanes.NAME.inputs.approach": "The loop before the barrier. Nothing is granted without a vehicle on it.",
+    "lanes.NAME.inputs.safety": "The loop under the boom; a passage is what crosses it.",
+    "lanes.NAME.inputs.far": "The loop behind the boom: with it a passage is seen, without it assumed.",
+    "lanes.NAME.inputs.closed_limit": "The boom is down.",
+    "lanes.NAME.inputs.open_limit": "The boom is up.",
+    "lanes.NAME.inputs.fire": "The fire alarm: the lane holds open. One channel may serve several lanes.",
+    "lanes.NAME.inputs.fault": "The controller reports a fault.",
+    "lanes.NAME.inputs.manual": "The barrier is worked by hand.",
+    "lanes.NAME.outputs.open": "The opening pulse.",
+    "lanes.NAME.outputs.hold": "Keeps the boom up as long as it is on.",
+    "lanes.NAME.outputs.green": "The driver may go.",
+    "lanes.NAME.outputs.red": "The driver must wait.",
+}
+
+NOTES: Final[dict[Note, str]] = {
+    Note.LOOK_ALIKE: "The read differs from the listed plate in look-alike characters only, and fits one user.",
+    Note.EXIT_MISSED: "The same plate was still inside: its exit had been missed, and that session was closed.",
+    Note.EXIT_UNIDENTIFIED: "The exit opened for a vehicle that could not be identified.",
+    Note.DEGRADED: "Decided without something that the rules would have asked, such as the portal.",
+    Note.LOG_GAP: "The grant was not on disk when the barrier opened; a row of the journal is missing.",
+    Note.NEUTRAL: "The user's presence is unknown after a fault; the next movement settles it.",
+}
+
+
+def configuration() -> str:
+    """The page of settings."""
+    parts = [
+        "# Settings",
+        "<!-- Written by docs/generate.py from edge/config.py; `make docs` writes it anew. -->",
+        "One TOML file describes a site. `slagboom check-config site.toml` prints the wiring it describes, or "
+        "names every mistake by its path in the file; `slagboom run --config site.toml` runs it. A key that is not "
+        "listed here is an error. Paths are relative to the folder of the file. Channels count from 1, as boards "
+        "are printed.",
+        f"```toml\n{EXAMPLE}```",
+    ]
+    for name, kind in TABLES.items():
+        summary = (kind.__doc__ or "").split(": ", 1)[-1].strip()
+        rows = [_row(name, field) for field in inspect.type_info(kind).fields]
+        head = "| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
+        parts += [f"## `[{name}]`", summary[:1].upper() + summary[1:], head + "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(table: str, field: inspect.Field) -> str:
+    default = "required" if field.required else _default(field)
+    meaning = MEANING[f"{table}.{field.encode_name}"]
+    return f"| `{field.encode_name}` | {_kind(field.type)} | {default} | {meaning} |"
+
+
+def _default(field: inspect.Field) -> str:
+    if field.default in (None, NODEFAULT):
+        return "none"
+    shown = str(field.default)
+    return f"`{shown.lower()}`" if isinstance(field.default, bool) else f"`{shown}`"
+
+
+def _kind(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.UnionType(types=types):
+            return " or ".join(_kind(one) for one in types if not isinstance(one, inspect.NoneType))
+        case inspect.IntType(ge=low, le=high) | inspect.FloatType(ge=low, gt=None, le=high):
+            return "number" + _range(low, high)
+        case inspect.FloatType(gt=low, le=high):
+            return f"number above {low:g}" + (f", at most {high:g}" if high is not None else "")
+        case inspect.Metadata(type=inner):
+            return _kind(inner)
+        case inspect.StrType(pattern=str()):
+            return "short name"
+        case inspect.StrType():
+            return "text"
+        case inspect.BoolType():
+            return "`true` or `false`"
+        case inspect.LiteralType(values=values):
+            return ", ".join(f"`{value}`" for value in values)
+        case inspect.EnumType(cls=cls):
+            return ", ".join(f"`{member.value}`" for member in cls)
+        case _:
+            return "table"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    return f", {low:g} or more" if low is not None else ""
+
+
+def reasons() -> str:
+    """The page of reasons and notes."""
+    refusals = [f"| `{reason}` | {DRIVER[reason]} | {OPERATOR[reason]} |" for reason in DRIVER]
+    notes = [f"| `{note}` | {NOTES[note]} |" for note in Note]
+    parts = [
+        "# Reasons",
+        "<!-- Written by docs/generate.py from gate_controller/reasons.py; `make docs` writes it anew. -->",
+        "A refusal has exactly one reason: the first condition that failed. Lane, journal, portal and commands use "
+        "these names; the display shows the driver's sentence.",
+        "| Reason | To the driver | To the operator |\n|---|---|---|\n" + "\n".join(refusals),
+        "## Notes",
+        "A grant may carry notes, for whoever reads the journal.",
+        "| Note | Means |\n|---|---|\n" + "\n".join(notes),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES: Final = {"configuration.md": configuration, "reasons.md": reasons}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page())
+        print(f"docs/{name}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
