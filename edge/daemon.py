@@ -114,17 +114,24 @@ class Daemon:
         evidence = EvidenceFolder(self._config.path(self._config.store.evidence))
         try:
             with ThreadPoolExecutor(1, "recognition") as worker:
-                await _together(
-                    self._recorder.run(),
-                    self._tidy(evidence),
-                    *(link.run() for link in (*self._links.values(), *self._readers.values())),
-                    *(watcher.run() for watcher in self._watchers(worker, evidence)),
-                    *(self._portal_link(table).run() for table in (self._config.portal,) if table is not None),
-                )
+                async with asyncio.TaskGroup() as group:
+                    for task in self._tasks(worker, evidence):
+                        group.create_task(task)
         finally:
             for lane in self._lanes.values():
                 lane.stop()
             await self._recorder.flush()
+
+    def _tasks(self, worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> list[Coroutine[None, None, None]]:
+        links = [*self._links.values(), *self._readers.values()]
+        portals = [self._portal_link(table) for table in (self._config.portal,) if table is not None]
+        return [
+            self._recorder.run(),
+            self._tidy(evidence),
+            *(link.run() for link in links),
+            *(watcher.run() for watcher in self._watchers(worker, evidence)),
+            *(portal.run() for portal in portals),
+        ]
 
     def _portal_link(self, table: PortalTable) -> PortalLink:
         return PortalLink(
@@ -246,19 +253,6 @@ async def _load_list_file(config: Config, store: Store) -> None:
     cursor = await store.list_cursor()
     if cursor is None or cursor.epoch != found.allowlist.epoch:
         await store.replace_list(found.allowlist.epoch, found.allowlist.revision, found.changes)
-
-
-async def _together(*tasks: Coroutine[None, None, None]) -> None:
-    """Run all until one fails or we are cancelled; the failure itself is raised, not a group of one."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task)
-    except ExceptionGroup as failed:
-        failure: BaseException = failed
-        while isinstance(failure, BaseExceptionGroup):
-            failure = failure.exceptions[0]
-        raise failure from None
 
 
 def lane_setup(lane: LaneId, table: LaneTable) -> LaneSetup:

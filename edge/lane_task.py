@@ -51,7 +51,7 @@ class LaneTask:
         house.record(facts, now)
 
     @property
-    def vehicle_present(self) -> bool:
+    def vehicle_waits(self) -> bool:
         """Whether a vehicle waits to be identified: the camera then reads at full rate."""
         arrival = self._lane.arrival
         return arrival is not None and arrival.served is None
