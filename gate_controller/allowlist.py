@@ -7,8 +7,8 @@ insertion, a deletion or an unrelated substitution never finds anybody.
 Not here: whether a user may pass (`access`), where the list is kept (`sync.store`), and plates of strangers.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -27,7 +27,7 @@ from gate_controller.errors import ListRejected
 from gate_controller.layers import rows_under
 from gate_controller.look_alikes import skeleton
 from gate_controller.plates import Plate, PlateRead, told_apart
-from gate_controller.users import Action, Permit, Row, User, UserStatus, permit_of, user_of
+from gate_controller.users import Action, Permit, Row, User, UserStatus, permit_of, plates_in, user_of
 
 __all__ = [
     "Action", "Allowlist", "Change", "Collision", "Match", "MatchKind", "Permit", "PermitPut", "PermitRemoved",
@@ -86,12 +86,18 @@ class Allowlist:
 
     `reader_bits` are the widths that readers of this site declare: such a reader gives only the low bits of a
     longer badge number, and a read of that width is compared with them. No other read is compared by suffix.
+    `exact` says whether and where a canonical key is listed (a value that is not None); it is the index's own
+    lookup, because it is asked for every reading of every frame.
     """
 
     epoch: str
     revision: int
     reader_bits: tuple[int, ...]
     tables: Tables
+    exact: Callable[[str], Any] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "exact", self.tables.plates.get)
 
     @classmethod
     def empty(cls, epoch: str, reader_bits: Sequence[int] = ()) -> "Allowlist":
@@ -99,10 +105,6 @@ class Allowlist:
         return cls(epoch, 0, tuple(reader_bits), Tables.empty())
 
     # ---- lookup ----
-
-    def exact(self, key: str) -> Any:
-        """Whether and where a canonical key is listed: a value that is not None. The fast half of `find_plate`."""
-        return self.tables.plates.get(key)
 
     def look_alikes(self, read: PlateRead | Plate) -> list[str]:
         """Listed keys that differ from the read in look-alikes only, each as probable as the rules demand."""
@@ -115,7 +117,7 @@ class Allowlist:
     def find_plate(self, read: PlateRead | Plate) -> Match:
         """Who a plate belongs to: exact, else by look-alikes, and only if exactly one user qualifies."""
         plate = read if isinstance(read, Plate) else read.plate
-        value = self.tables.plates.get(plate.key)
+        value = self.exact(plate.key)
         if value is not None:
             found = _entries(value, plate.key, plate)
             if found:
@@ -229,8 +231,8 @@ def _entries(value: Any, key: str, seen: Plate | None) -> list[_Entry]:
     return [
         (row, credential)
         for row in rows_under(value)
-        for credential in user_of(row).plates
-        if credential.plate.key == key and not (seen and told_apart(seen, credential.plate))
+        for credential in plates_in(row, key)
+        if not (seen and told_apart(seen, credential.plate))
     ]
 
 

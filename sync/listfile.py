@@ -126,7 +126,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    if not data.strip():
+    if not data.removeprefix(b"\xef\xbb\xbf").strip():
         raise _Unusable(0, f"is empty; the first line must name the columns, at least {','.join(NEEDED)}")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _Unusable(1, "is UTF-16; save it as 'CSV UTF-8'")

@@ -1,0 +1,202 @@
+"""Changes are applied whole or not at all, and every invariant of the list is asked."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gate_controller.allowlist import Allowlist
+from gate_controller.changes import Change, PermitPut, PermitRemoved, UserPut, UserRemoved, external_key
+from gate_controller.credentials import Badge, CredentialState, PlateCredential
+from gate_controller.errors import ListRejected
+from gate_controller.plates import Plate
+from gate_controller.users import Action, Permit, User
+
+
+def user(name: str, *plates: str, badge: str = "", pool: int = 1, customer: str = "") -> User:
+    return User(
+        f"id-{name}",
+        name,
+        customer=customer,
+        pool_size=pool,
+        plates=tuple(PlateCredential(Plate.parse(plate)) for plate in plates),
+        badges=(Badge.parse(badge),) if badge else (),
+    )
+
+
+def rejected(changes: list[Change], before: Allowlist) -> str:
+    with pytest.raises(ListRejected) as error:
+        before.apply(changes, before.revision + 1)
+    return error.value.reason
+
+
+START = Allowlist.empty("e", reader_bits=(24,)).apply(
+    [UserPut(user("ann", "B-NO 1234", badge="04A22F1B")), UserPut(user("bob", "K-AB 12"))], 1
+)
+
+
+def test_an_id_stays_with_its_user() -> None:
+    changed = replace(user("ann", "B-NO 1234"), id="id-new")
+    assert rejected([UserPut(changed)], START) == "immutable_id"
+    moved = replace(user("ann"), customer="another")
+    assert rejected([UserPut(moved)], START) == "immutable_id"
+    gone = START.apply([UserRemoved("id-ann")], 2)
+    assert rejected([UserPut(replace(user("cid"), id="id-ann"))], gone) == "immutable_id"
+    assert gone.apply([UserPut(user("ann"))], 3).user("id-ann") is not None, "the same user may come back"
+
+
+def test_an_external_id_has_one_user_within_a_customer() -> None:
+    again = replace(user("ann"), id="id-other")
+    assert rejected([UserPut(again)], START) == "duplicate_external_id"
+    assert START.apply([UserPut(replace(again, customer="another"))], 2).user_by_external("ann", "another")
+    renamed = [UserPut(replace(user("bob"), external_id="ann")), UserPut(replace(user("ann"), external_id="bob"))]
+    assert START.apply(renamed, 2).user_by_external("ann") == replace(user("bob"), external_id="ann")
+
+
+@pytest.mark.parametrize("plate", ["BNO1234", "B NO 1234", "BNO 1234"])
+def test_a_plate_is_active_for_one_user(plate: str) -> None:
+    assert rejected([UserPut(user("cid", plate))], START) == "duplicate_credential"
+
+
+def test_the_same_key_in_other_groups_is_another_plate() -> None:
+    assert START.apply([UserPut(user("cid", "BN O 1234"))], 2).user("id-cid") is not None
+
+
+def test_pools_customers_and_withdrawn_plates_are_excepted() -> None:
+    START.apply([UserPut(user("pool", "B-NO 1234", pool=3))], 2)
+    START.apply([UserPut(user("cid", "B-NO 1234", customer="another"))], 2)
+    revoked = replace(user("cid"), plates=(PlateCredential(Plate.parse("B-NO 1234"), CredentialState.REVOKED),))
+    START.apply([UserPut(revoked)], 2)
+
+
+def test_a_plate_moves_in_one_delta_in_either_order() -> None:
+    changes: list[Change] = [UserPut(user("ann")), UserPut(user("bob", "B-NO 1234"))]
+    for order in (changes, changes[::-1]):
+        after = START.apply(order, 2)
+        found = after.find_plate(Plate.parse("B-NO 1234")).user
+        assert found is not None
+        assert found.external_id == "bob"
+
+
+def test_a_badge_is_active_for_one_user_and_none_hides_behind_a_short_reader() -> None:
+    assert rejected([UserPut(user("cid", badge="04:A2:2F:1B"))], START) == "badge_collision"
+    without_reader = Allowlist.empty("e").apply([UserPut(user("ann", badge="04A22F1B"))], 1)
+    assert rejected([UserPut(user("cid", badge="04:A2:2F:1B"))], without_reader) == "duplicate_credential"
+    assert rejected([UserPut(user("cid", badge="11A22F1B"))], START) == "badge_collision"
+    assert without_reader.apply([UserPut(user("cid", badge="11A22F1B"))], 2).user("id-cid") is not None
+
+
+def test_what_is_not_canonical_or_not_clear_is_refused() -> None:
+    spelt = replace(user("cid"), plates=(PlateCredential(Plate("b-no 1")),))
+    assert rejected([UserPut(spelt)], START) == "unusable_plate"
+    assert rejected([PermitPut(Permit("p", Action.PARK))], START) == "bad_permit"
+    assert rejected([PermitPut(Permit("p", Action.PARK, "id-ann", "staff"))], START) == "bad_permit"
+
+
+def test_revisions_only_rise() -> None:
+    for revision in (0, 1):
+        with pytest.raises(ListRejected, match="stale_revision"):
+            START.apply([], revision)
+
+
+def test_a_removed_user_takes_its_own_permits_along() -> None:
+    listed = START.apply(
+        [PermitPut(Permit("p", Action.PARK, "id-ann")), PermitPut(Permit("q", Action.PARK, None, "g"))], 2
+    )
+    assert [permit.id for permit in listed.apply([UserRemoved("id-ann")], 3).permits()] == ["q"]
+    assert list(listed.apply([PermitRemoved("p"), PermitRemoved("q"), PermitRemoved("r")], 3).permits()) == []
+
+
+def test_external_ids_of_two_customers_never_share_a_key() -> None:
+    assert external_key("", "a") != external_key("a", "")
+    assert external_key("x", "y") != external_key("y", "x")
+
+
+# ---- laws ----
+
+PLATES = st.sampled_from(["BNO1234", "B NO 1234", "BN O 1234", "BN01234", "KAB12", "K-AB 12", "AB123CD", "A8123CD"])
+BADGES = st.sampled_from(["", "04A22F1B", "11A22F1B", "04A22F1C"])
+NAMES = st.sampled_from("abcde")
+STATES = st.sampled_from([CredentialState.ACTIVE, CredentialState.ACTIVE, CredentialState.REVOKED])
+
+
+@st.composite
+def users(draw: st.DrawFn) -> User:
+    badge = draw(BADGES)
+    return User(
+        f"id-{draw(NAMES)}",
+        draw(NAMES),
+        groups=tuple(draw(st.lists(st.sampled_from("xy"), max_size=2, unique=True))),
+        pool_size=draw(st.sampled_from([1, 1, 3])),
+        plates=tuple(
+            PlateCredential(Plate.parse(plate), draw(STATES))
+            for plate in draw(st.lists(PLATES, max_size=2, unique_by=lambda text: text.replace(" ", "")))
+        ),
+        badges=(Badge.parse(badge),) if badge else (),
+    )
+
+
+CHANGES = st.one_of(
+    users().map(UserPut),
+    NAMES.map(lambda name: UserRemoved(f"id-{name}")),
+    st.builds(
+        lambda key, name, group: PermitPut(
+            Permit(key, Action.PARK, None if group else f"id-{name}", name if group else None)
+        ),
+        st.sampled_from("pqr"),
+        NAMES,
+        st.booleans(),
+    ),
+    st.sampled_from("pqr").map(PermitRemoved),
+)
+PROBES = [
+    Plate.parse(text) for text in ("BNO1234", "B NO 1234", "BN O 1234", "BN01234", "KAB12", "AB123CD", "A8123CD")
+]
+
+
+def content(listed: Allowlist) -> object:
+    """Everything a reader of the list can see, order aside."""
+    found = sorted(listed.users(), key=lambda person: person.id)
+    return (
+        found,
+        sorted(listed.permits(), key=lambda permit: permit.id),
+        [sorted(permit.id for permit in listed.permits_of(person)) for person in found],
+        [(match.kind, match.user, match.plate) for match in map(listed.find_plate, PROBES)],
+        [listed.user_by_external(name) for name in "abcde"],
+        sorted({pair.user.id, pair.other_user.id} for pair in listed.colliding_pairs()) != [],
+    )
+
+
+@given(st.lists(st.lists(CHANGES, max_size=5), max_size=6))
+def test_apply_is_all_or_nothing_and_the_overlay_equals_a_rebuild(deltas: list[list[Change]]) -> None:
+    listed = Allowlist.empty("e", reader_bits=(24,)).apply([UserPut(user("zoe", "ZZ-Z 1"))], 1)
+    for delta in deltas:
+        before = content(listed)
+        try:
+            after = listed.apply(delta, listed.revision + 1)
+        except ListRejected:
+            assert content(listed) == before
+            continue
+        assert content(listed) == before, "the old list is what it was"
+        listed = after
+        rebuilt = Allowlist.empty("e", reader_bits=(24,)).apply(
+            [*map(UserPut, listed.users()), *map(PermitPut, listed.permits())], 1
+        )
+        assert content(rebuilt) == content(listed)
+        assert content(listed.compacted()) == content(listed)
+        assert listed.compacted().revision == listed.revision
+
+
+@given(st.lists(CHANGES, max_size=12))
+def test_no_accepted_list_has_two_people_behind_one_plate_as_written(delta: list[Change]) -> None:
+    try:
+        listed = Allowlist.empty("e").apply(delta, 1)
+    except ListRejected:
+        return
+    owners: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+    for person in listed.users():
+        for credential in person.plates:
+            if credential.state is CredentialState.ACTIVE and not person.pool:
+                owners.setdefault((credential.plate.key, credential.plate.groups), set()).add(person.id)
+    assert all(len(ids) == 1 for ids in owners.values())
