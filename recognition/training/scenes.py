@@ -62,7 +62,7 @@ def _crop(frame: StreetFrame, size: int, rng: np.random.Generator) -> tuple[Imag
     """A square of the frame scaled to `size`, with the plates' quads; half the time aimed at a plate."""
     height, width = frame.image.shape[:2]
     side = float(np.exp(rng.uniform(np.log(180), np.log(1250))))
-    aimed = frame.boxes and rng.random() < 0.6
+    aimed = frame.boxes and rng.random() < 0.45
     if aimed:
         x, y, w, h = frame.boxes[rng.integers(len(frame.boxes))]
         side = max(side, w * 1.1)
@@ -293,6 +293,55 @@ def _bars(image: Image, rng: np.random.Generator) -> None:
     _paste(image, panel, _place(size, wide / high, rng), rng, mask)
 
 
+def _clutter(image: Image, rng: np.random.Generator) -> None:
+    """Overlapping flat shapes of all sizes, many with an edge or stripes: windows, lamps, foliage, walls.
+
+    Shapes that hide one another have the edge statistics of photographs (Lee, Mumford and Huang 2001), which
+    the dusk of the street frames lacks.
+    """
+    size = image.shape[0]
+    busy = int(rng.integers(10, 120))
+    shades = rng.integers(0, 256, (busy, 3))
+    if rng.random() < 0.6:  # mostly grey, as streets are
+        shades = np.clip(shades.mean(1, keepdims=True) + rng.normal(0, 12, (busy, 3)), 0, 255).astype(int)
+    for shade in shades:
+        reach = float(np.exp(rng.uniform(np.log(4), np.log(size * 0.35))))
+        x, y = rng.uniform(0, size, 2)
+        colour = tuple(int(v) for v in shade)
+        edge = tuple(int(v) for v in np.clip(shade + rng.integers(-120, 121), 0, 255))
+        kind = rng.random()
+        if kind < 0.35:
+            axes = (max(1, int(reach)), max(1, int(reach * rng.uniform(0.25, 1))))
+            at, turn = (int(x), int(y)), float(rng.uniform(0, 180))
+            cv2.ellipse(image, at, axes, turn, 0, 360, colour, -1, cv2.LINE_AA)
+            if rng.random() < 0.5:
+                cv2.ellipse(image, at, axes, turn, 0, 360, edge, max(1, int(reach / 8)), cv2.LINE_AA)
+            continue
+        count = 4 if kind < 0.75 else int(rng.integers(3, 8))
+        angles = np.sort(rng.uniform(0, 2 * np.pi, count)) if kind > 0.55 else np.array([0.4, 2.7, 3.6, 5.9])
+        stretch = np.array([1.0, rng.uniform(0.2, 1.0)])
+        points = np.stack([np.cos(angles), np.sin(angles)], 1) * reach * stretch + (x, y)
+        cv2.fillPoly(image, [points.astype(np.int32)], colour, cv2.LINE_AA)
+        if rng.random() < 0.5:
+            cv2.polylines(image, [points.astype(np.int32)], True, edge, max(1, int(reach / 12)), cv2.LINE_AA)
+
+
+def _wheel(image: Image, rng: np.random.Generator) -> None:
+    """A rim with spokes in a dark tyre, or a lamp behind glass."""
+    size = image.shape[0]
+    reach = float(np.exp(rng.uniform(np.log(8), np.log(size * 0.3))))
+    x, y = (int(v) for v in rng.uniform(0, size, 2))
+    flat = float(rng.uniform(0.4, 1.0))
+    for share, low, high in ((1.0, 5, 50), (0.7, 90, 230), (0.62, 10, 120)):
+        grey = int(rng.integers(low, high))
+        axes = (int(reach * share * flat), int(reach * share))
+        cv2.ellipse(image, (x, y), axes, 0, 0, 360, (grey, grey, grey), -1, cv2.LINE_AA)
+    grey = int(rng.integers(100, 240))
+    for angle in np.arange(0, 2 * np.pi, 2 * np.pi / int(rng.integers(4, 14))) + rng.uniform(0, 3):
+        end = (int(x + np.cos(angle) * reach * 0.68 * flat), int(y + np.sin(angle) * reach * 0.68))
+        cv2.line(image, (x, y), end, (grey, grey, grey), max(1, int(reach / 12)), cv2.LINE_AA)
+
+
 def _camera(image: Image, rng: np.random.Generator, noise: NDArray[np.float32]) -> Image:
     """What a cheap camera does last: blur, motion, noise, JPEG, sharpening."""
     if rng.random() < 0.35:
@@ -341,9 +390,11 @@ def make_scene(
     image = _recolour(image, rng)
     quads: list[Quad] = []
     trust: list[float] = []
-    for chance, trap in ((0.3, _bars), (0.3, _sign), (0.3, _lettering)):
-        while rng.random() < chance and not real:
+    clean = image.copy()
+    for chance, trap in ((0.2, _clutter), (0.3, _bars), (0.15, _wheel), (0.3, _sign), (0.3, _lettering)):
+        while rng.random() < chance:
             trap(image, rng)
+    _restore(image, clean, real)
     for quad in real:
         keep = _visible(quad, size) > VISIBLE_MIN and quad[1][0] - quad[0][0] > PLATE_WIDTH_MIN_PX
         quads.append(quad)
@@ -360,6 +411,16 @@ def make_scene(
         quads.append(quad)
         trust.append(1.0 if _visible(quad, size) > VISIBLE_MIN and wide > PLATE_WIDTH_MIN_PX else -1.0)
     return Scene(_camera(image, rng, noise), quads, trust)
+
+
+def _restore(image: Image, clean: Image, quads: Sequence[Quad]) -> None:
+    """Takes the traps away again from the real plates and a little around them."""
+    for quad in quads:
+        points = np.array(quad)
+        pad = 0.6 * float(np.linalg.norm(points[3] - points[0]))
+        (left, top), (right, bottom) = (points.min(0) - pad).clip(0), (points.max(0) + pad).clip(0)
+        part = (slice(int(top), int(bottom) + 1), slice(int(left), int(right) + 1))
+        image[part] = clean[part]
 
 
 def _near(box: Sequence[int], quad: Quad) -> bool:
