@@ -57,6 +57,18 @@ def surround(plate: Image, rng: np.random.Generator, backgrounds: Sequence[Image
     return Scene(canvas, np.array(corners, np.float32))
 
 
+def bare(rng: np.random.Generator, backgrounds: Sequence[Image] = ()) -> Scene:
+    """A scene where a detector might see a plate though there is none."""
+    plate = np.zeros((110, 520, 3), np.uint8)
+    scene = surround(plate, rng, backgrounds)
+    if len(backgrounds):
+        patch = backgrounds[int(rng.integers(len(backgrounds)))]
+        scene.image = np.asarray(cv2.resize(patch, scene.image.shape[1::-1]), np.uint8)
+    else:
+        scene.image = _paint((scene.image.shape[0], scene.image.shape[1]), rng)
+    return scene
+
+
 def _paint(size: tuple[int, int], rng: np.random.Generator) -> Image:
     base = rng.uniform(5, 235) + rng.normal(0, 18, 3) * (rng.random() < 0.6)
     corners = np.clip(base + rng.normal(0, 22, (2, 3, 1)) + rng.normal(0, 4, (2, 3, 3)), 0, 255).astype(np.float32)
@@ -87,6 +99,7 @@ class Camera:
     hardness: float = 1.0
     width_px: tuple[float, float] = (42.0, 260.0)
     upright_cut: float = 0.12  # share cut out along the picture's axes instead of by the corners
+    loose_cut: float = 0.12  # share cut out much too wide
 
 
 def photograph(
@@ -142,6 +155,8 @@ def _found_corners(quad: Quad, rng: np.random.Generator, view: Camera) -> Quad:
     down = float(np.hypot(*(quad[3] - quad[0])))
     axis_x, axis_y = (quad[1] - quad[0]) / across, (quad[3] - quad[0]) / down
     grow_x, grow_y = rng.uniform(-0.02, 0.06), rng.uniform(-0.05, 0.16)
+    if rng.random() < view.loose_cut:
+        grow_x, grow_y = rng.uniform(0.0, 0.4), rng.uniform(0.0, 0.8)
     local = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (0.5 * grow_x * across, 0.5 * grow_y * down)
     wander = np.clip(rng.normal(0, 1, (4, 2)), -2.2, 2.2) * view.hardness * rng.random()
     local = local + wander * (0.03 * across, 0.07 * down)

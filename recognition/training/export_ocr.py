@@ -88,7 +88,8 @@ def main() -> None:
     temperatures, reliability = fit(net, (source.batch(200) for _ in range(max(1, options.plates // 200))))
     export(net, options.out, temperatures["plate"], temperatures["region"])
     print(
-        f"{options.out} {options.out.stat().st_size / 1e6:.2f} MB, step {state['step']}, temperatures {temperatures}"
+        f"{options.out} {options.out.stat().st_size / 1e6:.2f} MB, step {state['step']}, "
+        f"temperatures {temperatures}"
     )
     for said, true, plates in reliability:
         print(f"says {said:.3f}  is right {true:.3f}  of {plates}")

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.training.degrade import Camera, Scene, photograph, surround
+from recognition.training.degrade import Camera, Scene, bare, photograph, surround
 from recognition.training.draw import Freedom, draw_plate, style_of
 from recognition.training.faces import read_faces
 from recognition.training.glyphs import CHARACTERS, HANDS, Image, alphabet, perturbed
@@ -25,6 +25,7 @@ from recognition.training.texts import Text, sample_text
 
 IGNORED_REGION = -100
 VIEWS_PER_PLATE = 6
+BARE_SHARE = 0.09  # of scenes; they are seen twice instead of six times
 POOL_PLATES = 24  # plates in turn at one time, so that views of one plate do not share a batch too often
 QUEUE_BATCHES_MAX = 6
 ORPHAN_CHECK_S = 5.0
@@ -41,7 +42,7 @@ class Sources:
 
 
 # A net that knows no letter yet learns nothing from blur: the first batches are kind.
-EASY = Camera(hardness=0.5, width_px=(100.0, 260.0), upright_cut=0.03)
+EASY = Camera(hardness=0.5, width_px=(100.0, 260.0), upright_cut=0.03, loose_cut=0.03)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +54,38 @@ class Batch:
     regions: NDArray[np.int64]
 
 
-def _backgrounds(folder: Path | None, rng: np.random.Generator, count: int = 160) -> list[Image]:
+def _meet(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    return (
+        one[0] < two[0] + two[2]
+        and two[0] < one[0] + one[2]
+        and one[1] < two[1] + two[3]
+        and two[1] < one[1] + one[3]
+    )
+
+
+def _backgrounds(folder: Path | None, rng: np.random.Generator, count: int = 200) -> list[Image]:
+    """Pieces of the street's training frames that show no labelled plate."""
     if folder is None or not (folder / "street.csv").exists():
         return []
+    boxes: dict[str, list[tuple[float, ...]]] = {}
     with (folder / "street.csv").open(encoding="utf-8") as table:
-        names = sorted({row["image"] for row in csv.DictReader(table) if row["part"] == "train"})
+        for row in csv.DictReader(table):
+            if row["part"] == "train":
+                box = tuple(float(row[key] or 0) for key in "xywh")
+                boxes.setdefault(row["image"], []).append(box)
+    names = sorted(boxes)
     patches: list[Image] = []
     for index in rng.permutation(len(names))[: count // 4]:
         frame = cv2.imread(str(folder / names[int(index)]))
         if frame is None:
             continue
-        for _ in range(4):
-            width = int(rng.integers(120, 420))
+        for _ in range(5):
+            width = int(rng.integers(60, 420))
             height = width * 2 // 5
             x = int(rng.integers(0, frame.shape[1] - width))
             y = int(rng.integers(frame.shape[0] // 3, frame.shape[0] - height))
-            patches.append(np.ascontiguousarray(frame[y : y + height, x : x + width]))
+            if not any(_meet((x, y, width, height), box) for box in boxes[names[int(index)]]):
+                patches.append(np.ascontiguousarray(frame[y : y + height, x : x + width]))
     return patches
 
 
@@ -100,6 +117,8 @@ class PlateSource:
 
     def _new_plate(self) -> tuple[Text, Scene, int]:
         rng = self._rng
+        if rng.random() < BARE_SHARE:
+            return Text((), "?", False), bare(rng, self._backgrounds), 2
         text = sample_text(rng)
         letters = self._letters(style_of(text.country, text.groups).hand)
         if any(char not in letters for group in text.groups for char in group):
