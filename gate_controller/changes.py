@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from gate_controller.credentials import CredentialState, low_bits, whole_number
+from gate_controller.credentials import Badge, CredentialState, PlateCredential, low_bits, whole_number
 from gate_controller.errors import ListRejected
 from gate_controller.layers import Draft, Layer, rows_under
 from gate_controller.look_alikes import skeleton
@@ -150,6 +150,8 @@ class _Draft:
         new = None if permit is None else permit_row(permit)
         if permit is not None and (permit.user_id is None) == (permit.group_id is None):
             raise ListRejected("bad_permit", f"permit {permit.id}: name a user or a group, exactly one of them")
+        if permit is not None and _without_zone(permit):
+            raise ListRejected("bad_permit", f"permit {permit.id}: its validity needs a time zone")
         if old is None and new is None:
             return
         self.permits.put(permit_id, new)
@@ -189,6 +191,8 @@ class _Draft:
 
     def _link(self, user: User) -> None:
         self._check_identity(user)
+        if any(map(_without_zone, user.plates)) or any(map(_without_zone, user.badges)):
+            raise ListRejected("bad_credential", f"user {user.external_id}: validity needs a time zone")
         row = user_row(user)
         self.users.put(user.id, row)
         self.by_external.put(external_key(user.customer, user.external_id), user.id)
@@ -204,7 +208,7 @@ class _Draft:
     def _badge_keys(self, user: User) -> set[str]:
         keys = {whole_number(badge.uid, badge.bits) for badge in user.badges}
         for bits in self.reader_bits:
-            keys |= {truncated(badge.uid, bits) for badge in user.badges if badge.bits > bits}
+            keys |= {truncated(badge.uid, bits) for badge in user.badges if badge.bits >= bits}
         return keys
 
     def _check_identity(self, user: User) -> None:
@@ -243,28 +247,38 @@ class _Draft:
                         )
 
     def _check_badges(self, user: User) -> None:
-        active = replace(
-            user, badges=tuple(badge for badge in user.badges if badge.state is CredentialState.ACTIVE)
-        )
-        for key in self._badge_keys(active):
-            for row in rows_under(self.badges.get(key)):
-                if row[0] == user.id or (row[2] != user.customer and not key.startswith(TRUNCATED)):
-                    continue
-                other = user_of(row)
-                theirs = tuple(badge for badge in other.badges if badge.state is CredentialState.ACTIVE)
-                if key not in self._badge_keys(replace(other, badges=theirs)):
-                    continue
-                if key.startswith(TRUNCATED):
-                    raise ListRejected(
-                        "badge_collision",
-                        f"badges of users {user.external_id} and {other.external_id} look the same to a reader of "
-                        f"{key[1:].partition(':')[0]} bits",
-                    )
-                if not (user.pool or other.pool):
+        for mine in user.badges:
+            if mine.state is not CredentialState.ACTIVE:
+                continue
+            for key in self._badge_keys(replace(user, badges=(mine,))):
+                for row in rows_under(self.badges.get(key)):
+                    if row[0] != user.id:
+                        self._check_two_badges(user, mine, user_of(row))
+
+    def _check_two_badges(self, user: User, mine: Badge, other: User) -> None:
+        """One number belongs to one user of a customer; two that a reader cannot tell apart to one of all."""
+        for theirs in other.badges:
+            if theirs.state is not CredentialState.ACTIVE:
+                continue
+            if (mine.uid, mine.bits) == (theirs.uid, theirs.bits):
+                if user.customer == other.customer and not (user.pool or other.pool):
                     raise ListRejected(
                         "duplicate_credential",
                         f"a badge of user {user.external_id} belongs to user {other.external_id}",
                     )
+                continue
+            for bits in self.reader_bits:
+                if min(mine.bits, theirs.bits) >= bits and low_bits(mine.uid, bits) == low_bits(theirs.uid, bits):
+                    raise ListRejected(
+                        "badge_collision",
+                        f"badges of users {user.external_id} and {other.external_id} look the same to a reader "
+                        f"of {bits} bits",
+                    )
+
+
+def _without_zone(dated: Permit | PlateCredential | Badge) -> bool:
+    """Whether a moment would be compared with one that has a time zone, and fail."""
+    return any(moment is not None and moment.tzinfo is None for moment in (dated.valid_from, dated.valid_to))
 
 
 def _same_person(user: User, other: User) -> bool:

@@ -62,6 +62,10 @@ class Badge:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
 
+    def __post_init__(self) -> None:
+        if not self.uid or not _HEX.issuperset(self.uid) or not len(self.uid) <= BADGE_BITS_MAX // 4:
+            raise BadgeError(f"badge {self.uid[:40]!r}: a number is kept in upper-case hexadecimal digits")
+
     @classmethod
     def parse(cls, text: str) -> "Badge":
         """A badge as typed or imported (`04:A2:2F:1B`); every digit counts four bits. Raises `BadgeError`."""

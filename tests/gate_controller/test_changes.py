@@ -1,6 +1,7 @@
 """Changes are applied whole or not at all, and every invariant of the list is asked."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -80,10 +81,12 @@ def test_a_plate_moves_in_one_delta_in_either_order() -> None:
 
 
 def test_a_badge_is_active_for_one_user_and_none_hides_behind_a_short_reader() -> None:
-    assert rejected([UserPut(user("cid", badge="04:A2:2F:1B"))], START) == "badge_collision"
+    assert rejected([UserPut(user("cid", badge="04:A2:2F:1B"))], START) == "duplicate_credential"
+    START.apply([UserPut(user("pool", badge="04:A2:2F:1B", pool=4))], 2)
     without_reader = Allowlist.empty("e").apply([UserPut(user("ann", badge="04A22F1B"))], 1)
     assert rejected([UserPut(user("cid", badge="04:A2:2F:1B"))], without_reader) == "duplicate_credential"
     assert rejected([UserPut(user("cid", badge="11A22F1B"))], START) == "badge_collision"
+    assert rejected([UserPut(user("cid", badge="A22F1B"))], START) == "badge_collision"
     assert without_reader.apply([UserPut(user("cid", badge="11A22F1B"))], 2).user("id-cid") is not None
 
 
@@ -91,6 +94,10 @@ def test_what_is_not_canonical_or_not_clear_is_refused() -> None:
     spelt = replace(user("cid"), plates=(PlateCredential(Plate("b-no 1")),))
     assert rejected([UserPut(spelt)], START) == "unusable_plate"
     assert rejected([PermitPut(Permit("p", Action.PARK))], START) == "bad_permit"
+    noon = datetime(2026, 1, 1, 12)
+    assert rejected([PermitPut(Permit("p", Action.PARK, "id-ann", valid_to=noon))], START) == "bad_permit"
+    dated = replace(user("cid"), plates=(PlateCredential(Plate("KAB12"), valid_from=noon),))
+    assert rejected([UserPut(dated)], START) == "bad_credential"
     assert rejected([PermitPut(Permit("p", Action.PARK, "id-ann", "staff"))], START) == "bad_permit"
 
 

@@ -24,6 +24,12 @@ def test_what_is_no_number_is_told_with_the_fix(text: str) -> None:
         Badge.parse(text)
 
 
+@pytest.mark.parametrize("uid", ["", "04a22f1b", "04:A2", "A" * 21])
+def test_a_badge_that_would_never_match_cannot_be_made(uid: str) -> None:
+    with pytest.raises(BadgeError):
+        Badge(uid, 32)
+
+
 def test_every_kind_has_its_name() -> None:
     assert Badge.parse("04A22F1B").kind is CredentialKind.BADGE
     assert PlateCredential(Plate("AB123CD")).kind is CredentialKind.PLATE
