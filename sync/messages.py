@@ -84,7 +84,6 @@ class ListHead(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch: str
     rev: Count
-    count: Count
 
 
 class ListDelta(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +149,11 @@ class Address:
         ]
         if wrong:
             raise ConfigError(wrong)
+
+    @property
+    def client_id(self) -> str:
+        """The edge's name at the broker."""
+        return f"{self.tenant}.{self.site}.{self.edge}"
 
     def site_topic(self, suffix: str) -> str:
         """Topic shared by the site's edges: `list/head`, `list/delta`."""

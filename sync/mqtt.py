@@ -8,6 +8,7 @@ broker's acknowledgement of what we publish is not even looked at: it proves not
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ CONNECT_WITHIN_S: Final = 5.0
 KEEPALIVE_S: Final = 30
 SESSION_EXPIRES_S: Final = 3600
 WILL_DELAY_S: Final = 30
+LASTED_S: Final = 10.0
+"""A connection that ends sooner does not shorten the next wait."""
 INBOX_SLACK: Final = 64
 """Messages beyond the receive maximum that may wait: a broker may send some that it need not have acknowledged."""
 OUTBOX_LEN_MAX: Final = 1000
@@ -267,14 +270,17 @@ async def keep_connected(
     `chance` gives 0 to 1; `will` is asked anew for each connection. `talk` ends with PortalError. Says once
     when the broker is away and once when it is back.
     """
+    loop = asyncio.get_running_loop()
     wait_s, silent = 0.0, False
     while True:
+        up_s = math.inf
         try:
             async with connect(endpoint, will(), topics) as connection:
                 log.info("connected to broker %s:%d", endpoint.host, endpoint.port)
-                wait_s, silent = 0.0, False
+                silent, up_s = False, loop.time()
                 await talk(connection)
         except PortalError as error:
+            wait_s = 0.0 if loop.time() - up_s > LASTED_S else wait_s
             if not silent:
                 log.warning("%s; trying again", error)
             silent = True

@@ -19,7 +19,7 @@ AT_5 = Revision("e", 5)
     ],
 )
 def test_head(have: Revision | None, epoch: str, rev: int, step: Step) -> None:
-    assert on_head(have, ListHead(epoch=epoch, rev=rev, count=0)) is step
+    assert on_head(have, ListHead(epoch=epoch, rev=rev)) is step
 
 
 @pytest.mark.parametrize(

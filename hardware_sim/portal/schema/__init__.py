@@ -1,0 +1,1 @@
+"""Numbered migrations of the reference portal's database."""

@@ -1,0 +1,267 @@
+"""The reference portal: the authority over one site's list, and the place where its edges' journals end.
+
+Its rules are `gate_controller`'s: every change goes through `Allowlist.apply` before it is written and sent. It
+stores before it acknowledges, and what comes twice is stored once. One tenant and one site; mail, logins,
+signatures and commands are not here yet.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from gate_controller.allowlist import (
+    Action,
+    Allowlist,
+    Change,
+    Permit,
+    PermitPut,
+    PermitRemoved,
+    User,
+    UserPut,
+    UserRemoved,
+    UserStatus,
+)
+from gate_controller.credentials import Badge, PlateCredential
+from gate_controller.errors import BadInput, ConfigError, MalformedMessage, PortalError, StoreError
+from gate_controller.plates import Plate
+from gate_controller.schedule import Schedule
+from hardware_sim.portal.books import Books, EdgeSeen, PortalEvent
+from sync import messages
+from sync.database import Blueprint, Database
+from sync.messages import (
+    BATCH_LEN_MAX,
+    Address,
+    EventAck,
+    EventBatch,
+    ListDelta,
+    ListGet,
+    ListHead,
+    Message,
+    State,
+)
+from sync.mqtt import Backoff, Connection, Endpoint, Incoming, keep_connected
+from sync.portal import Surroundings
+
+PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
+"""A portal's database; its id spells SLAP."""
+RECEIVE_MAX: Final = 1000
+"""Messages of all edges that may be under way at once."""
+
+log = logging.getLogger(__name__)
+
+
+class Portal:
+    """One portal, made by `Portal.open`. Changes may be made with or without a broker; edges catch up.
+
+    Changes raise BadInput or ListRejected and then have changed nothing; everything may raise StoreError.
+    """
+
+    def __init__(
+        self, database: Database, books: Books, allowlist: Allowlist, tenant: str, site: str, around: Surroundings
+    ) -> None:
+        self.allowlist = allowlist
+        self.refused: Counter[str] = Counter()
+        """Messages that changed nothing, by the one reason for each."""
+        self._database, self._books = database, books
+        self._tenant, self._site = tenant, site
+        self._around = around
+        self._connection: Connection | None = None
+        self._changing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, tenant: str, site: str, around: Surroundings) -> "Portal":
+        """Open or create the portal's database."""
+        database = await Database.open(path, PORTAL)
+        try:
+            books = await database.run(lambda: Books(database.sql, around.new_id()))
+            allowlist = await database.run(books.allowlist)
+            return cls(database, books, allowlist, tenant, site, around)
+        except BaseException:
+            await database.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self._database.close()
+
+    # ---- the list ----
+
+    async def change(self, changes: Sequence[Change]) -> int:
+        """Make the next revision and send it to the edges; returns its number."""
+        async with self._changing:
+            old = self.allowlist
+            new = old.apply(changes, old.revision + 1)
+            if new.wants_compaction:
+                new = await asyncio.to_thread(new.compacted)
+            await self._database.write(self._books.change, old.epoch, old.revision, changes)
+            self.allowlist = new
+        ops = [*map(messages.encode_change, changes)]
+        delta = ListDelta(epoch=new.epoch, from_=old.revision, to=new.revision, ops=ops)
+        self._publish(self._topic("list/delta"), delta)
+        self._publish_head()
+        return new.revision
+
+    async def add_user(
+        self,
+        external_id: str,
+        plates: Sequence[str] = (),
+        badges: Sequence[str] = (),
+        groups: Sequence[str] = (),
+        *,
+        country: str | None = None,
+        pool_size: int = 1,
+        schedule: str | None = None,
+    ) -> User:
+        """A new user with a permit to park, at once in force wherever an edge is connected.
+
+        With groups it is their permits that count, and the user gets none of its own.
+        """
+        user = User(
+            f"u-{self._around.new_id()}",
+            external_id,
+            groups=tuple(groups),
+            pool_size=pool_size,
+            plates=tuple(PlateCredential(Plate.parse(text, country)) for text in plates),
+            badges=tuple(map(Badge.parse, badges)),
+        )
+        changes: list[Change] = [UserPut(user)]
+        if not groups:
+            changes.append(PermitPut(_parking(user_id=user.id, schedule=schedule)))
+        await self.change(changes)
+        return user
+
+    async def set_status(self, external_id: str, status: UserStatus) -> None:
+        """Switch a user off, or on again."""
+        await self.change([UserPut(replace(self.user(external_id), status=status))])
+
+    async def add_plate(self, external_id: str, plate: str, country: str | None = None) -> None:
+        """Give a user one more plate."""
+        user = self.user(external_id)
+        added = PlateCredential(Plate.parse(plate, country))
+        await self.change([UserPut(replace(user, plates=(*user.plates, added)))])
+
+    async def add_badge(self, external_id: str, badge: str) -> None:
+        """Give a user one more badge."""
+        user = self.user(external_id)
+        await self.change([UserPut(replace(user, badges=(*user.badges, Badge.parse(badge))))])
+
+    async def set_groups(self, external_id: str, groups: Sequence[str]) -> None:
+        """Put a user into exactly these groups."""
+        await self.change([UserPut(replace(self.user(external_id), groups=tuple(groups)))])
+
+    async def remove_user(self, external_id: str) -> None:
+        """Delete a user and its own permits; its id is never given again."""
+        await self.change([UserRemoved(self.user(external_id).id)])
+
+    async def permit_group(self, group: str, schedule: str | None = None, device: str | None = None) -> Permit:
+        """Let a group park, at one lane or everywhere, always or on a weekly schedule."""
+        permit = _parking(group_id=group, schedule=schedule, device=device)
+        await self.change([PermitPut(permit)])
+        return permit
+
+    async def remove_permit(self, permit_id: str) -> None:
+        """Take a permit away."""
+        await self.change([PermitRemoved(permit_id)])
+
+    def user(self, external_id: str) -> User:
+        """The user whom the customer calls so. Raises BadInput."""
+        user = self.allowlist.user_by_external(external_id)
+        if user is None:
+            raise BadInput(f"no user has the external id {external_id!r}; add it first")
+        return user
+
+    # ---- what the edges sent ----
+
+    async def edges(self) -> list[EdgeSeen]:
+        """Every edge that ever spoke: online or not, at which revision, how far its events have come."""
+        return await self._database.run(self._books.edges)
+
+    async def applied(self) -> tuple[int, int]:
+        """On how many edges the newest list is in force, and of how many."""
+        wanted = messages.Revision(self.allowlist.epoch, self.allowlist.revision)
+        edges = await self.edges()
+        return sum(edge.revision == wanted for edge in edges), len(edges)
+
+    async def events(self, after_number: int = 0, limit: int = 1000) -> list[PortalEvent]:
+        """Events in the order of their arrival; begin again after the last `number` seen."""
+        return await self._database.run(self._books.events, after_number, limit)
+
+    # ---- the link ----
+
+    async def serve(self, host: str, port: int, backoff: Backoff | None = None) -> None:
+        """Speak with the edges over a broker, for ever; without one the portal works on and tries again."""
+        endpoint = Endpoint(host, port, f"{self._tenant}.{self._site}.portal", RECEIVE_MAX, backoff or Backoff())
+        topics = [self._topic(suffix) for suffix in ("+/state", "+/ev", "+/list/get")]
+        await keep_connected(endpoint, self._around.chance, lambda: None, topics, self._talk)
+
+    async def _talk(self, connection: Connection) -> None:
+        self._connection = connection
+        try:
+            self._publish_head()
+            async for message in connection.incoming():
+                await self._handle(message)
+                message.ack()
+        except StoreError as error:
+            raise PortalError(str(error)) from error
+        finally:
+            self._connection = None
+
+    async def _handle(self, message: Incoming) -> None:
+        edge, _, suffix = message.topic.removeprefix(self._topic("")).partition("/")
+        handlers = {"state": self._on_state, "ev": self._on_events, "list/get": self._on_get}
+        try:
+            address = Address(self._tenant, self._site, edge)
+            await handlers[suffix](address, message.payload)
+        except (MalformedMessage, ConfigError, KeyError) as error:
+            self.refused["malformed"] += 1
+            log.warning("message on %s refused: %s", message.topic, error)
+
+    async def _on_state(self, edge: Address, payload: bytes) -> None:
+        state = messages.decode(State, payload)
+        await self._database.write(self._books.see, edge.edge, state, self._around.clock().wall)
+
+    async def _on_events(self, edge: Address, payload: bytes) -> None:
+        batch = messages.decode(EventBatch, payload)
+        numbers = [event.seq for event in batch.events]
+        if not numbers or len(numbers) > BATCH_LEN_MAX or numbers != [*range(batch.first, batch.last + 1)]:
+            raise MalformedMessage(f"EventBatch: {batch.first} to {batch.last} with {len(numbers)} events")
+        if any(event.at.tzinfo is None for event in batch.events):
+            raise MalformedMessage("EventBatch: a time without its zone")
+        through = await self._database.write(self._books.ingest, edge.edge, batch)
+        self._publish(edge.topic("ev/ack"), EventAck(ledger=batch.ledger, through=through))
+
+    async def _on_get(self, edge: Address, payload: bytes) -> None:
+        get = messages.decode(ListGet, payload)
+        answer = await self._database.run(self._books.answer, get.have)
+        self._publish(edge.topic("list/delta" if isinstance(answer, ListDelta) else "list/part"), answer)
+
+    def _publish_head(self) -> None:
+        head = ListHead(epoch=self.allowlist.epoch, rev=self.allowlist.revision)
+        self._publish(self._topic("list/head"), head, retain=True)
+
+    def _publish(self, topic: str, message: Message, *, retain: bool = False) -> None:
+        # What is lost with a connection is asked for, or sent again, on the next one.
+        if self._connection is not None:
+            with contextlib.suppress(PortalError):
+                self._connection.publish(topic, messages.encode(message), retain=retain)
+
+    def _topic(self, suffix: str) -> str:
+        return f"{messages.topic_root(self._tenant, self._site)}/{suffix}"
+
+
+def _parking(
+    user_id: str | None = None, group_id: str | None = None, schedule: str | None = None, device: str | None = None
+) -> Permit:
+    return Permit(
+        f"park-{user_id or group_id}" + (f"-{device}" if device else ""),
+        Action.PARK,
+        user_id=user_id,
+        group_id=group_id,
+        device=device,
+        schedule=Schedule(schedule) if schedule else None,
+    )

@@ -1,0 +1,178 @@
+"""Connections against a real Mosquitto: delivery, redelivery, wills, refusals, and coming back."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gate_controller.errors import PortalError
+from sync import mqtt
+from sync.mqtt import Backoff, Connection, Endpoint, Incoming, Will, connect, keep_connected
+
+QUICK = Backoff(0.05, 0.2)
+
+
+def endpoint(port: int, name: str) -> Endpoint:
+    return Endpoint("127.0.0.1", port, name, backoff=QUICK)
+
+
+async def take(connection: Connection, count: int = 1, within_s: float = 5.0) -> list[Incoming]:
+    async def some() -> AsyncIterator[Incoming]:
+        async for message in connection.incoming():
+            yield message
+
+    taken: list[Incoming] = []
+    async with asyncio.timeout(within_s):
+        async for message in some():
+            taken.append(message)
+            if len(taken) == count:
+                break
+    return taken
+
+
+async def test_messages_arrive_in_order_and_whole(mosquitto: Any) -> None:
+    async with (
+        connect(endpoint(mosquitto.port, "a"), None, ["x/#"]) as listener,
+        connect(endpoint(mosquitto.port, "b"), None, ["quiet"]) as speaker,
+    ):
+        for number in range(100):
+            speaker.publish("x/y", str(number).encode())
+        speaker.publish("x/big", b"z" * 3_000_000)
+        got = []
+        for _ in range(101):
+            (message,) = await take(listener)
+            message.ack()
+            got.append(message)
+    assert [message.payload for message in got[:100]] == [str(number).encode() for number in range(100)]
+    assert (got[100].topic, len(got[100].payload)) == ("x/big", 3_000_000)
+
+
+async def test_what_was_not_acknowledged_comes_again(mosquitto: Any) -> None:
+    async with connect(endpoint(mosquitto.port, "b"), None, ["quiet"]) as speaker:
+        async with connect(endpoint(mosquitto.port, "a"), None, ["x"]) as listener:
+            speaker.publish("x", b"kept")
+            speaker.publish("x", b"lost")
+            first, _second = await take(listener, 2)
+            first.ack()
+            await asyncio.sleep(0.1)
+        async with connect(endpoint(mosquitto.port, "a"), None, ["x"]) as listener:
+            (again,) = await take(listener)
+            assert again.payload == b"lost"
+
+
+async def test_a_retained_message_waits_for_whoever_comes(mosquitto: Any) -> None:
+    async with connect(endpoint(mosquitto.port, "b"), None, ["quiet"]) as speaker:
+        speaker.publish("head", b"7", retain=True)
+        await asyncio.sleep(0.1)
+    async with connect(endpoint(mosquitto.port, "a"), None, ["head"]) as listener:
+        (message,) = await take(listener)
+        assert message.payload == b"7"
+
+
+async def test_the_will_is_sent_only_without_a_farewell(mosquitto: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "WILL_DELAY_S", 0)
+    async with connect(endpoint(mosquitto.port, "watcher"), None, ["will"]) as watcher:
+        async with connect(endpoint(mosquitto.port, "polite"), Will("will", b"polite"), ["quiet"]):
+            pass
+        async with connect(endpoint(mosquitto.port, "cut"), Will("will", b"cut"), ["quiet"]) as cut:
+            sock = cut._client.socket()
+            assert sock is not None
+            sock.shutdown(socket.SHUT_RDWR)
+            (message,) = await take(watcher)
+        assert message.payload == b"cut"
+
+
+async def test_a_broker_that_dies_ends_the_connection(mosquitto: Any) -> None:
+    async with connect(endpoint(mosquitto.port, "a"), None, ["x"]) as connection:
+        mosquitto.kill()
+        with pytest.raises(PortalError, match="went away"):
+            await take(connection)
+        with pytest.raises(PortalError, match="went away"):
+            connection.publish("x", b"")
+
+
+async def test_no_broker_and_no_name_are_clear_errors(idle_mosquitto: Any) -> None:
+    for host in ("127.0.0.1", "no-such-host.invalid"):
+        with pytest.raises(PortalError, match=rf"broker {host}:{idle_mosquitto.port}"):
+            async with connect(Endpoint(host, idle_mosquitto.port, "a"), None, ["quiet"]):
+                pass
+
+
+async def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "CONNECT_WITHIN_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(PortalError, match="no answer within"):
+        async with connect(endpoint(silent.getsockname()[1], "a"), None, ["quiet"]):
+            pass
+
+
+async def test_a_broker_that_talks_nonsense_is_given_up() -> None:
+    async def nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(nonsense, "127.0.0.1", 0) as server:
+        with pytest.raises(PortalError):
+            async with connect(endpoint(server.sockets[0].getsockname()[1], "a"), None, ["quiet"]):
+                pass
+
+
+async def test_a_flood_beyond_the_inbox_is_put_back_not_kept(mosquitto: Any) -> None:
+    async with (
+        connect(endpoint(mosquitto.port, "a"), None, ["x"]) as listener,
+        connect(endpoint(mosquitto.port, "b"), None, ["quiet"]) as speaker,
+    ):
+        for number in range(500):
+            speaker.publish("x", str(number).encode())
+        await asyncio.sleep(0.3)
+        assert listener._inbox.qsize() <= 16
+        got = []
+        for _ in range(500):
+            (message,) = await take(listener)
+            message.ack()
+            got.append(int(message.payload))
+    assert got == list(range(500))
+
+
+async def test_the_link_comes_back_when_the_broker_does(
+    idle_mosquitto: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sync.mqtt")
+    connected = asyncio.Event()
+
+    async def talk(connection: Connection) -> None:
+        connected.set()
+        async for _ in connection.incoming():
+            pass
+
+    where = endpoint(idle_mosquitto.port, "a")
+    keeping = asyncio.ensure_future(keep_connected(where, lambda: 0.5, lambda: None, ["quiet"], talk))
+    await asyncio.sleep(0.4)
+    for _ in range(2):
+        assert not connected.is_set()
+        idle_mosquitto.start()
+        await asyncio.wait_for(connected.wait(), 5)
+        connected.clear()
+        idle_mosquitto.kill()
+        await asyncio.sleep(0.4)
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["WARNING", "INFO", "WARNING", "INFO", "WARNING"]
+
+
+def test_waits_grow_up_to_the_most_and_never_fall_below_the_least() -> None:
+    backoff, wait_s, waits = Backoff(1.0, 20.0), 0.0, []
+    for _ in range(5):
+        wait_s = backoff.next_s(wait_s, 1.0)
+        waits.append(wait_s)
+    assert waits == [1, 3, 9, 20, 20]
+    assert backoff.next_s(20.0, 0.0) == 1
+    spread = {round(backoff.next_s(10.0, chance / 10), 2) for chance in range(11)}
+    assert len(spread) > 5
