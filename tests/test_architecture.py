@@ -22,11 +22,14 @@ BIN = Path(sys.executable).parent
 
 def tracked() -> list[Path]:
     """Every file of the checkout as git lists it, or as it lies there where git is not to be had."""
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
-    if listing.returncode == 0:
-        return [path for name in listing.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
-    outside = (".git", ".venv", "build", "dist", "checkpoints")
-    return [path for path in ROOT.rglob("*") if path.is_file() and not set(path.parts) & set(outside)]
+    if shutil.which("git"):
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+        if listing.returncode == 0:
+            return [
+                path for name in listing.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()
+            ]
+    made = re.compile(r"(?:^|/)(?:\.(?!ci/|gitignore)|__pycache__/|build/|dist/|checkpoints/)")
+    return [path for path in ROOT.rglob("*") if path.is_file() and not made.search(str(path.relative_to(ROOT)))]
 
 
 def modules() -> list[Path]:
