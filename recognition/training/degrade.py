@@ -17,6 +17,7 @@ from recognition.training.glyphs import Image
 from recognition.training.marks import small_text
 
 Pixels = NDArray[np.float32]
+BENT_SHARE = 0.3
 Quad = NDArray[np.float32]  # (4, 2): upper left, upper right, lower right, lower left
 
 
@@ -54,6 +55,8 @@ def surround(plate: Image, rng: np.random.Generator, backgrounds: Sequence[Image
     canvas[pad_y : pad_y + height, pad_x : pad_x + width] = plate
     right, bottom = pad_x + width, pad_y + height
     corners = [[pad_x, pad_y], [right, pad_y], [right, bottom], [pad_x, bottom]]
+    if rng.random() < BENT_SHARE:
+        canvas = _bent(canvas, (pad_x + width / 2, width / 2), rng.normal(0, 0.05) * height)
     return Scene(canvas, np.array(corners, np.float32))
 
 
@@ -77,6 +80,16 @@ def _paint(size: tuple[int, int], rng: np.random.Generator) -> Image:
         y, thick = int(rng.integers(0, size[0])), int(rng.integers(2, 20))
         canvas[y : y + thick] *= rng.uniform(0.4, 1.5)
     return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+def _bent(canvas: Image, middle_and_half: tuple[float, float], rise_px: float) -> Image:
+    """The plate follows a rounded bumper: its middle stands RISE_PX above its ends."""
+    height, width = canvas.shape[:2]
+    across = (np.arange(width, dtype=np.float32) - middle_and_half[0]) / middle_and_half[1]
+    lift = np.float32(rise_px) * (np.minimum(across**2, 1.5) - np.float32(0.5))
+    rows = np.arange(height, dtype=np.float32)[:, None] - lift[None]
+    columns = np.broadcast_to(np.arange(width, dtype=np.float32), (height, width))
+    return np.asarray(cv2.remap(canvas, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _frame(canvas: Image, box: tuple[int, int, int, int], rng: np.random.Generator) -> None:

@@ -9,7 +9,7 @@ The shapes were drawn for this project by looking at how plates of each family d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -53,6 +53,8 @@ HANDS: dict[str, Hand] = {
     "din": Hand(weight=0.15, width=0.56, round=0.28, wide_o=1.08),
     "fe": Hand(weight=0.13, width=0.60, round=0.24, slashed_zero=True, wide_o=1.08, serif_i=True, deep_m=0.5,
                high_w=0.45, spur_g=True, curved_six=False, open_four=False, flag_one=0.6, tail_q=0.4),
+    "croatian": Hand(weight=0.12, width=0.47, round=0.24, ellipse=0.1, wide_o=1.03, deep_m=0.6, high_w=0.35,
+                     flag_one=0.35),
     "french": Hand(weight=0.125, width=0.60, round=0.32, ellipse=0.2, square_ends=0.5, deep_m=0.5, tail_q=0.35),
     "dutch": Hand(weight=0.13, width=0.66, round=0.34, ellipse=0.3, spread=0.3, wide_o=1.05, deep_m=0.75,
                   high_w=0.1),
@@ -260,6 +262,12 @@ def _with_dots(base: Image, hand: Hand) -> Image:
     for x in (0.27, 0.73):
         cv2.circle(out, (round(width * x), dot), dot, 255, -1, cv2.LINE_AA)
     return out
+
+
+def worn(masks: Mapping[str, Image]) -> dict[str, Image]:
+    """Letters whose paint is gone but for the embossed edges."""
+    pen = np.ones((9, 9), np.uint8)
+    return {char: np.asarray(mask - cv2.erode(mask, pen) // 4 * 3, np.uint8) for char, mask in masks.items()}
 
 
 def alphabet(hand: Hand, characters: Iterable[str] = CHARACTERS) -> dict[str, Image]:

@@ -89,7 +89,8 @@ def shield(canvas: Image, box: Box, rng: np.random.Generator) -> None:
     for row in range(5):
         for column in range(5):
             colour = red if (row + column) % 2 == 0 else (235, 235, 235)
-            _rect(canvas, (left + column * side / 5, top + row * tall / 5, side / 5 + 1, tall / 5 + 1), colour)
+            if row < 4 or 0 < column < 4:
+                _rect(canvas, (left + column * side / 5, top + row * tall / 5, side / 5 + 1, tall / 5 + 1), colour)
     if rng.random() < 0.7:
         _rect(canvas, (left, top - side * 0.22, side, side * 0.22), (190, 120, 60))
 

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from recognition.training.degrade import Camera, Scene, bare, photograph, surround
 from recognition.training.draw import Freedom, draw_plate, style_of
 from recognition.training.faces import read_faces
-from recognition.training.glyphs import CHARACTERS, HANDS, Image, alphabet, perturbed
+from recognition.training.glyphs import CHARACTERS, HANDS, Image, alphabet, perturbed, worn
 from recognition.training.ocr_net import HEIGHT_PX, REGIONS, WIDTH_PX, encode
 from recognition.training.texts import Text, sample_text
 
 IGNORED_REGION = -100
 VIEWS_PER_PLATE = 6
+WORN_SHARE = 0.03
 BARE_SHARE = 0.09  # of scenes; they are seen twice instead of six times
 POOL_PLATES = 24  # plates in turn at one time, so that views of one plate do not share a batch too often
 QUEUE_BATCHES_MAX = 6
@@ -123,6 +124,8 @@ class PlateSource:
         letters = self._letters(style_of(text.country, text.groups).hand)
         if any(char not in letters for group in text.groups for char in group):
             letters = alphabet(HANDS["din"], CHARACTERS)
+        if rng.random() < WORN_SHARE:
+            letters = worn(letters)
         plate = draw_plate(text.groups, text.country, rng, letters, Freedom(float(rng.uniform(0.3, 1.2)), 0.06))
         return text, surround(plate, rng, self._backgrounds), VIEWS_PER_PLATE
 

@@ -85,8 +85,10 @@ STYLES: dict[str, tuple[Style, ...]] = {
             Look(0.03, GREEN), Look(0.03, WHITE, left="")),
             ("hyphen",), ".*", ((1.0, 520, 110),), (0.08, 340, 210), 77, 0.38, 0.15),
     ),
-    "HR": (Style("HR", "din", (Look(0.55, border=BLACK), Look(0.45, left="", border=BLACK)),
-                 ("shield", "hyphen|hyphen|hyphen|gap"), ".*", ((1.0, 520, 110),), (0.04, 280, 200), 76, 0.32),),
+    "HR": (Style("HR", "croatian", (Look(0.35, border=BLACK), Look(0.2), Look(0.25, left="", border=BLACK),
+                                     Look(0.2, left="")),
+                 ("shield", "hyphen|hyphen|hyphen|gap"), ".*", ((1.0, 520, 110),), (0.04, 280, 200), 82, 0.32,
+                 0.19),),
     "I": (
         Style("I", "italian", (
             Look(0.78, right="province"), Look(0.12, right="blank"), Look(0.1, left="")),
