@@ -1,31 +1,26 @@
-"""`slagboom run`: the daemon, until it is told to stop."""
+"""`slagboom run`: the daemon in the foreground, its log on stderr, ended cleanly by SIGTERM or Ctrl-C."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 
-from edge.config import load_config
+from edge.config import Config, load_config
 from edge.daemon import serve
 
 
 def run_site(path: Path) -> int:
-    """Run the site of a settings file; 0 after SIGTERM or SIGINT."""
+    """Run the site until told to stop. Raises `SlagboomError` for what a person must mend first."""
     config = load_config(path)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z"
-    )
-    asyncio.run(_until_told(serve(config)))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_until_told(config))
     return 0
 
 
-async def _until_told(work: Coroutine[None, None, None]) -> None:
-    """Run to the end, or until a signal asks to stop; what has happened is written either way."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task
+async def _until_told(config: Config) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await serve(config)
