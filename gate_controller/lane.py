@@ -268,7 +268,9 @@ def _opening(scan: Scan) -> None:
 
 def _open_wait(scan: Scan) -> None:
     lane = scan.lane
-    closed_again = lane.on_for(Role.CLOSED_LIMIT, lane.setup.stable_for_s)
+    limit = lane.levels.get(Role.CLOSED_LIMIT)
+    came_down = limit is not None and limit.since >= lane.since
+    closed_again = came_down and lane.on_for(Role.CLOSED_LIMIT, lane.setup.stable_for_s)
     if lane.on(Role.SAFETY):
         scan.enter(Phase.PASSING)
     elif (closed_again or lane.after(lane.setup.enter_within_s)) and lane.off(Role.SAFETY):
@@ -278,29 +280,22 @@ def _open_wait(scan: Scan) -> None:
 
 
 def _passing(scan: Scan) -> None:
-    crossed = scan.cross()
-    match crossed:
-        case Crossed.THROUGH | Crossed.ASSUMED:
-            kind = Ungranted.MANUAL if scan.lane.manual else Ungranted.TAILGATE
-            scan.went_through(kind, assumed=crossed is Crossed.ASSUMED)
-            scan.enter(Phase.CLEARED)
-        case Crossed.BACK:
-            _turned_back(scan)
-            _close(scan)
-        case None:
-            if scan.lane.on_for(Role.SAFETY, scan.lane.setup.obstructed_after_s):
-                scan.alarm("obstructed", "a vehicle stands under the boom")
-
-
-def _turned_back(scan: Scan) -> None:
-    lane = scan.lane
-    if lane.current is not None:
-        on_approach = lane.on(lane.setup.approach(lane.current.fact.direction))
-        scan.release(lane.current, Released.BACK_OUT if on_approach else Released.UNCONFIRMED)
+    crossed, crossing = scan.cross(), scan.lane.crossing
+    if crossed is None or crossing is None:
+        if scan.lane.on_for(Role.SAFETY, scan.lane.setup.obstructed_after_s):
+            scan.alarm("obstructed", "a vehicle stands under the boom")
+    elif crossed is Crossed.BACK:
+        scan.turned_back(crossing)
+        _close(scan)
+    else:
+        kind = Ungranted.MANUAL if scan.lane.manual else Ungranted.TAILGATE
+        scan.went_through(crossing, kind, assumed=crossed is Crossed.ASSUMED)
+        scan.enter(Phase.CLEARED)
 
 
 def _close(scan: Scan) -> None:
     """Wait for the barrier's own controller to close; nothing here makes it."""
+    scan.withdraw(scan.lane.manual)
     scan.unserve(scan.lane.manual)
     scan.put(manual=None)
     scan.enter(Phase.CLOSING)
@@ -378,8 +373,10 @@ def _serve_open(scan: Scan) -> None:
 
 def _follow(scan: Scan, kind: Ungranted) -> None:
     """Count who crosses while the boom stands open to all."""
-    crossed = scan.cross()
-    if crossed is Crossed.THROUGH or crossed is Crossed.ASSUMED:
-        scan.went_through(kind, assumed=crossed is Crossed.ASSUMED)
-    elif crossed is Crossed.BACK:
-        _turned_back(scan)
+    crossed, crossing = scan.cross(), scan.lane.crossing
+    if crossed is None or crossing is None:
+        return
+    if crossed is Crossed.BACK:
+        scan.turned_back(crossing)
+    else:
+        scan.went_through(crossing, kind, assumed=crossed is Crossed.ASSUMED)

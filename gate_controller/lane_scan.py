@@ -60,6 +60,10 @@ class Crossed(Enum):
     BACK = auto()
 
 
+GONE_LEN_MAX: Final = 4
+"""Vehicles remembered after their passage; a further one comes too late to be taken for the first."""
+
+
 class Scan:
     """The lane as it stands within one step, the facts so far, and what this step brought."""
 
@@ -154,6 +158,7 @@ class Scan:
         if lane.current is not None and lane.current.fact.hold == grant.fact.hold:
             self.put(current=None)
         self.put(queue=tuple(g for g in lane.queue if g.fact.hold != grant.fact.hold))
+        self.withdraw(grant.fact.hold)
         self.unserve(grant.fact.hold)
 
     def unserve(self, served: str | None) -> None:
@@ -191,6 +196,11 @@ class Scan:
         expires = latest if expires is None else min(expires, latest)
         self.put(pulse=Pulse(pulse, setup.pulse_width_s, expires))
 
+    def withdraw(self, pulse: str | None) -> None:
+        """Stop showing a pulse whose vehicle no longer needs it."""
+        if self.lane.pulse is not None and self.lane.pulse.id == pulse:
+            self.put(pulse=None)
+
     def opened(self, assumed: bool) -> None:
         """The boom is up."""
         hold = self.lane.current.fact.hold if self.lane.current else None
@@ -210,12 +220,14 @@ class Scan:
     # ---- the boom line ----
 
     def cross(self) -> Crossed | None:
-        """Follow a vehicle over the safety loop; tell once how it left."""
+        """Follow a vehicle over the safety loop; how it left, once it has. The caller then closes its account."""
         lane, setup = self.lane, self.lane.setup
         crossing = lane.crossing
         if crossing is None:
             if lane.on(Role.SAFETY):
-                self.put(crossing=Crossing(self._way(), lane.now))
+                grant = lane.current.fact if lane.current else None
+                way = grant.direction if grant else lane.side
+                self.put(crossing=Crossing(way, grant.hold if grant else None, lane.now))
             return None
         far = setup.far(crossing.direction)
         if far is not None and not crossing.far_seen and _turned_on(lane.levels.get(far), crossing.since):
@@ -224,29 +236,40 @@ class Scan:
         confirmed = crossing.far_seen or far is None
         if not lane.off_for(Role.SAFETY, setup.clear_for_s if confirmed else setup.confirm_within_s):
             return None
-        self.put(crossing=None)
         if not confirmed:
             return Crossed.BACK
         return Crossed.ASSUMED if far is None else Crossed.THROUGH
 
-    def _way(self) -> Direction:
-        return self.lane.current.fact.direction if self.lane.current else self.lane.side
-
-    def went_through(self, kind: Ungranted, assumed: bool) -> None:
-        """A vehicle is through: on the current grant if there is one, otherwise on none."""
+    def went_through(self, crossing: Crossing, kind: Ungranted, assumed: bool) -> None:
+        """The vehicle is through: on its grant if it has one, otherwise on none."""
         lane = self.lane
-        grant = lane.current
-        direction = self._way()
+        grant = self._grant_of(crossing)
         if grant is None:
-            self.facts.append(UngrantedPassage(lane.setup.id, direction, kind))
+            self.facts.append(UngrantedPassage(lane.setup.id, crossing.direction, kind))
+            self.withdraw(lane.manual)
+            self._was_it(lane.manual)
         else:
-            self.facts.append(Passed(lane.setup.id, direction, grant.fact.hold, assumed))
+            self.facts.append(Passed(lane.setup.id, crossing.direction, grant.fact.hold, assumed))
             until = lane.now + lane.setup.same_vehicle_for_s
             seen = Seen(grant.fact.plate, grant.fact.basis.as_read, until)
-            self.put(gone=(*(g for g in lane.gone if g.until > lane.now), seen)[-4:])
-        self._was_it(grant.fact.hold if grant else lane.manual)
-        far = lane.setup.far(direction)
-        self.put(current=None, manual=None, leaving=far if far is not None and lane.on(far) else None)
+            self.withdraw(grant.fact.hold)
+            self.put(current=None, gone=(*(g for g in lane.gone if g.until > lane.now), seen)[-GONE_LEN_MAX:])
+            self._was_it(grant.fact.hold)
+        far = lane.setup.far(crossing.direction)
+        leaving = far if far is not None and lane.on(far) else None
+        self.put(crossing=None, manual=None, leaving=leaving)
+
+    def turned_back(self, crossing: Crossing) -> None:
+        """The vehicle left the safety loop, and nothing saw it beyond."""
+        grant = self._grant_of(crossing)
+        if grant is not None:
+            on_approach = self.lane.on(self.lane.setup.approach(crossing.direction))
+            self.release(grant, Released.BACK_OUT if on_approach else Released.UNCONFIRMED)
+        self.put(crossing=None)
+
+    def _grant_of(self, crossing: Crossing) -> Grant | None:
+        current = self.lane.current
+        return current if current is not None and current.fact.hold == crossing.hold else None
 
     def _was_it(self, served: str | None) -> None:
         """Whoever stood on the approach loop for this grant does so no longer; what is there now is the next."""

@@ -288,9 +288,13 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A vehicle on the safety loop, and whether the far loop saw it come through."""
+    """A vehicle on the safety loop, the grant it drove in on, and whether the far loop saw it come through.
+
+    A grant given meanwhile is another vehicle's: nobody can see which of two is which.
+    """
 
     direction: Direction
+    hold: HoldId | None
     since: float
     far_seen: bool = False
 

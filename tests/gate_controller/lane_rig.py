@@ -38,6 +38,7 @@ MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 BADGE = Badge.parse("000414CD7E")
 
 Of = TypeVar("Of")
+ROUNDS_MAX = 2000
 ROUNDING_S = 1e-6
 """Sums of decimal seconds do not meet exactly."""
 
@@ -107,7 +108,7 @@ class Rig:
     def wait(self, seconds: float) -> list[Fact]:
         """Let time pass; every lane is stepped at its deadlines. Returns what happened meanwhile."""
         before, end = len(self.facts), round(self.t + seconds, 3)
-        for _ in range(1000):
+        for _ in range(ROUNDS_MAX):
             due = [(at, name) for name, lane in self.lanes.items() if (at := deadline(lane)) is not None]
             at, name = min(due, default=(end + 1, ""))
             if at > end + ROUNDING_S:

@@ -836,6 +836,19 @@ def test_unknown_vehicles_are_counted_while_the_boom_is_held_open() -> None:
     assert [f.kind for f in rig.of(UngrantedPassage)] == [Ungranted.HELD_OPEN]
 
 
+def test_a_grant_given_while_a_stranger_crosses_an_open_lane_is_not_the_strangers() -> None:
+    rig = held()
+    rig.on(S, X)
+    rig.off(S)
+    rig.arrive(ANNA)
+    rig.wait(1.0)
+    assert [f.kind for f in rig.of(UngrantedPassage)] == [Ungranted.HELD_OPEN]
+    assert not rig.inside()
+    rig.off(X)
+    rig.drive_through()
+    assert rig.inside() == {"AB123CD"}
+
+
 def test_a_grant_in_an_open_lane_is_void_if_its_vehicle_does_not_drive() -> None:
     rig = held()
     rig.arrive(ANNA)
