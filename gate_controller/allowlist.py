@@ -266,4 +266,3 @@ def _badge_match(found: list[tuple[Row, Badge]]) -> Match:
         return Match(MatchKind.AMBIGUOUS, candidates=tuple(user_of(row) for row in users.values()))
     row, badge = active[0]
     return Match(MatchKind.BADGE, user_of(row), badge)
-

@@ -50,7 +50,6 @@ class PermitRemoved:
 Change = UserPut | UserRemoved | PermitPut | PermitRemoved
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
     """The indexes of one revision; values are rows (`users`) or several of them (`layers.Holders`).

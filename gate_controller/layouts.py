@@ -80,6 +80,7 @@ _CYRILLIC12 = "ABEKMHOPCTYX"
 _GREEK14 = "ABEZHIKMNOPTYX"
 _UA = "ABCEHIKMOPTX"
 
+# fmt: off
 LAYOUTS: tuple[Layout, ...] = (
     # Germany: at most eight characters; no umlauts outside the district code.
     Layout("D", "standard", _shapes("A|AA|AAA A|AA 9|99|999|9999", 8), _FZV, ALL, districts.GERMANY, gaps="- ",
@@ -227,6 +228,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("AM", "since 1996", _shapes("99 AA 999"), "Armenian traffic police", rare=True),
     Layout("AZ", "standard", _shapes("99 AA 999"), "Azerbaijani state road police", gaps="-", rare=True),
 )
+# fmt: on
 
 COUNTRIES: tuple[str, ...] = tuple(dict.fromkeys(layout.country for layout in LAYOUTS))
 
