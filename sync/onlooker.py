@@ -5,7 +5,8 @@ Not here: the daemon's own connection (`sync.store`).
 """
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gate_controller.errors import StoreError
 from gate_controller.occupancy import Occupancy
 from sync.cached_list import CachedList, ListCursor
 from sync.database import BUSY_FOR_MS, explained, pending_scripts, refuse_foreign
-from sync.journal import Journal
+from sync.journal import Journal, JournalRow
 from sync.store import EDGE
 
 
@@ -29,6 +30,20 @@ class Sight:
 
 def look_in(path: Path) -> Sight:
     """The cached list and who is inside. Raises `StoreError` naming the file and the fix."""
+    with _sight_of(path) as db:
+        cached = CachedList(db)
+        return Sight(cached.load(), cached.cursor(), Journal(db, "").standing.occupancy)
+
+
+def journal_of(path: Path, after_seq: int = 0, limit: int = 1_000_000) -> list[JournalRow]:
+    """The journal's rows after `after_seq`, oldest first. Raises `StoreError` naming the file and the fix."""
+    with _sight_of(path) as db:
+        return Journal(db, "").rows(after_seq, limit)
+
+
+@contextmanager
+def _sight_of(path: Path) -> Iterator[sqlite3.Connection]:
+    """One instant of the database, read-only."""
     if not path.is_file():
         raise StoreError(f"{path}: no such database; `slagboom run` makes it")
     try:
@@ -36,11 +51,8 @@ def look_in(path: Path) -> Sight:
             db.execute(f"PRAGMA busy_timeout = {BUSY_FOR_MS}")
             refuse_foreign(path, db, EDGE)
             if pending_scripts(path, db, EDGE):
-                raise StoreError(
-                    f"{path}: not set up by this slagboom; start `slagboom run` once, it updates the file"
-                )
+                raise StoreError(f"{path}: not set up by this slagboom; start `slagboom run` once, it updates the file")
             db.execute("BEGIN")
-            cached = CachedList(db)
-            return Sight(cached.load(), cached.cursor(), Journal(db, "").standing.occupancy)
+            yield db
     except sqlite3.Error as error:
         raise explained(path, error) from error
