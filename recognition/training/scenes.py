@@ -122,8 +122,6 @@ def _recolour(image: Image, rng: np.random.Generator) -> Image:
 def _place(size: int, aspect: float, rng: np.random.Generator) -> Quad:
     """Where a plate of that width/height lands: turned, foreshortened, in perspective."""
     width = float(np.exp(rng.uniform(np.log(22), np.log(size * 0.95))))
-    if width > size * 0.4 and rng.random() < 0.5:
-        width *= 0.4
     roll = float(rng.normal(0, 5)) if rng.random() < 0.7 else float(rng.uniform(-32, 32))
     yaw = np.radians(rng.normal(0, 18) if rng.random() < 0.6 else rng.uniform(-58, 58))
     pitch = np.radians(abs(rng.normal(0, 14)))

@@ -18,7 +18,7 @@ from recognition.detector import (
     Detection,
     decode,
 )
-from recognition.training.draw import draw_plate
+from recognition.training.draw import Freedom, draw_plate
 
 MODELS = Path(str(files("recognition.models")))
 
@@ -28,12 +28,12 @@ def detector() -> BuiltinDetector:
     return BuiltinDetector()
 
 
-def picture(quads: list[np.ndarray], size: tuple[int, int] = (480, 640), shade: int = 96) -> np.ndarray:
+def picture(quads: list[np.ndarray], size: tuple[int, int] = (480, 640), two_line: bool = False) -> np.ndarray:
     """A plain grey picture, darkened downwards, with a drawn plate in each quad."""
-    ramp = np.linspace(shade + 25, shade - 25, size[0])[:, None, None]
+    ramp = np.linspace(120, 70, size[0])[:, None, None]
     image = np.broadcast_to(ramp, (*size, 3)).astype(np.uint8).copy()
     for number, quad in enumerate(quads):
-        plate = draw_plate(["MXB", "4729"], "D", np.random.default_rng(number))
+        plate = draw_plate(["MXB", "4729"], "D", np.random.default_rng(number), freedom=Freedom(two_line=two_line))
         height, width = plate.shape[:2]
         wide = float(np.linalg.norm(quad[1] - quad[0]))
         scale = min(1.0, 1.5 * wide / width)
@@ -48,9 +48,11 @@ def picture(quads: list[np.ndarray], size: tuple[int, int] = (480, 640), shade: 
     return image
 
 
-def quad_at(x: float, y: float, width: float, turn: float = 0.0, lean: float = 0.0) -> np.ndarray:
+def quad_at(
+    x: float, y: float, width: float, turn: float = 0.0, lean: float = 0.0, aspect: float = 4.6
+) -> np.ndarray:
     """A plate's corners around a middle, turned by degrees and with its right edge shortened."""
-    half, high = width / 2, width / 9
+    half, high = width / 2, width / aspect / 2
     flat = np.array([(-half, -high), (half, -high * (1 - lean)), (half, high * (1 - lean)), (-half, high)])
     c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
     return flat @ np.array([[c, s], [-s, c]]) + (x, y)
@@ -62,7 +64,7 @@ def off(found: Detection, quad: np.ndarray) -> float:
     return float(away / np.linalg.norm(quad[3] - quad[0]))
 
 
-@pytest.mark.parametrize("width", [60, 120, 240, 420])
+@pytest.mark.parametrize("width", [60, 120, 200, 300])
 @pytest.mark.parametrize("turn", [-20.0, 0.0, 9.0])
 def test_finds_the_corners_of_a_drawn_plate(detector: BuiltinDetector, width: int, turn: float) -> None:
     quad = quad_at(310, 250, width, turn, lean=0.1)
@@ -70,6 +72,13 @@ def test_finds_the_corners_of_a_drawn_plate(detector: BuiltinDetector, width: in
     assert len(found) == 1
     assert off(found[0], quad) < 0.35
     assert found[0].score > 0.4
+
+
+def test_finds_a_plate_of_two_lines(detector: BuiltinDetector) -> None:
+    quad = quad_at(300, 240, 110, 4, aspect=1.4)
+    found = detector.detect(picture([quad], two_line=True))
+    assert len(found) == 1
+    assert off(found[0], quad) < 0.25
 
 
 def test_corners_are_in_pixels_of_a_frame_that_was_scaled_down(detector: BuiltinDetector) -> None:

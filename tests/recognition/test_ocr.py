@@ -11,7 +11,7 @@ from fast_plate_ocr import LicensePlateRecognizer
 
 from gate_controller.errors import RecognitionError
 from recognition.ocr import ALTERNATIVE_MIN, Ocr, rectify
-from recognition.training.draw import draw_plate
+from recognition.training.draw import Freedom, draw_plate
 
 MODELS = Path(str(files("recognition.models")))
 
@@ -22,7 +22,7 @@ def ocr() -> Ocr:
 
 
 def plate(*groups: str, country: str = "D", seed: int = 0) -> np.ndarray:
-    return draw_plate(list(groups), country, np.random.default_rng(seed))
+    return draw_plate(list(groups), country, np.random.default_rng(seed), freedom=Freedom(two_line=False))
 
 
 def test_rectifying_undoes_the_perspective() -> None:

@@ -10,7 +10,7 @@ from recognition.detector import Detection
 from recognition.frame import as_bgr
 from recognition.ocr import TextRead
 from recognition.recognizer import Recognizer, Rejected, judge, settled_read
-from recognition.training.draw import draw_plate
+from recognition.training.draw import Freedom, draw_plate
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def car(groups: tuple[str, ...], country: str, width: int = 220, at: tuple[int, 
     image[:] = np.linspace(150, 70, 480)[:, None, None]
     cv2.rectangle(image, (at[0] - 230, at[1] - 150), (at[0] + 230, at[1] + 90), (92, 60, 48), -1)
     image = cv2.GaussianBlur(image, (0, 0), 3)
-    plate = draw_plate(list(groups), country, np.random.default_rng(1))
+    plate = draw_plate(list(groups), country, np.random.default_rng(1), freedom=Freedom(two_line=False))
     scale = width * 1.5 / plate.shape[1]
     if scale < 1:
         plate = cv2.resize(plate, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
