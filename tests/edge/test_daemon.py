@@ -1,0 +1,250 @@
+"""The daemon whole: real ports, real database, a board and a reader on the far side. No camera, no portal."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from edge.config import Config, load_config
+from edge.daemon import serve
+from gate_controller.errors import ListFileError, StoreError
+from gate_controller.facts import (
+    AlarmRaised,
+    Fact,
+    Granted,
+    HoldReleased,
+    LaneStarted,
+    Opened,
+    Passed,
+    Refused,
+    Released,
+    VehicleArrived,
+)
+from gate_controller.reasons import Reason
+from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from sync.onlooker import journal_of, look_in
+
+ANNAS_BADGE, UNKNOWN_BADGE = "000414CD7E", "01C8F00800"
+SITE = """\
+[site]
+name = "Test"
+time_zone = "Europe/Amsterdam"
+[list]
+file = "list.csv"
+[boards.gate]
+kind = "modbus_relay8"
+port = "{folder}/board"
+[readers.in]
+kind = "rdm6300"
+port = "{folder}/reader"
+lane = "entry"
+[lanes.entry]
+direction = "in"
+board = "gate"
+read_for_s = 0.5
+[lanes.entry.inputs]
+approach = 1
+safety = 2
+far = 3
+closed_limit = 4
+open_limit = 5
+[lanes.entry.outputs]
+open = 3
+green = 4
+"""
+
+
+class Gate:
+    """The world on the far side of the wires, moved by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.contacts = {"approach": False, "safety": False, "far": False, "closed": True, "opened": False}
+        self.board = BoardPeer(
+            folder / "board",
+            lambda: [*self.contacts.values(), False, False, False],
+            flash=lambda channel, width_s: self.opens(),
+            relay=self._relay,
+        )
+        self.reader = BadgeReaderPeer(folder / "reader")
+        self.relays: dict[int, bool] = {}
+
+    def opens(self) -> None:
+        self.contacts.update(closed=False, opened=True)
+
+    def _relay(self, channel: int, on: bool) -> None:
+        self.relays[channel] = on
+
+    async def drives_up(self) -> None:
+        self.contacts["approach"] = True
+        await self.facts(VehicleArrived)
+
+    async def passes(self) -> None:
+        """Over the safety loop, over the far loop, and the barrier closes behind it."""
+        for change in ({"safety": True}, {"approach": False, "far": True}, {"safety": False}, {"far": False}):
+            self.contacts.update(change)
+            await asyncio.sleep(0.35)
+        await self.facts(Passed)
+        self.contacts.update(closed=True, opened=False)
+
+    async def facts(self, kind: type[Fact], count: int = 1) -> list[Fact]:
+        """Wait until the journal on disk has so many of this kind."""
+        async with asyncio.timeout(15):
+            while len(found := [f for f in journal(self.folder / "slagboom.db") if isinstance(f, kind)]) < count:
+                await asyncio.sleep(0.05)
+        return found
+
+
+def journal(path: Path) -> list[Fact]:
+    """Every fact on disk by now, read beside the daemon; none before the file is ready."""
+    with suppress(StoreError):
+        return [row.fact() for row in journal_of(path)]
+    return []
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    (tmp_path / "site.toml").write_text(SITE.format(folder=tmp_path))
+    (tmp_path / "list.csv").write_text(f"external_id,plate,badge\nanna,98-THD-4,{ANNAS_BADGE}\n")
+    gate = Gate(tmp_path)
+    with gate.board, gate.reader:
+        yield gate
+
+
+@asynccontextmanager
+async def running(gate: Gate) -> AsyncIterator[Config]:
+    """The daemon over the gate's settings; it is stopped as SIGTERM stops it."""
+    config = load_config(gate.folder / "site.toml")
+    task = asyncio.ensure_future(serve(config))
+    try:
+        done, _ = await asyncio.wait({task}, timeout=0.7)
+        for early in done:
+            early.result()
+        yield config
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_badge_opens_for_a_vehicle_that_is_there_and_passage_makes_it_inside(gate: Gate) -> None:
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+        assert list(gate.board.flashes) == [(2, 0.5)]
+        assert look_in(gate.folder / "slagboom.db").occupancy.of_user(anna(gate)) == ()
+        await gate.passes()
+    inside = look_in(gate.folder / "slagboom.db").occupancy
+    assert [s.credential for s in inside.of_user(anna(gate))] == [ANNAS_BADGE]
+    assert len(gate.board.flashes) == 1
+
+
+async def test_the_grant_is_on_disk_before_the_relay_moves(gate: Gate) -> None:
+    seen: list[bool] = []
+
+    def flash(channel: int, width_s: float) -> None:
+        seen.append(any(isinstance(fact, Granted) for fact in journal(gate.folder / "slagboom.db")))
+        gate.opens()
+
+    gate.board._flash = flash
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+    assert seen == [True]
+
+
+async def test_an_unknown_badge_moves_nothing_and_says_why(gate: Gate) -> None:
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(UNKNOWN_BADGE)
+        refused = await gate.facts(Refused)
+    assert [fact.reason for fact in refused] == [Reason.UNKNOWN_CREDENTIAL]
+    assert not gate.board.flashes
+
+
+async def test_a_badge_without_a_vehicle_moves_nothing(gate: Gate) -> None:
+    async with running(gate):
+        gate.reader.present(ANNAS_BADGE)
+        await asyncio.sleep(1.0)
+    assert not gate.board.flashes
+
+
+async def test_a_restart_with_a_car_inside_keeps_the_books_and_moves_nothing(gate: Gate) -> None:
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+        await gate.passes()
+    async with running(gate):
+        await gate.facts(LaneStarted, 2)
+        await asyncio.sleep(1.0)
+        assert len(look_in(gate.folder / "slagboom.db").occupancy.of_user(anna(gate))) == 1
+    assert len(gate.board.flashes) == 1
+
+
+async def test_a_stop_between_grant_and_passage_leaves_the_outcome_unknown(gate: Gate) -> None:
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+    async with running(gate):
+        (released,) = await gate.facts(HoldReleased)
+        assert released.why is Released.OUTCOME_UNKNOWN
+        occupancy = look_in(gate.folder / "slagboom.db").occupancy
+        assert occupancy.holds == {}
+        assert anna(gate) in occupancy.neutral
+        await asyncio.sleep(1.0)
+    assert len(gate.board.flashes) == 1
+
+
+async def test_a_pulled_cable_is_an_alarm_and_its_return_moves_nothing(gate: Gate) -> None:
+    async with running(gate):
+        await gate.drives_up()
+        gate.board.unplug()
+        (alarm,) = await gate.facts(AlarmRaised)
+        assert alarm.alarm == "board_silent"
+        gate.reader.present(ANNAS_BADGE)
+        gate.board.plug()
+        await asyncio.sleep(2.0)
+        assert not gate.board.flashes
+        gate.reader.present(UNKNOWN_BADGE)
+        await asyncio.sleep(0.3)
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+    assert len(gate.board.flashes) == 1
+
+
+async def test_lights_follow_the_lane(gate: Gate) -> None:
+    async with running(gate):
+        await gate.drives_up()
+        assert gate.relays.get(3) is not True
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+        async with asyncio.timeout(5):
+            while gate.relays.get(3) is not True:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_bad_list_starts_nothing_and_leaves_the_good_one(gate: Gate) -> None:
+    async with running(gate):
+        await gate.facts(LaneStarted)
+    (gate.folder / "list.csv").write_text("external_id,plate\nanna,\n")
+    with pytest.raises(ListFileError, match="line 2"):
+        await serve(load_config(gate.folder / "site.toml"))
+    assert look_in(gate.folder / "slagboom.db").allowlist.user_by_external("anna") is not None
+
+
+async def test_two_daemons_never_share_a_database(gate: Gate) -> None:
+    async with running(gate):
+        with pytest.raises(StoreError, match="another"):
+            await serve(load_config(gate.folder / "site.toml"))
+
+
+def anna(gate: Gate) -> str:
+    user = look_in(gate.folder / "slagboom.db").allowlist.user_by_external("anna")
+    assert user is not None
+    return user.id
