@@ -1,0 +1,113 @@
+"""Named stories: what people do at a gate, and what the gate must then do.
+
+A story is a function over a running site. It sends vehicles, expects facts, and fails in words when one does not
+come. The same stories run in the demo, by name in the simulator, and as tests.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from gate_controller.errors import BadInput
+from gate_controller.facts import Granted, HoldReleased, Passed, Refused, Released, VehicleLeft
+from gate_controller.reasons import DRIVER, Reason
+from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite
+from hardware_sim.world import Vehicle
+
+ANNAS_CAR: Final = Vehicle(("98", "THD", "4"), "NL")
+ANNAS_OTHER_CAR: Final = Vehicle(("AB", "123", "CD"), "F", patience_s=6.0)
+STRANGER: Final = Vehicle(("ZG", "4821", "KP"), "HR", patience_s=5.0)
+BERTS_RENTAL: Final = Vehicle(("XK", "507", "RT"), "F", badge="000414CD7E", badge_after_s=2.5)
+DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", patience_s=5.0)
+
+CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR)
+
+Story = Callable[[SimulatedSite], Awaitable[None]]
+
+
+async def people(site: SimulatedSite) -> None:
+    """The users every story knows; those of an earlier run stay as they are."""
+    with suppress(BadInput):
+        await site.portal.add_user("anna", ["98-THD-4", "AB-123-CD"])
+    with suppress(BadInput):
+        await site.portal.add_user("bert", badges=["000414CD7E"])
+
+
+async def second_car(site: SimulatedSite) -> None:
+    """One user, two plates, one place: the second car waits until the first has left."""
+    site.say("story", "Anna owns two cars, but only one may be parked at a time.")
+    await enters(site, ANNAS_CAR, "anna")
+    await turned_away(site, ANNAS_OTHER_CAR, Reason.ANOTHER_VEHICLE_PARKED)
+    await leaves(site, ANNAS_CAR)
+    await enters(site, ANNAS_OTHER_CAR, "anna")
+    await leaves(site, ANNAS_OTHER_CAR)
+
+
+async def stranger(site: SimulatedSite) -> None:
+    """A plate that nobody listed is refused by name of the reason, and the boom stays down."""
+    site.say("story", "A car that nobody registered.")
+    await turned_away(site, STRANGER, Reason.UNKNOWN_CREDENTIAL)
+
+
+async def badge(site: SimulatedSite) -> None:
+    """A rental car is not on the list, but its driver's badge is."""
+    site.say("story", "Bert drives a rental today; his badge opens.")
+    await enters(site, BERTS_RENTAL, "bert")
+    await leaves(site, BERTS_RENTAL)
+
+
+async def new_user(site: SimulatedSite) -> None:
+    """A user added at the portal is admitted at the next car."""
+    site.say("story", "Dirk comes before anybody registered him.")
+    await turned_away(site, DIRKS_CAR, Reason.UNKNOWN_CREDENTIAL)
+    site.say("portal", "the fleet manager adds dirk with plate M-AX 3074")
+    await site.portal.add_user("dirk", ["M-AX 3074"])
+    await enters(site, DIRKS_CAR, "dirk")
+    await leaves(site, DIRKS_CAR)
+    await site.portal.remove_user("dirk")
+
+
+async def power_cut(site: SimulatedSite) -> None:
+    """The daemon dies between grant and passage: no boom moves, and the user's next movement is believed."""
+    site.say("story", "The power fails just after Anna was granted entry.")
+    site.world.arrive(ENTRY, ANNAS_CAR)
+    granted = await site.expect(Granted, ENTRY, external_id="anna")
+    await site.kill_daemon()
+    pulses = site.board.flashes.copy()
+    await site.start_daemon()
+    await site.expect(HoldReleased, ENTRY, hold=granted.hold, why=Released.OUTCOME_UNKNOWN)
+    if site.board.flashes != pulses:
+        raise AssertionError("the boom was moved by a restart")
+    await site.until(lambda: not site.world.scene(ENTRY).vehicles, "an empty entry")
+
+
+STORIES: Final[dict[str, Story]] = {
+    "second-car": second_car,
+    "stranger": stranger,
+    "badge": badge,
+    "new-user": new_user,
+    "power-cut": power_cut,
+}
+
+
+async def enters(site: SimulatedSite, car: Vehicle, external_id: str) -> None:
+    """The car comes, is granted and passes; then it is inside."""
+    site.world.arrive(ENTRY, car)
+    granted = await site.expect(Granted, ENTRY, external_id=external_id)
+    await site.expect(Passed, ENTRY, hold=granted.hold)
+
+
+async def leaves(site: SimulatedSite, car: Vehicle) -> None:
+    """The car leaves; its own session ends."""
+    await site.until(lambda: car in site.world.parked, f"{car.plate} parked")
+    site.world.leave(car, EXIT)
+    granted = await site.expect(Granted, EXIT)
+    await site.expect(Passed, EXIT, hold=granted.hold)
+
+
+async def turned_away(site: SimulatedSite, car: Vehicle, reason: Reason) -> None:
+    """The car is refused for this reason and drives away."""
+    site.world.arrive(ENTRY, car)
+    await site.expect(Refused, ENTRY, reason=reason)
+    site.say("display", DRIVER[reason])
+    await site.expect(VehicleLeft, ENTRY)

@@ -1,0 +1,65 @@
+"""A running story on the terminal: who does what, as it happens, and how the books stand in the end."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge import clock
+from hardware_sim.scenarios import CARS, STORIES, Story, people
+from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite, simulated_site
+
+COLOURS = {
+    "story": "bold white",
+    "entry": "cyan",
+    "exit": "cyan",
+    "daemon": "green",
+    "portal": "magenta",
+    "display": "bold yellow",
+    "site": "dim",
+}
+
+
+async def play(stories: Sequence[str], folder: Path) -> None:
+    """Play stories one after the other over one site. Raises `StoryFailed` where the site does not do as told."""
+    console = Console(highlight=False)
+    begun_s = clock.now().mono_s
+
+    def say(who: str, what: str) -> None:
+        line = Text(f"{clock.now().mono_s - begun_s:6.1f} s  ", style="dim")
+        line.append(f"{who:<8}", style=COLOURS.get(who, ""))
+        line.append(what, style=COLOURS.get(who, "") if who in ("story", "display") else "")
+        console.print(line, soft_wrap=True)
+
+    async with simulated_site(folder, say, CARS) as site:
+        await people(site)
+        for car in site.world.parked:
+            say("site", f"{car.plate} is still inside from the last run")
+        await site.start_daemon()
+        for name in stories:
+            await STORIES[name](site)
+        await site.until(lambda: not any(site.world.scene(lane).vehicles for lane in (ENTRY, EXIT)), "empty lanes")
+        console.print(await _books(site))
+
+
+def list_stories(stories: Mapping[str, Story]) -> None:
+    """Name and first line of each story."""
+    table = Table("Story", "What happens", box=None)
+    for name, story in stories.items():
+        table.add_row(name, (story.__doc__ or "").partition("\n")[0])
+    Console().print(table)
+
+
+async def _books(site: SimulatedSite) -> Table:
+    """What the edge holds beside what the portal has."""
+    events = await site.portal.events(limit=1_000_000)
+    table = Table(title="The books", box=None, title_justify="left")
+    table.add_column("")
+    table.add_column("edge", justify="right")
+    table.add_column("portal", justify="right")
+    rows = site.journal_length()
+    table.add_row("journal rows", str(rows), str(len(events)))
+    table.add_row("vehicles inside", str(len(site.plates_inside())), "")
+    return table

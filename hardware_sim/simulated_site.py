@@ -1,0 +1,342 @@
+"""A whole site on one machine: the real daemon in a child process, and a drawn world around it.
+
+The world's cameras are HTTP streams, its board and reader hang on pseudo terminals, and the portal speaks MQTT
+over the embedded broker. Nothing reaches the daemon but bytes, frames and messages, so it can be killed and
+started again like any other. What the daemon decided is learned where everybody learns it: at the portal.
+"""
+
+import asyncio
+import ctypes
+import random
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from edge import clock
+from gate_controller.errors import SlagboomError
+from gate_controller.facts import Fact, PhaseEntered
+from hardware_sim.broker import Broker
+from hardware_sim.camera import MjpegServer, draw
+from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from hardware_sim.portal.service import Portal
+from hardware_sim.world import Happened, Vehicle, World
+from sync.messages import UnknownFact
+from sync.onlooker import journal_of, look_in
+from sync.portal import Surroundings
+
+STEP_S: Final = 0.05
+CAMERA_FPS: Final = 10
+STOPS_WITHIN_S: Final = 10.0
+
+ENTRY, EXIT = "entry", "exit"
+TENANT, SITE, EDGE = "demo", "garage", "gatehouse"
+
+CONFIG: Final = """\
+[site]
+name = "Demo garage"
+time_zone = "Europe/Amsterdam"
+capacity = 20
+
+[store]
+path = "slagboom.db"
+
+[portal]
+host = "127.0.0.1"
+port = {broker_port}
+tenant = "demo"
+site = "garage"
+edge = "gatehouse"
+
+# One board serves both lanes: inputs 1 to 5 the entry, 6 to 8 the exit.
+[boards.gatehouse]
+kind = "modbus_relay8"
+port = "{board}"
+
+[readers.entry_badges]
+kind = "rdm6300"
+port = "{reader}"
+lane = "entry"
+
+[lanes.entry]
+direction = "in"
+board = "gatehouse"
+camera = "{entry_camera}"
+
+[lanes.entry.inputs]
+approach = 1
+safety = 2
+far = 3
+closed_limit = 4
+open_limit = 5
+
+[lanes.entry.outputs]
+open = 1
+green = 2
+red = 3
+
+[lanes.exit]
+direction = "out"
+board = "gatehouse"
+camera = "{exit_camera}"
+
+[lanes.exit.inputs]
+approach = 6
+safety = 7
+closed_limit = 8
+
+[lanes.exit.outputs]
+open = 5
+green = 6
+red = 7
+"""
+
+Say = Callable[[str, str], None]
+"""Told (who, what) as it happens."""
+
+PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+
+F = TypeVar("F")
+
+
+class StoryFailed(SlagboomError):
+    """What a story expects did not happen in time."""
+
+
+class SimulatedSite:
+    """A running site; made by `simulated_site`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        world: World,
+        board: BoardPeer,
+        reader: BadgeReaderPeer,
+        portal: Portal,
+        broker: Broker,
+        say: Say,
+    ) -> None:
+        self.folder = folder
+        self.world = world
+        self.board = board
+        self.portal = portal
+        self.broker = broker
+        self.say = say
+        self._reader = reader
+        self._daemon: asyncio.subprocess.Process | None = None
+        self._number = 0
+        self._heard: dict[str, list[Fact]] = {ENTRY: [], EXIT: []}
+
+    @property
+    def database(self) -> Path:
+        """The daemon's database, for a look inside."""
+        return self.folder / "slagboom.db"
+
+    def journal_length(self) -> int:
+        """Rows in the daemon's own journal."""
+        return len(journal_of(self.database))
+
+    def plates_inside(self) -> list[str]:
+        """Plates of the open sessions, as the daemon's own database has them."""
+        return sorted(session.plate for session in look_in(self.database).occupancy.inside())
+
+    async def expect(self, kind: type[F], lane: str, within_s: float = 30.0, **fields: object) -> F:
+        """The next fact of this kind and lane with these fields; what came before it is passed over.
+
+        Raises `StoryFailed` if the portal does not learn of one in time.
+        """
+        heard = self._heard[lane]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while True:
+                    while heard:
+                        fact = heard.pop(0)
+                        if isinstance(fact, kind) and all(getattr(fact, k) == v for k, v in fields.items()):
+                            return fact
+                    await asyncio.sleep(STEP_S)
+        wanted = ", ".join([lane, *(f"{key} {value}" for key, value in fields.items())])
+        raise StoryFailed(f"{kind.__name__} ({wanted}) was expected within {within_s:.0f} s and did not happen")
+
+    async def until(self, met: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
+        """Wait for something in the world; `StoryFailed` in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not met():
+                    await asyncio.sleep(STEP_S)
+        except TimeoutError:
+            raise StoryFailed(f"{what} was expected within {within_s:.0f} s and did not happen") from None
+
+    async def start_daemon(self) -> None:
+        """Start the daemon and wait until both lanes know where their booms are."""
+        self._daemon = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "edge.cli",
+            "run",
+            "--config",
+            str(self.folder / "site.toml"),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=_end_with_parent,
+        )
+        for lane in (ENTRY, EXIT):
+            await self.expect(PhaseEntered, lane, phase="idle")
+
+    async def kill_daemon(self) -> None:
+        """As a power cut would."""
+        await self._end_daemon(signal.SIGKILL)
+
+    async def stop_daemon(self) -> None:
+        """In good order."""
+        await self._end_daemon(signal.SIGTERM)
+
+    async def _end_daemon(self, number: signal.Signals) -> None:
+        daemon, self._daemon = self._daemon, None
+        if daemon is None or daemon.returncode is not None:
+            return
+        daemon.send_signal(number)
+        try:
+            await asyncio.wait_for(daemon.wait(), STOPS_WITHIN_S)
+        except TimeoutError:
+            daemon.kill()
+            await daemon.wait()
+
+    # ---- the world turns ----
+
+    async def turn(self) -> None:
+        """Let time pass in the world, in step with the clock; and tell what a bystander sees."""
+        last_s = clock.now().mono_s
+        while True:
+            await asyncio.sleep(STEP_S)
+            now_s = clock.now().mono_s
+            while last_s + STEP_S <= now_s:
+                last_s += STEP_S
+                for happened in self.world.step(STEP_S):
+                    self._bystander(happened)
+
+    def _bystander(self, happened: Happened) -> None:
+        vehicle = happened.vehicle
+        what = {
+            "arrived": "drives up",
+            "badge": f"holds badge {vehicle.badge} to the reader",
+            "passed": "is through and parks",
+            "left": "drives away",
+            "gave_up": "gives up and reverses",
+        }[happened.what]
+        self.say(happened.lane, f"{vehicle.country} {'-'.join(vehicle.groups)} {what}")
+        if happened.what == "badge" and vehicle.badge is not None:
+            self._reader.present(vehicle.badge)
+
+    async def forget_the_past(self) -> None:
+        """What the portal already has from an earlier run is not news."""
+        while past := await self.portal.events(self._number):
+            self._number = past[-1].number
+
+    async def listen(self) -> None:
+        """Collect what arrives at the portal."""
+        while True:
+            for event in await self.portal.events(self._number):
+                self._number = event.number
+                lane = getattr(event.fact, "lane", None)
+                if lane in self._heard and not isinstance(event.fact, UnknownFact):
+                    self._heard[lane].append(event.fact)
+            await asyncio.sleep(2 * STEP_S)
+
+    async def relay_log(self) -> None:
+        """Say the daemon's own lines as they come; they are masked by the daemon."""
+        while True:
+            daemon = self._daemon
+            if daemon is None or daemon.stderr is None:
+                await asyncio.sleep(STEP_S)
+                continue
+            line = await daemon.stderr.readline()
+            if line:
+                _, level, text = line.decode(errors="replace").rstrip().partition(" INFO ")
+                self.say("daemon", text if level else line.decode(errors="replace").rstrip())
+            else:
+                await asyncio.sleep(STEP_S)
+
+
+@asynccontextmanager
+async def simulated_site(
+    folder: Path, say: Say, cars: Sequence[Vehicle], seed: int = 1
+) -> AsyncIterator[SimulatedSite]:
+    """A running site in `folder`; what an earlier run left there goes on, with those of `cars` inside parked.
+
+    Everything started here has ended when the context is left, however that happens.
+    """
+    inside = _prepared(folder, cars)
+    async with AsyncExitStack() as stack:
+        world = World({ENTRY: "in", EXIT: "out"}, seed, inside)
+        board = stack.enter_context(_board(folder / "board", world))
+        reader = stack.enter_context(BadgeReaderPeer(folder / "reader"))
+        cameras = {lane: stack.enter_context(_camera(world, lane)) for lane in (ENTRY, EXIT)}
+        broker = Broker()
+        await asyncio.to_thread(broker.start)
+        stack.callback(broker.stop)
+        around = Surroundings(clock.now, random.random, partial(secrets.token_hex, 8))
+        portal = await Portal.open(folder / "portal.db", TENANT, SITE, around)
+        stack.push_async_callback(portal.close)
+        (folder / "site.toml").write_text(
+            CONFIG.format(
+                broker_port=broker.port,
+                board=board.path,
+                reader=reader.path,
+                entry_camera=cameras[ENTRY].url,
+                exit_camera=cameras[EXIT].url,
+            )
+        )
+        site = SimulatedSite(folder, world, board, reader, portal, broker, say)
+        await site.forget_the_past()
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(work)
+                for work in (site.turn(), site.listen(), site.relay_log(), portal.serve("127.0.0.1", broker.port))
+            ]
+            try:
+                yield site
+            finally:
+                await site.stop_daemon()
+                for task in tasks:
+                    task.cancel()
+
+
+def _board(path: Path, world: World) -> BoardPeer:
+    def contacts() -> list[bool]:
+        entry, leaving = world.contacts(ENTRY), world.contacts(EXIT)
+        return [
+            entry.approach,
+            entry.safety,
+            entry.far,
+            entry.closed,
+            entry.opened,
+            leaving.approach,
+            leaving.safety,
+            leaving.closed,
+        ]
+
+    opens = {0: ENTRY, 4: EXIT}
+    return BoardPeer(path, contacts, flash=lambda channel, _: world.pulse(opens[channel]))
+
+
+def _camera(world: World, lane: str) -> MjpegServer:
+    return MjpegServer(lambda: draw(world.scene(lane)), CAMERA_FPS)
+
+
+def _prepared(folder: Path, cars: Sequence[Vehicle]) -> list[Vehicle]:
+    """The folder made, and those of the cars that an earlier run left inside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    database = folder / "slagboom.db"
+    if not database.exists():
+        return []
+    plates = {session.plate for session in look_in(database).occupancy.inside()}
+    return [car for car in cars if car.plate in plates]
+
+
+def _end_with_parent() -> None:
+    """In the child, before it begins: the kernel ends it when its parent dies, even by kill -9."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
