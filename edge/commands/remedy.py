@@ -65,15 +65,17 @@ def changes(reason: Reason, case: Case, match: Match, permits: tuple[Permit, ...
         case Reason.NO_PERMIT:
             yield f"Give user {who}, or a group of the user, a permit for {case.ask.lane}."
         case Reason.OUTSIDE_SCHEDULE:
-            yield f"Come {_next_time(case, permits)}, or widen the schedule."
+            soonest = _next_time(case, permits)
+            come = f"Come from {soonest:%a %Y-%m-%d %H:%M}, or" if soonest else "No time of the coming week fits;"
+            yield f"{come} widen the schedule."
         case Reason.NOT_YET_VALID | Reason.EXPIRED:
-            yield from _validity(reason, match, permits)
+            yield from _validity(reason, case, match, permits)
         case Reason.ANOTHER_VEHICLE_PARKED | Reason.ALREADY_INSIDE:
             yield from _occupied(case, who)
         case Reason.FULL:
             yield f"A vehicle must leave: {case.site.occupancy.taken()} of {case.site.rules.capacity} are inside."
-        case Reason.LIST_TOO_OLD:
-            yield f"Let the portal be reached; it last confirmed the list at {case.site.list_confirmed_at}."
+        case Reason.LIST_TOO_OLD if (confirmed := case.site.list_confirmed_at) is not None:
+            yield f"Let the portal be reached; it last confirmed the list at {_local(confirmed, case)}."
         case Reason.NOT_INSIDE:
             yield "Let an operator open, or set the lane's exit_policy to any_vehicle."
 
@@ -92,25 +94,25 @@ def _near(case: Case) -> Iterator[str]:
         yield f"Near it is {plate} of user {who} ({edits} of its characters off); nearness never opens."
 
 
-def _next_time(case: Case, permits: tuple[Permit, ...]) -> str:
+def _next_time(case: Case, permits: tuple[Permit, ...]) -> datetime | None:
     """The next minute of the coming week at which a permit allows the lane."""
     start = case.at.astimezone(UTC).replace(second=0, microsecond=0)
     for minutes in range(1, 7 * 24 * 60 + 1):
         # Through UTC, because local minutes are missing or come twice when summer time changes.
         local = (start + timedelta(minutes=minutes)).astimezone(case.site.tz)
         if permit_reason(permits, case.ask.lane, local) is None:
-            return f"from {local:%a %Y-%m-%d %H:%M}"
-    return "in more than a week"
+            return local
+    return None
 
 
-def _validity(reason: Reason, match: Match, permits: tuple[Permit, ...]) -> Iterator[str]:
+def _validity(reason: Reason, case: Case, match: Match, permits: tuple[Permit, ...]) -> Iterator[str]:
     own = [match.credential] if match.credential else []
     for what in (*own, *permits):
         name = f"Permit {what.id}" if isinstance(what, Permit) else "The credential"
         if reason is Reason.NOT_YET_VALID and what.valid_from is not None:
-            yield f"{name} begins at {what.valid_from:%Y-%m-%d %H:%M}."
+            yield f"{name} begins at {_local(what.valid_from, case)}."
         if reason is Reason.EXPIRED and what.valid_to is not None:
-            yield f"{name} ended at {what.valid_to:%Y-%m-%d %H:%M}; extend it."
+            yield f"{name} ended at {_local(what.valid_to, case)}; extend it."
 
 
 def _occupied(case: Case, who: str) -> Iterator[str]:
@@ -118,10 +120,13 @@ def _occupied(case: Case, who: str) -> Iterator[str]:
     if user_id is None:
         return
     for session in case.site.occupancy.of_user(user_id):
-        since = session.entered_at.astimezone(case.site.tz)
         yield (
-            f"{session.plate or 'The vehicle'} must leave; it is inside since {since:%Y-%m-%d %H:%M}. "
+            f"{session.plate or 'The vehicle'} must leave; it is inside since {_local(session.entered_at, case)}. "
             "If it left unseen, close its session."
         )
     for hold in case.site.occupancy.holds_of(user_id):
         yield f"{hold.plate or 'A vehicle'} of user {who} is on its way in at {hold.lane}."
+
+
+def _local(at: datetime, case: Case) -> str:
+    return f"{at.astimezone(case.site.tz):%Y-%m-%d %H:%M}"

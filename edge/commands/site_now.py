@@ -20,4 +20,5 @@ def site_now(config: Config) -> Site:
     seen = look_in(store)
     if listed is not None and listed.epoch != seen.allowlist.epoch:
         present.warning(f"{file}: changed since the site read it; `slagboom run` reads it when it starts")
-    return Site(seen.allowlist, tz, seen.occupancy, rules, seen.cursor and seen.cursor.confirmed_at)
+    confirmed_at = seen.cursor.confirmed_at if seen.cursor else None
+    return Site(seen.allowlist, tz, seen.occupancy, rules, confirmed_at)

@@ -4,7 +4,7 @@ It asks the gate's own `decide`. With `--config` it looks at the site's cached l
 a connection that cannot write, so it is safe beside a running daemon.
 """
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def _told(text: str, case: Case) -> dict[str, Any]:
         "kind": "badge" if isinstance(case.ask.credential, BadgeRead) else "plate",
         "lane": case.ask.lane,
         "direction": case.ask.direction.value,
-        "at": case.at.isoformat(timespec="minutes"),
+        "at": _minute(case.at, case),
         "decision": "denied" if reason else "granted",
         "reason": reason and reason.value,
         "driver": DRIVER[reason] if reason else "Please drive in." if _way_in(case) else "Please drive out.",
@@ -124,9 +124,13 @@ def _told(text: str, case: Case) -> dict[str, Any]:
         "user_id": fact.user_id,
         "notes": [note.value for note in fact.notes] if isinstance(fact, Granted) else [],
         "permits": [_permit(permit, case) for permit in permits],
-        "inside": [{"plate": s.plate or None, "since": s.entered_at.isoformat(timespec="minutes")} for s in inside],
+        "inside": [{"plate": s.plate or None, "since": _minute(s.entered_at, case)} for s in inside],
         "change": list(changes(reason, case, match, permits)) if reason else [],
     }
+
+
+def _minute(at: datetime | None, case: Case) -> str | None:
+    return None if at is None else at.astimezone(case.site.tz).isoformat(timespec="minutes")
 
 
 def _way_in(case: Case) -> bool:
@@ -152,8 +156,8 @@ def _permit(permit: Permit, case: Case) -> dict[str, Any]:
         "of": f"group {permit.group_id}" if permit.group_id else "the user",
         "place": permit.device or "everywhere",
         "schedule": permit.schedule.text if permit.schedule else None,
-        "valid_from": permit.valid_from and permit.valid_from.isoformat(timespec="minutes"),
-        "valid_to": permit.valid_to and permit.valid_to.isoformat(timespec="minutes"),
+        "valid_from": _minute(permit.valid_from, case),
+        "valid_to": _minute(permit.valid_to, case),
         "now": "allows" if reason is None else reason.value,
     }
 
