@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, Self
 
 import cv2
 import numpy as np
@@ -25,6 +25,10 @@ from gate_controller.errors import MediaError
 from recognition.frame import Frame, Image, load_image
 
 log = logging.getLogger(__name__)
+
+# The decoder's own messages would stand between our lines, which name the place and the fix. It looks at this once,
+# at the first video of the process, so it must be set by then.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 FOLDER_FPS: Final = 10.0
@@ -130,8 +134,6 @@ class _Video:
 
 
 def _capture(target: int | str, name: str) -> cv2.VideoCapture:
-    # Messages of the libraries would stand between our own lines; ours name the place and the fix.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if isinstance(target, int):
         capture = cv2.VideoCapture(target)
@@ -216,7 +218,7 @@ class LatestFrame:
         self._thread = threading.Thread(target=self._run, name=f"camera {_shown(spec)}", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> "LatestFrame":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

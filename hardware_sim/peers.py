@@ -12,7 +12,7 @@ import tty
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 CHANNELS: Final = 8
 REMEMBERED_MAX: Final = 1000
@@ -31,7 +31,7 @@ class PtyPeer:
         self._thread: threading.Thread | None = None
         self._master = self._slave = self._stop_read = self._stop_write = -1
 
-    def __enter__(self) -> "PtyPeer":
+    def __enter__(self) -> Self:
         self.plug()
         return self
 
