@@ -8,7 +8,6 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +16,7 @@ import typer
 
 from edge import present
 from gate_controller.errors import SlagboomError
+from hardware_sim.cli import app as simulated_world
 
 WRONG_INPUT = 2
 """Exit code when something handed in cannot be used; 1 is left to bugs and 130 to an interruption."""
@@ -32,12 +32,7 @@ app = typer.Typer(
 lists = typer.Typer(help="Work with an allowlist file.", no_args_is_help=True)
 app.add_typer(lists, name="list")
 
-try:
-    from hardware_sim.cli import app as simulated
-except ImportError:
-    pass
-else:
-    app.add_typer(simulated)
+app.add_typer(simulated_world)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of tables.")]
 ListFile = Annotated[
@@ -50,6 +45,8 @@ Lane = Annotated[str, typer.Option(help="The lane that is asked.")]
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             present.say(f"slagboom {version('slagboom')}")
         except PackageNotFoundError:

@@ -1,11 +1,11 @@
 """The command itself: help, exit codes, and that every failure is one line and never a traceback."""
 
+import importlib.metadata
 import os
 import resource
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ def really(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *args], check=False, **settings)
 
 
-@pytest.mark.parametrize("command", ["", "read", "replay", "list", "list check", "why", "check-config", "run"])
+COMMANDS = ("read", "replay", "list", "list check", "why", "check-config", "run", "demo", "sim")
+
+
+@pytest.mark.parametrize("command", ("", *COMMANDS))
 def test_every_command_helps_with_an_example(slagboom: Callable[..., Any], command: str) -> None:
     said = slagboom(*command.split(), "--help")
     assert said.code == 0
@@ -49,13 +52,13 @@ def test_help_answers_without_loading_models_or_pictures() -> None:
 
 
 def test_the_version_is_printed(slagboom: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "version", lambda name: f"9.9 of {name}")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: f"9.9 of {name}")
     assert slagboom("--version").out == "slagboom 9.9 of slagboom\n"
 
     def missing(name: str) -> str:
-        raise PackageNotFoundError(name)
+        raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(cli, "version", missing)
+    monkeypatch.setattr(importlib.metadata, "version", missing)
     assert slagboom("--version").out == "slagboom from a checkout\n"
 
 
