@@ -13,7 +13,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from gate_controller.layouts import Settled, settle
+from gate_controller.layouts import Settled, layouts_for, settle
 from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, Plate, PlateRead
 from recognition.detector import BuiltinDetector, Corners, Detector
 from recognition.frame import Image
@@ -27,6 +27,13 @@ CHARACTER_MIN = 0.5
 
 COUNTRY_MIN = 0.6
 """Probability from which the model's country is believed, if the layout also fits it."""
+
+ODDS_FITS_NOTHING = 0.08
+"""Change of the odds of a text that fits no layout at all: some plates in a hundred are such (2 % is taken), but a
+quarter of the wrong reads that look sure (measured on drawn plates)."""
+
+ODDS_FITS_ANOTHER = 0.25
+"""The same for a text that fits layouts, but none of the country that the model is sure of: 0.10 against 0.43."""
 
 BORDER_PX = 2.0
 """A corner nearer than this to the frame's edge may have lost characters beyond it."""
@@ -127,7 +134,19 @@ def settled_read(alternatives: tuple[Options, ...], countries: Options, complete
     result = settle(alternatives, weights)
     sure = dict(countries).get(result.country or "", 0.0) >= COUNTRY_MIN
     plate = Plate(result.text, result.groups, result.country if sure else None)
-    return PlateRead(plate, result.probability * complete, _moved(alternatives, result))
+    confidence = _weighed(result.probability * complete, result.text, countries)
+    return PlateRead(plate, confidence, _moved(alternatives, result))
+
+
+def _weighed(probability: float, text: str, countries: Options) -> float:
+    """The probability by Bayes' rule once it is known whether the text fits a layout; fitting proves little."""
+    if not layouts_for(text):
+        change = ODDS_FITS_NOTHING
+    elif any(sign != "?" and p >= COUNTRY_MIN and not layouts_for(text, sign) for sign, p in countries[:1]):
+        change = ODDS_FITS_ANOTHER
+    else:
+        return probability
+    return probability * change / (probability * change + 1.0 - probability) if probability < 1 else probability
 
 
 def judge(read: PlateRead, text: TextRead, accept_at: float) -> Rejected | None:

@@ -143,7 +143,14 @@ def test_a_text_that_fits_no_layout_stays_as_it_was_read() -> None:
     read = settled_read(options("0O0OI1B8"), (("F", 0.97),), 0.9)
     assert read.plate.key == "0O0OI1B8"
     assert read.plate.country is None
-    assert read.confidence < 0.9
+
+
+def test_a_text_that_fits_no_layout_or_another_country_s_is_believed_less() -> None:
+    fits = settled_read(options("FP786YF"), (("F", 0.97),), 1.0)
+    foreign = settled_read(options("FP786YF"), (("NL", 0.97),), 1.0)
+    nothing = settled_read(options("0X1JD9Z"), (("NL", 0.97),), 1.0)
+    assert fits.confidence > 0.9 > foreign.confidence > 0.5
+    assert nothing.confidence < 0.6
 
 
 @pytest.mark.parametrize(("sign", "value", "country"), [("D", 0.95, "D"), ("D", 0.4, None), ("?", 0.95, None)])
