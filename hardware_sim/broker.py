@@ -55,6 +55,7 @@ class Broker:
 
     def start(self) -> None:
         """Start and wait until it takes connections. Raises PortalError naming the fix."""
+        self._refuse_taken_port()
         with tempfile.NamedTemporaryFile("w", suffix=".toml", delete=False) as config:
             config.write(_CONFIG.format(port=self.port, payload_len_max=PAYLOAD_LEN_MAX))
         try:
@@ -75,12 +76,21 @@ class Broker:
         """End it at once, as a power cut would."""
         self._end(kill=True)
 
+    def _refuse_taken_port(self) -> None:
+        try:
+            # It sets SO_REUSEADDR: only a listener is in the way, not the remains of old connections.
+            socket.create_server(("127.0.0.1", self.port)).close()
+        except OSError as error:
+            raise PortalError(
+                f"the demo's broker cannot have port {self.port}: {error.strerror}; end who has it"
+            ) from error
+
     def _wait_until_ready(self, child: subprocess.Popen[bytes]) -> None:
         for _ in range(int(READY_WITHIN_S / 0.05)):
             if child.poll() is not None:
                 raise PortalError(
                     f"the demo's broker ended at its start (exit code {child.returncode}); is the package iotcore"
-                    f" installed, and port {self.port} free?"
+                    " installed?"
                 )
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

@@ -80,10 +80,14 @@ class EventAck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListHead(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest revision of a site's list; retained, and only a hint."""
+    """The newest revision of a site's list; retained, and only a hint.
+
+    `conn` names the portal's connection: a new one means that what was under way to it may be lost.
+    """
 
     epoch: str
     rev: Count
+    conn: str = ""
 
 
 class ListDelta(msgspec.Struct, frozen=True, kw_only=True):

@@ -82,7 +82,7 @@ class PortalLink:
         self._allowlist, self._on_list = allowlist, on_list
         self._around, self._software = surroundings, software
         self._have: Revision | None = None
-        self._conn = ""
+        self._conn = self._portal_conn = ""
         self._outbox = Outbox(0)
         self._ask_at_s = 0.0
         self._ask_for_all = False
@@ -103,8 +103,7 @@ class PortalLink:
         await keep_connected(self._endpoint, self._around.chance, self._new_will, list(self._handlers), self._talk)
 
     async def _talk(self, connection: Connection) -> None:
-        self._outbox = Outbox(self._store.acked_through)
-        self._ask_at_s = 0.0
+        self._begin()
         try:
             self._send_state(connection)
             async with asyncio.TaskGroup() as group:
@@ -121,6 +120,12 @@ class PortalLink:
             with contextlib.suppress(PortalError):
                 connection.publish(self._address.topic("state"), self._state("offline"), retain=True)
         raise lost
+
+    def _begin(self) -> None:
+        """Whatever was under way is lost: send what is not acknowledged, and ask for the list."""
+        self._outbox = Outbox(self._store.acked_through)
+        self._ask_at_s = 0.0
+        self._bell.set()
 
     # ---- up ----
 
@@ -215,7 +220,12 @@ class PortalLink:
             self._bell.set()
 
     async def _on_head(self, _connection: Connection, payload: bytes) -> None:
-        if on_head(self._have, messages.decode(ListHead, payload)) is not Step.IGNORE:
+        head = messages.decode(ListHead, payload)
+        if head.conn != self._portal_conn:
+            # The portal is new here: what was sent to nobody need not wait for its next turn.
+            self._portal_conn = head.conn
+            self._begin()
+        elif on_head(self._have, head) is not Step.IGNORE:
             self._ask_soon()
 
     async def _on_delta(self, connection: Connection, payload: bytes) -> None:

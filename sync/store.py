@@ -76,14 +76,7 @@ class Store:
 
         A caller that stops waiting does not undo it: the rows land late.
         """
-        loop = asyncio.get_running_loop()
-
-        def append() -> range:
-            numbers = self._journal.append(facts)
-            loop.call_soon_threadsafe(self.appended.set)
-            return numbers
-
-        return await self._write(append)
+        return await self._write(self._journal.append, facts)
 
     async def occupancy(self) -> Occupancy:
         """The fold of every row in the journal."""
@@ -149,6 +142,8 @@ class Store:
     # ---- inside ----
 
     async def _write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop, next_seq = asyncio.get_running_loop(), self.next_seq
+
         def write() -> T:
             try:
                 with self._database.transaction():
@@ -157,6 +152,9 @@ class Store:
                 self._journal.rolled_back()
                 raise
             self._journal.committed()
+            if self.next_seq > next_seq:
+                # From here, because whoever asked may no longer be waiting.
+                loop.call_soon_threadsafe(self.appended.set)
             return result
 
         return await self._database.run(write)

@@ -71,6 +71,7 @@ class Portal:
         self._tenant, self._site = tenant, site
         self._around = around
         self._connection: Connection | None = None
+        self._conn = ""
         self._changing = asyncio.Lock()
 
     @classmethod
@@ -100,10 +101,10 @@ class Portal:
                 new = await asyncio.to_thread(new.compacted)
             await self._database.write(self._books.change, old.epoch, old.revision, changes)
             self.allowlist = new
-        ops = [*map(messages.encode_change, changes)]
-        delta = ListDelta(epoch=new.epoch, from_=old.revision, to=new.revision, ops=ops)
-        self._publish(self._topic("list/delta"), delta)
-        self._publish_head()
+            ops = [*map(messages.encode_change, changes)]
+            delta = ListDelta(epoch=new.epoch, from_=old.revision, to=new.revision, ops=ops)
+            self._publish(self._topic("list/delta"), delta)
+            self._publish_head()
         return new.revision
 
     async def add_user(
@@ -200,7 +201,7 @@ class Portal:
         await keep_connected(endpoint, self._around.chance, lambda: None, topics, self._talk)
 
     async def _talk(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection, self._conn = connection, self._around.new_id()
         try:
             self._publish_head()
             async for message in connection.incoming():
@@ -241,7 +242,7 @@ class Portal:
         self._publish(edge.topic("list/delta" if isinstance(answer, ListDelta) else "list/part"), answer)
 
     def _publish_head(self) -> None:
-        head = ListHead(epoch=self.allowlist.epoch, rev=self.allowlist.revision)
+        head = ListHead(epoch=self.allowlist.epoch, rev=self.allowlist.revision, conn=self._conn)
         self._publish(self._topic("list/head"), head, retain=True)
 
     def _publish(self, topic: str, message: Message, *, retain: bool = False) -> None:

@@ -1,0 +1,416 @@
+"""The link against the reference portal over a real Mosquitto, and against whoever else owns the broker."""
+
+import asyncio
+import contextlib
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gate_controller.allowlist import Allowlist, User, UserPut, UserStatus
+from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneId, Matched, VehicleLeft
+from gate_controller.moment import Moment
+from gate_controller.plates import Plate
+from hardware_sim.portal.service import Portal
+from sync import messages, portal
+from sync.messages import Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State, encode_change
+from sync.mqtt import Backoff, Endpoint, connect
+from sync.portal import PortalLink, Surroundings
+from sync.store import Store
+
+QUICK = Backoff(0.05, 0.2)
+EDGE = Address("t", "s", "e1")
+LANE = LaneId("in")
+T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
+NOW = Surroundings(lambda: Moment(T0, 0.0), lambda: 0.5, lambda: secrets.token_hex(8))
+
+
+def left(count: int) -> list[tuple[datetime, Fact]]:
+    return [(T0 + timedelta(seconds=number), VehicleLeft(LANE)) for number in range(count)]
+
+
+async def until(true: Callable[[], Awaitable[bool]], within_s: float = 15.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not await true():
+            await asyncio.sleep(0.02)
+
+
+class Edge:
+    """An edge's store and link, and the list that its daemon would have in force."""
+
+    def __init__(self, store: Store, allowlist: Allowlist, port: int, address: Address = EDGE) -> None:
+        self.store, self.allowlist = store, allowlist
+        self.confirmed_at: datetime | None = None
+        endpoint = Endpoint("127.0.0.1", port, address.client_id, backoff=QUICK)
+        self.link = PortalLink(store, endpoint, address, allowlist, self.on_list, NOW, "1.2.3")
+
+    def on_list(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
+        self.allowlist, self.confirmed_at = allowlist, confirmed_at
+
+    async def knows(self, plate: str) -> bool:
+        return self.allowlist.find_plate(Plate.parse(plate)).user is not None
+
+    async def sent_all(self) -> bool:
+        return self.store.acked_through == self.store.next_seq - 1
+
+
+@contextlib.asynccontextmanager
+async def running(*loops: Awaitable[None]) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, asyncio.CancelledError) for result in results), results
+
+
+@contextlib.asynccontextmanager
+async def an_edge(folder: Path, port: int, name: str = "e1") -> AsyncIterator[Edge]:
+    store = await Store.open(folder / f"{name}.db", lambda: f"ledger-{name}")
+    try:
+        yield Edge(store, await store.allowlist(), port, Address("t", "s", name))
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def a_portal(folder: Path, name: str = "portal.db") -> AsyncIterator[Portal]:
+    opened = await Portal.open(folder / name, "t", "s", NOW)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def stored(where: Portal) -> Counter[tuple[str, str, int]]:
+    return Counter((event.edge, event.ledger, event.seq) for event in await where.events(limit=100_000))
+
+
+def exactly_once(count: int, name: str = "e1") -> Counter[tuple[str, str, int]]:
+    return Counter((name, f"ledger-{name}", seq) for seq in range(1, count + 1))
+
+
+# ---- the list comes down ----
+
+
+async def test_a_user_added_at_the_portal_is_known_at_the_gate(mosquitto: Any, tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
+        await authority.add_user("1", plates=["B-NO 1234"])
+        async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
+            await until(lambda: edge.knows("BNO1234"))
+            await authority.add_user("2", plates=["M-AX 77"], badges=["04A22F1B"])
+            await until(lambda: edge.knows("MAX77"))
+            await authority.set_status("1", UserStatus.INACTIVE)
+            await until(lambda: _is_inactive(edge, "1"))
+            await until(lambda: _applied(authority, (1, 1)))
+            await authority.remove_user("1")
+            await until(lambda: _unknown(edge, "BNO1234"))
+        assert edge.confirmed_at == T0
+        assert set((await edge.store.allowlist()).users()) == set(authority.allowlist.users())
+        assert set((await edge.store.allowlist()).permits()) == set(authority.allowlist.permits())
+        assert edge.link.refused == Counter()
+
+
+async def _is_inactive(edge: Edge, external_id: str) -> bool:
+    user = edge.allowlist.user_by_external(external_id)
+    return user is not None and not user.active
+
+
+async def _unknown(edge: Edge, plate: str) -> bool:
+    return not await edge.knows(plate)
+
+
+async def _applied(authority: Portal, wanted: tuple[int, int]) -> bool:
+    return await authority.applied() == wanted
+
+
+async def test_a_change_made_while_the_gate_was_away_comes_as_changes(mosquitto: Any, tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority, running(authority.serve("127.0.0.1", mosquitto.port, QUICK)):
+        async with an_edge(tmp_path, mosquitto.port) as edge, running(edge.link.run()):
+            await authority.add_user("1", plates=["B-NO 1234"])
+            await until(lambda: edge.knows("BNO1234"))
+        # A broker that forgets everything: the gate must ask.
+        mosquitto.kill()
+        for number in range(5):
+            await authority.add_user(f"x{number}", plates=[f"K-X {number}00"])
+        mosquitto.start()
+        seen: list[str] = []
+        async with (
+            connect(Endpoint("127.0.0.1", mosquitto.port, "spy"), None, [EDGE.topic("list/+")]) as spy,
+            an_edge(tmp_path, mosquitto.port) as edge,
+        ):
+            assert await edge.knows("BNO1234")
+            async with running(edge.link.run(), _note_topics(spy, seen)):
+                await until(lambda: edge.knows("KX400"))
+        assert "slagboom/1/t/s/e1/list/delta" in seen
+        assert "slagboom/1/t/s/e1/list/part" not in seen
+
+
+async def _note_topics(spy: Any, seen: list[str]) -> None:
+    async for message in spy.incoming():
+        seen.append(message.topic)
+        message.ack()
+
+
+async def test_a_portal_that_lost_its_books_sends_the_whole_list(mosquitto: Any, tmp_path: Path) -> None:
+    async with an_edge(tmp_path, mosquitto.port) as edge, running(edge.link.run()):
+        async with a_portal(tmp_path, "one.db") as first:
+            await first.add_user("1", plates=["B-NO 1234"])
+            async with running(first.serve("127.0.0.1", mosquitto.port, QUICK)):
+                await until(lambda: edge.knows("BNO1234"))
+        async with a_portal(tmp_path, "two.db") as second:
+            await second.add_user("2", plates=["M-AX 77"])
+            async with running(second.serve("127.0.0.1", mosquitto.port, QUICK)):
+                await until(lambda: edge.knows("MAX77"))
+        assert not await edge.knows("BNO1234")
+
+
+async def test_a_lost_change_is_noticed_and_asked_for(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal, "GAP_WAIT_S", 0.1)
+    async with (
+        a_portal(tmp_path) as authority,
+        an_edge(tmp_path, mosquitto.port) as edge,
+        running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()),
+    ):
+        await authority.add_user("1", plates=["B-NO 1234"])
+        await until(lambda: edge.knows("BNO1234"))
+        # The portal changes its list, and nobody hears of it.
+        connection, authority._connection = authority._connection, None
+        await authority.add_user("2", plates=["M-AX 77"])
+        authority._connection = connection
+        await authority.add_user("3", plates=["K-X 100"])
+        await until(lambda: edge.knows("KX100"))
+        assert await edge.knows("MAX77")
+
+
+# ---- the journal goes up ----
+
+
+async def test_every_row_is_at_the_portal_once_and_acknowledged(mosquitto: Any, tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority, running(authority.serve("127.0.0.1", mosquitto.port, QUICK)):
+        async with an_edge(tmp_path, mosquitto.port) as edge:
+            await edge.store.append(left(250))
+            async with running(edge.link.run()):
+                await until(edge.sent_all)
+                basis = Basis("e", 1, Matched.EXACT, as_matched="BNO1234", evidence="crop-1")
+                grant = Granted(LANE, Direction.IN, HoldId("h"), "u", "x", "BNO1234", basis)
+                await edge.store.append([(T0, grant)])
+                await until(edge.sent_all)
+        async with an_edge(tmp_path, mosquitto.port) as edge:
+            assert edge.store.acked_through == 251
+            async with running(edge.link.run()):
+                await edge.store.append(left(1))
+                await until(edge.sent_all)
+        assert await stored(authority) == exactly_once(252)
+        assert {event.seq: event.fact for event in await authority.events()}[251] == grant
+        (seen,) = await authority.edges()
+        assert (seen.name, seen.received, seen.ledger, seen.software) == ("e1", 252, "ledger-e1", "1.2.3")
+
+
+async def test_a_broker_killed_again_and_again_loses_and_doubles_nothing(mosquitto: Any, tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
+        await edge.store.append(left(3000))
+        async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
+            for round_ in range(1, 4):
+                # Between one batch and the next: some are at the portal, some under way, some unsent.
+                await until(lambda wanted=round_ * 500: _at_least(edge, wanted))
+                mosquitto.kill()
+                assert edge.store.acked_through < edge.store.next_seq - 1, "the upload was over too soon"
+                await edge.store.append(left(100))
+                mosquitto.start()
+            await until(edge.sent_all, 40)
+        assert await stored(authority) == exactly_once(3300)
+
+
+async def _at_least(edge: Edge, wanted: int) -> bool:
+    return edge.store.acked_through >= wanted
+
+
+async def test_without_a_broker_the_gate_goes_on_and_catches_up(idle_mosquitto: Any, tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority, an_edge(tmp_path, idle_mosquitto.port) as edge:
+        async with running(authority.serve("127.0.0.1", idle_mosquitto.port, QUICK), edge.link.run()):
+            await authority.add_user("1", plates=["B-NO 1234"])
+            for _ in range(20):
+                async with asyncio.timeout(1):
+                    await edge.store.append(left(1))
+            assert edge.store.acked_through == 0
+            idle_mosquitto.start()
+            await until(edge.sent_all)
+            await until(lambda: edge.knows("BNO1234"))
+        assert await stored(authority) == exactly_once(20)
+
+
+async def test_a_portal_killed_before_it_could_acknowledge_gets_the_rows_again(
+    mosquitto: Any, tmp_path: Path
+) -> None:
+    async with an_edge(tmp_path, mosquitto.port) as edge, running(edge.link.run()):
+        async with a_portal(tmp_path) as authority:
+            # Stores, and dies before the acknowledgement is out.
+            authority._publish = _all_but_acks(authority._publish)  # type: ignore[method-assign]
+            async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK)):
+                await edge.store.append(left(5))
+                await until(lambda: _has_events(authority, 5))
+        assert edge.store.acked_through == 0
+        async with a_portal(tmp_path) as authority, running(authority.serve("127.0.0.1", mosquitto.port, QUICK)):
+            # What would be sent again after half a minute is sent again at once on a new connection.
+            mosquitto.kill()
+            mosquitto.start()
+            await until(edge.sent_all)
+            assert await stored(authority) == exactly_once(5)
+
+
+def _all_but_acks(publish: Callable[..., None]) -> Callable[..., None]:
+    def maybe(topic: str, message: messages.Message, **named: bool) -> None:
+        if not isinstance(message, EventAck):
+            publish(topic, message, **named)
+
+    return maybe
+
+
+async def _has_events(authority: Portal, count: int) -> bool:
+    return len(await authority.events()) == count
+
+
+async def test_rows_are_sent_again_when_nobody_acknowledges(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.outbox.RESEND_AFTER_S", 0.2)
+    async with (
+        connect(Endpoint("127.0.0.1", mosquitto.port, "deaf"), None, [EDGE.topic("ev")]) as deaf,
+        an_edge(tmp_path, mosquitto.port) as edge,
+    ):
+        async with running(edge.link.run()):
+            await edge.store.append(left(3))
+            batches = []
+            async with asyncio.timeout(5):
+                async for message in deaf.incoming():
+                    message.ack()
+                    batches.append(messages.decode(EventBatch, message.payload))
+                    if len(batches) == 3:
+                        break
+            deaf.publish(EDGE.topic("ev/ack"), messages.encode(EventAck(ledger="ledger-e1", through=3)))
+            await until(edge.sent_all)
+        assert [(batch.first, batch.last) for batch in batches] == [(1, 3)] * 3
+
+
+async def test_the_portal_sees_who_is_there_and_who_left(mosquitto: Any, tmp_path: Path) -> None:
+    async with (
+        a_portal(tmp_path) as authority,
+        running(authority.serve("127.0.0.1", mosquitto.port, QUICK)),
+        an_edge(tmp_path, mosquitto.port, "e2") as second,
+    ):
+        async with an_edge(tmp_path, mosquitto.port) as first, running(first.link.run(), second.link.run()):
+            await until(lambda: _applied(authority, (2, 2)))
+            await second.store.append(left(1))
+            await until(second.sent_all)
+        await until(lambda: _all_gone(authority))
+        await authority.add_user("1", plates=["B-NO 1234"])
+        assert await authority.applied() == (0, 2)
+        async with running(second.link.run()):
+            await until(lambda: _applied(authority, (1, 2)))
+            assert [(edge.name, edge.online) for edge in await authority.edges()] == [("e1", False), ("e2", True)]
+
+
+async def _all_gone(authority: Portal) -> bool:
+    return not any(edge.online for edge in await authority.edges())
+
+
+# ---- whoever owns the broker ----
+
+
+async def test_nothing_malformed_or_impossible_changes_anything(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with an_edge(tmp_path, mosquitto.port) as edge:
+        await edge.store.replace_list("e", 5, [UserPut(User("u1", "x1"))])
+        edge = Edge(edge.store, await edge.store.allowlist(), mosquitto.port)
+        await edge.store.append(left(3))
+        broken_badge = msgspec.Raw(
+            b'{"op": "user_put", "user": {"id": "u2", "external_id": "x2", "badges": [{"uid": "zz", "bits": 32}]}}'
+        )
+        same_external_id = encode_change(UserPut(User("u9", "x1")))
+        attacks = {
+            "ev/ack": [
+                b"",
+                b"{}",
+                b"\xff" * 50,
+                messages.encode(EventAck(ledger="another", through=3)),
+                messages.encode(EventAck(ledger="ledger-e1", through=4)),
+            ],
+            "list/delta": [
+                b"[]",
+                b'{"epoch": "e", "from": 5, "to": 6, "ops": [{"op": "user_put"}]}',
+                messages.encode(ListDelta(epoch="e", from_=5, to=6, ops=[same_external_id])),
+                messages.encode(ListDelta(epoch="e", from_=5, to=6, ops=[broken_badge])),
+            ],
+            "list/part": [
+                b'{"epoch": "e", "rev": 9, "ops": [{"op": "conquer"}]}',
+                messages.encode(ListPart(epoch="e", rev=4, ops=[])),
+                messages.encode(
+                    ListPart(epoch="e", rev=9, ops=[encode_change(UserPut(User("a", "x"))), same(b"x")])
+                ),
+            ],
+        }
+        async with (
+            connect(Endpoint("127.0.0.1", mosquitto.port, "attacker"), None, [EDGE.topic("state")]) as attacker,
+            running(edge.link.run()),
+        ):
+            async for message in attacker.incoming():
+                message.ack()
+                if messages.decode(State, message.payload).status == "online":
+                    break
+            for suffix, payloads in attacks.items():
+                for payload in payloads:
+                    attacker.publish(EDGE.topic(suffix), payload)
+            attacker.publish(EDGE.topic("ev/ack"), messages.encode(EventAck(ledger="ledger-e1", through=2)))
+            await until(lambda: _at_least(edge, 2))
+            # Only what comes after all of it, and is right, counts.
+            attacker.publish(
+                EDGE.topic("list/delta"),
+                messages.encode(
+                    ListDelta(epoch="e", from_=5, to=6, ops=[encode_change(UserPut(User("u3", "x3")))])
+                ),
+            )
+            await until(lambda: _revision(edge, 6))
+        assert edge.store.acked_through == 2
+        assert {user.id for user in (await edge.store.allowlist()).users()} == {"u1", "u3"}
+        assert edge.link.refused == Counter(malformed=7, another_ledger=1, impossible_ack=1, list_rejected=2)
+
+
+def same(name: bytes) -> msgspec.Raw:
+    return msgspec.Raw(b'{"op": "user_put", "user": {"id": "b", "external_id": "' + name + b'"}}')
+
+
+async def _revision(edge: Edge, wanted: int) -> bool:
+    return edge.allowlist.revision == wanted
+
+
+async def test_a_rejected_change_makes_the_gate_ask_for_the_whole_list(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal, "GAP_WAIT_S", 0.1)
+    async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
+        await authority.add_user("1", plates=["B-NO 1234"])
+        # The gate has the right revision and the wrong content.
+        now = authority.allowlist
+        await edge.store.replace_list(now.epoch, now.revision, [UserPut(User("impostor", "2"))])
+        edge = Edge(edge.store, await edge.store.allowlist(), mosquitto.port)
+        async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
+            await until(lambda: _applied(authority, (1, 1)))
+            assert not await edge.knows("BNO1234")
+            await authority.add_user("2", plates=["M-AX 77"])
+            await until(lambda: edge.knows("MAX77"))
+        assert await edge.knows("BNO1234")
+        assert edge.link.refused["list_rejected"] >= 1
+        cursor = await edge.store.list_cursor()
+        assert cursor is not None
+        assert Revision(cursor.epoch, cursor.rev) == Revision(now.epoch, authority.allowlist.revision)
