@@ -5,6 +5,7 @@ said, and logging. Rich is imported where it is used, so that a command which pr
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,20 @@ def progress(label: str, total: float | None, *, lines: bool) -> Iterator[Bar]:
             drawn.update(task, advance=done, description=f"{label} {text}" if text else None)
 
         yield bar
+
+
+@contextmanager
+def libraries_silenced() -> Iterator[None]:
+    """What C libraries write to stderr meanwhile is dropped: our own line names the file and the fix."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _console(*, stderr: bool = False) -> "Console":

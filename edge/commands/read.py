@@ -19,7 +19,8 @@ def read_images(images: Sequence[Path], *, as_json: bool) -> int:
         for path in images:
             bar(path.name, done=0)
             try:
-                image = load_image(path)
+                with present.libraries_silenced():
+                    image = load_image(path)
             except MediaError as error:
                 present.failure(error)
                 bad += 1

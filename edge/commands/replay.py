@@ -23,6 +23,7 @@ from edge.commands.when import instant, local_zone
 from gate_controller.errors import StoreError
 from gate_controller.facts import Direction, Granted, LaneId, Refused
 from gate_controller.site import Site
+from recognition.frame import Frame
 from recognition.recognizer import Recognizer
 from recognition.vote import VoteEvent, Voter
 from sync.listfile import read_list
@@ -53,7 +54,8 @@ def replay_sources(
     site = Site(read_list(list_file, tz).allowlist, tz)
     for source in sources:
         if not is_live(source):
-            open_source(source).close()
+            with present.libraries_silenced():
+                open_source(source).close()
     if options.evidence is not None:
         _make_folder(options.evidence)
     gate = ImaginedGate(site, LaneId(options.lane), Direction(options.direction))
@@ -90,7 +92,7 @@ class _Replay:
         voter, sorter = Voter(self._recognizer.settings.accept_at), Sorter()
         frames, last_s, before = 0, 0.0, len(self.rows)
         with closing(open_source(source)) as opened:
-            for frame in opened.frames():
+            for frame in _quietly(opened.frames()):
                 frames, last_s = frames + 1, frame.at_s
                 events = voter.add(frame, self._recognizer.read(frame.image))
                 for event in sorter.add(events, frame.at_s, frames):
@@ -145,6 +147,16 @@ class _Replay:
             ]  # fmt: skip
             columns = ("Source", "Seconds", "Read", "Frames", "Confidence", "Why")
             present.table("Reads that were rejected", columns, rows, stderr=aside)
+
+
+def _quietly(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames, decoded without the decoders' own messages between our lines."""
+    while True:
+        with present.libraries_silenced():
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
 
 
 def _told(fact: Granted | Refused, event: VoteEvent) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def really(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
 COMMANDS = ("read", "replay", "list", "list check", "why", "check-config", "run", "demo", "sim")
 
 
-@pytest.mark.parametrize("command", ("", *COMMANDS))
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_helps_with_an_example(slagboom: Callable[..., Any], command: str) -> None:
     said = slagboom(*command.split(), "--help")
     assert said.code == 0

@@ -74,6 +74,15 @@ def test_no_bar_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str]
     assert (said.out, said.err) == ("", "")
 
 
+def test_libraries_are_silenced_only_meanwhile(capfd: pytest.CaptureFixture[str]) -> None:
+    with present.libraries_silenced():
+        os.write(2, b"a library's own words\n")
+    with pytest.raises(StoreError), present.libraries_silenced():
+        raise StoreError("x")
+    os.write(2, b"ours\n")
+    assert capfd.readouterr().err == "ours\n"
+
+
 def on_a_terminal(code: str) -> str:
     """What Python code writes to a terminal that is its stderr; its stdout is a pipe."""
     master, slave = pty.openpty()

@@ -113,6 +113,20 @@ def test_bad_pictures_are_named_and_the_others_are_read(slagboom: Slagboom, tmp_
 
 
 @pytest.mark.usefixtures("scripted")
+def test_decoders_put_no_words_of_their_own_between_ours(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = picture(tmp_path / "whole.png", 255).read_bytes()
+    (tmp_path / "damaged.png").write_bytes(whole[:45] + b"\xff" * 8 + whole[53:])
+    (tmp_path / "cut.bmp").write_bytes(picture(tmp_path / "whole.bmp", 255).read_bytes()[:5000])
+    (tmp_path / "broken.gif").write_bytes(b"GIF89a" + bytes(100))
+    names = ("damaged.png", "cut.bmp", "broken.gif")
+    assert read_images([tmp_path / name for name in names], as_json=True) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [["error", str(tmp_path / name)] for name in names]
+
+
+@pytest.mark.usefixtures("scripted")
 def test_a_table_is_not_lost_for_a_bad_picture(slagboom: Slagboom, tmp_path: Path) -> None:
     said = slagboom("read", tmp_path / "none.jpg", picture(tmp_path / "a.png", 255))
     assert said.code == 2

@@ -1,7 +1,7 @@
 """Real files, the real vote and the real rules; only the eye is scripted, so that no picture can be misread."""
 
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from edge.commands import replay
 from edge.commands.replay import ReplayOptions, replay_sources
 from recognition.detector import Detection
-from recognition.frame import Image
+from recognition.frame import Frame, Image
 from recognition.ocr import TextRead
 from recognition.recognizer import Recognizer
 
@@ -281,6 +281,25 @@ def test_what_was_decided_before_a_source_broke_is_still_told(
     assert said.code == 2
     assert "BNO1234" in said.out
     assert said.err.splitlines() == [f"error: {broken / 'frame7.png'}: is empty; copy it again from its source"]
+
+
+def test_an_interrupted_camera_still_gives_its_account(
+    slagboom: Slagboom, tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Camera:
+        def frames(self) -> Iterator[Frame]:
+            for index in range(12):
+                yield Frame(picture("BNO1234", 20 + 15 * index), index / 10, index)
+            raise KeyboardInterrupt
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(replay, "open_source", lambda source: Camera())
+    said = slagboom("replay", "rtsp://camera/1", "--list", users)
+    assert said.code == 130
+    assert "1 vehicles: 1 granted" in said.out
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize(
