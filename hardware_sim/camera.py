@@ -91,13 +91,12 @@ def _fill(image: Image, corners: list[tuple[float, float, float]], colour: Colou
 
 @lru_cache(maxsize=1)
 def _street() -> Image:
-    """Sky, a hedge, the road and its edges."""
+    """A wood, the verge, the road and its edges."""
     image = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    image[:] = np.linspace(205, 120, HEIGHT_PX)[:, None, None]
+    image[:] = np.linspace(95, 60, HEIGHT_PX)[:, None, None] * np.array([0.75, 1.0, 0.85])
     rng = np.random.default_rng(5)
     grain = rng.normal(0, 6, (HEIGHT_PX // 4, WIDTH_PX // 4)).repeat(4, 0).repeat(4, 1)
     texture = cv2.GaussianBlur(grain, (0, 0), 2)[..., None] * 3
-    _fill(image, [(-60, -30, 0), (-60, 30, 0), (-60, 30, 4), (-60, -30, 4)], (70, 105, 80))
     _fill(image, [(1, -30, 0), (-60, -30, 0), (-60, 30, 0), (1, 30, 0)], (88, 112, 96))
     _fill(image, [(1, -2.2, 0), (-60, -2.2, 0), (-60, 2.2, 0), (1, 2.2, 0)], (92, 92, 94))
     for side in (-2.0, 2.0):
