@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.config import load_config
-from edge.daemon import Daemon, rules_of
+from edge.daemon import Daemon
 from gate_controller.facts import LaneId
 from gate_controller.lane import Presented
 from gate_controller.site import Site
@@ -155,7 +155,7 @@ async def measure(folder: Path) -> list[Timed]:
     config = load_config(folder / "site.toml")
     store = await Store.open(folder / "slagboom.db", lambda: "ledger")
     listed = read_list(folder / "list.csv", config.tz()).allowlist
-    site = Site(listed, config.tz(), rules=rules_of(config))
+    site = Site(listed, config.tz(), rules=config.rules())
     bench, recognizer = Bench(folder), Recognizer()
     daemon = Daemon(config, "bench", store, site)
     with bench.board:

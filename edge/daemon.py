@@ -52,7 +52,7 @@ from gate_controller.lane import (
     StorePolicy,
 )
 from gate_controller.moment import Moment
-from gate_controller.site import Rules, Site
+from gate_controller.site import Site
 from recognition.recognizer import Recognizer
 from sync.listfile import read_list
 from sync.messages import Address
@@ -63,7 +63,6 @@ from sync.store import Store
 log = logging.getLogger(__name__)
 
 TIDY_EVERY_S: Final = 600.0
-HOUR: Final = timedelta(hours=1)
 
 
 class Daemon:
@@ -238,7 +237,7 @@ async def serve(config: Config) -> None:
             allowlist=await store.allowlist(),
             tz=config.tz(),
             occupancy=await store.occupancy(),
-            rules=rules_of(config),
+            rules=config.rules(),
             list_confirmed_at=cursor.confirmed_at if cursor else None,
         )
         log.info("%d vehicles inside, list revision %d", site.occupancy.taken(), site.allowlist.revision)
@@ -269,16 +268,4 @@ def lane_setup(lane: LaneId, table: LaneTable) -> LaneSetup:
         store_policy=StorePolicy.PASS if table.open_without_store else StorePolicy.REFUSE,
         read_for_s=table.read_for_s,
         pulse_width_s=table.pulse_width_s,
-    )
-
-
-def rules_of(config: Config) -> Rules:
-    """The core's rules, from the `[site]` table."""
-    table = config.site
-    grace, age = table.missed_exit_grace_h, table.list_max_age_h
-    return Rules(
-        capacity=table.capacity,
-        session_expires_after=table.session_expires_after_h * HOUR,
-        missed_exit_grace=None if grace is None else grace * HOUR,
-        list_max_age=None if age is None else age * HOUR,
     )
