@@ -87,6 +87,8 @@ class Scan:
             self.facts.append(PhaseEntered(self.lane.setup.id, phase.value, why))
         crossing = self.lane.crossing if phase in UNDER_WAY else None
         self.put(phase=phase, since=self.lane.now, alarmed=False, crossing=crossing)
+        if phase in DEAF:
+            self.put(arrival=None, stray=None)
 
     def alarm(self, name: str, detail: str = "") -> None:
         """Call for a person, once per stay in a phase."""
@@ -179,7 +181,7 @@ class Scan:
             self.release(lane.current, opened if lane.phase in COMMITTED_TO_OPEN else waiting)
         for grant in lane.queue:
             self.release(grant, waiting)
-        self.put(pulse=None, arrival=None, stray=None, manual=None, held=False, releasing=False)
+        self.put(pulse=None, manual=None, held=False, releasing=False)
         self.enter(phase, why)
 
     def serve(self, phase: Phase) -> None:

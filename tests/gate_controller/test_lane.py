@@ -940,6 +940,16 @@ def test_a_closed_lane_is_released_into_unknown_and_settles() -> None:
     assert rig.phase is Phase.IDLE
 
 
+def test_a_vehicle_that_waits_at_a_lane_being_released_is_asked_once_it_settled() -> None:
+    rig = Rig(setup(fitted=LOOPS))
+    rig.order(Order.CLOSE_LANE)
+    rig.arrive()
+    rig.order(Order.RELEASE)
+    rig.wait(5.0)
+    assert rig.phase is Phase.ARMED
+    assert [f.reason for f in rig.of(Refused, rig.wait(3.0))] == [Reason.UNREADABLE_PLATE]
+
+
 def test_fire_opens_a_closed_lane_and_leaves_it_closed_afterwards() -> None:
     rig = Rig()
     rig.order(Order.CLOSE_LANE)
