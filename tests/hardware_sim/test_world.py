@@ -123,6 +123,24 @@ def test_a_closing_boom_reopens_on_a_pulse():
     assert world.scene("entry").boom is Boom.OPENING
 
 
+def test_a_closing_boom_reopens_when_a_vehicle_comes_under_it():
+    reopened = 0
+    for wait_s in range(14, 24):
+        world = site()
+        world.pulse("entry")
+        run(world, wait_s + 0.3)
+        world.arrive("entry", CAR)
+        before = Boom.OPEN
+        for _ in range(round(12 / STEP_S)):
+            world.step(STEP_S)
+            scene = world.scene("entry")
+            reopened += before is Boom.CLOSING and scene.boom is Boom.OPENING
+            before = scene.boom
+            if any(placed.rear_m < 0 < placed.front_m for placed in scene.vehicles):
+                assert scene.boom is not Boom.CLOSING
+    assert reopened
+
+
 def test_the_badge_is_shown_once_after_its_time():
     world = site()
     world.arrive("entry", Vehicle(("B", "NO", "1"), badge="000414CD7E"))
