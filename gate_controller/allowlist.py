@@ -95,9 +95,11 @@ class Allowlist:
     reader_bits: tuple[int, ...]
     tables: Tables
     exact: Callable[[str], Any] = field(init=False, repr=False)
+    _with_skeleton: Callable[[bytes], Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exact", self.tables.plates.get)
+        object.__setattr__(self, "_with_skeleton", self.tables.skeletons.get)
 
     @classmethod
     def empty(cls, epoch: str, reader_bits: Sequence[int] = ()) -> "Allowlist":
@@ -106,13 +108,17 @@ class Allowlist:
 
     # ---- lookup ----
 
-    def look_alikes(self, read: PlateRead | Plate) -> list[str]:
+    def look_alikes(self, read: PlateRead | Plate) -> Sequence[str]:
         """Listed keys that differ from the read in look-alikes only, each as probable as the rules demand."""
-        plate, options = (read, ()) if isinstance(read, Plate) else (read.plate, read.alternatives)
-        listed = self.tables.skeletons.get(skeleton(plate.key))
+        options: _Options = ()
+        if isinstance(read, PlateRead):
+            key, options = read.plate.key, read.alternatives
+        else:
+            key = read.key
+        listed = self._with_skeleton(skeleton(key))
         if listed is None:
-            return []
-        return [key for key in rows_under(listed) if key != plate.key and _qualifies(plate.key, key, options)]
+            return ()
+        return [other for other in rows_under(listed) if other != key and _qualifies(key, other, options)]
 
     def find_plate(self, read: PlateRead | Plate) -> Match:
         """Who a plate belongs to: exact, else by look-alikes, and only if exactly one user qualifies."""

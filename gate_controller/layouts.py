@@ -11,6 +11,7 @@ themselves ("C 1234 BCD" of a Spanish moped is `c 9999 AAA`).
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 
@@ -337,15 +338,21 @@ def layouts_for(
 
 def spell(layout: Layout, shape: tuple[str, ...], choose: Callable[[Sequence[str]], str]) -> tuple[str, ...]:
     """Groups of one plate of this shape; `choose` picks from the possibilities, so that chance stays outside."""
-    groups: list[str] = []
+    return tuple("".join([choose(options) for options in parts]) for parts in _possibilities(layout, shape))
+
+
+@lru_cache(maxsize=1024)  # there are fewer shapes than that
+def _possibilities(layout: Layout, shape: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """For each group what its parts may be: a whole code, or one character at a time."""
+    groups: list[tuple[tuple[str, ...], ...]] = []
     at = 0
     allowed = _allowed(layout, shape)
     for index, group in enumerate(shape):
-        codes = sorted(code for code in layout.prefixes if len(code) == len(group))
+        codes = tuple(sorted(code for code in layout.prefixes if len(code) == len(group)))
         if codes and index == layout.prefix_at:
-            groups.append(choose(codes))
+            groups.append((codes,))
         else:
-            groups.append("".join(choose(sorted(allowed[at + offset])) for offset in range(len(group))))
+            groups.append(tuple(tuple(sorted(allowed[at + offset])) for offset in range(len(group))))
         at += len(group)
     return tuple(groups)
 
