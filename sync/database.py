@@ -5,6 +5,7 @@ each other's work. `synchronous=FULL`: what returned is on disk. What the tables
 readers with their own `mode=ro` connection may look in at any time.
 """
 
+import asyncio
 import fcntl
 import os
 import sqlite3
@@ -49,10 +50,13 @@ class Database:
         schema and a full disk.
         """
         lock = _lock(path)
+        connection = aiosqlite.connect(path, isolation_level=None)
         try:
-            connection = await aiosqlite.connect(path, isolation_level=None)
+            await connection
         except sqlite3.Error as error:
             os.close(lock)
+            # Its thread still ends, and would complain if the event loop were gone before it.
+            await asyncio.to_thread(connection._thread.join)
             raise explained(path, error) from error
         database = cls(path, lock, connection)
         try:

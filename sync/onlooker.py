@@ -51,7 +51,9 @@ def _sight_of(path: Path) -> Iterator[sqlite3.Connection]:
             db.execute(f"PRAGMA busy_timeout = {BUSY_FOR_MS}")
             refuse_foreign(path, db, EDGE)
             if pending_scripts(path, db, EDGE):
-                raise StoreError(f"{path}: not set up by this slagboom; start `slagboom run` once, it updates the file")
+                raise StoreError(
+                    f"{path}: not set up by this slagboom; start `slagboom run` once, it updates the file"
+                )
             db.execute("BEGIN")
             yield db
     except sqlite3.Error as error:

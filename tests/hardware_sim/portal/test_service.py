@@ -1,0 +1,179 @@
+"""The portal as an authority: its rules are the gate's, a refused change leaves nothing, nothing needs a broker."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate_controller.allowlist import UserPut, UserStatus
+from gate_controller.errors import BadgeError, BadInput, ListRejected, PlateError, ScheduleError, StoreError
+from gate_controller.moment import Moment
+from gate_controller.plates import Plate
+from hardware_sim.portal.service import Portal
+from sync import messages
+from sync.messages import ListDelta, ListHead
+from sync.mqtt import Backoff, Endpoint, connect
+from sync.portal import Surroundings
+
+T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
+NOW = Surroundings(lambda: Moment(T0, 0.0), lambda: 0.5, lambda: secrets.token_hex(8))
+QUICK = Backoff(0.05, 0.2)
+
+
+async def open_portal(folder: Path) -> Portal:
+    return await Portal.open(folder / "portal.db", "t", "s", NOW)
+
+
+@pytest.fixture
+async def portal(tmp_path: Path) -> AsyncIterator[Portal]:
+    opened = await open_portal(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_a_new_user_may_park_at_once(portal: Portal) -> None:
+    ann = await portal.add_user("4711", plates=["B-NO 1234"], badges=["04:A2:2F:1B"], schedule="Mo-Fr 06:00-20:00")
+    found = portal.allowlist.find_plate(Plate.parse("b no 1234"))
+    assert found.user == ann
+    (permit,) = portal.allowlist.permits_of(ann)
+    assert permit.schedule is not None
+    assert permit.schedule.text == "Mo-Fr 06:00-20:00"
+    assert portal.allowlist.revision == 1
+
+
+async def test_members_of_a_group_park_by_its_permit(portal: Portal) -> None:
+    ann = await portal.add_user("1", plates=["B-NO 1234"], groups=["staff"])
+    assert portal.allowlist.permits_of(ann) == ()
+    permit = await portal.permit_group("staff", device="in")
+    assert portal.allowlist.permits_of(ann) == (permit,)
+    await portal.set_groups("1", [])
+    assert portal.allowlist.permits_of(portal.user("1")) == ()
+    await portal.set_groups("1", ["staff"])
+    await portal.remove_permit(permit.id)
+    assert portal.allowlist.permits_of(portal.user("1")) == ()
+
+
+async def test_users_are_switched_off_extended_and_deleted(portal: Portal) -> None:
+    await portal.add_user("1", plates=["B-NO 1234"])
+    await portal.set_status("1", UserStatus.INACTIVE)
+    assert not portal.user("1").active
+    await portal.add_plate("1", "AB-123-CD", "F")
+    await portal.add_badge("1", "04A22F1B")
+    assert [credential.plate.key for credential in portal.user("1").plates] == ["BNO1234", "AB123CD"]
+    assert portal.user("1").badges[0].uid == "04A22F1B"
+    await portal.remove_user("1")
+    with pytest.raises(BadInput, match="no user has the external id '1'"):
+        portal.user("1")
+
+
+async def test_a_refused_change_leaves_nothing(portal: Portal, tmp_path: Path) -> None:
+    ann = await portal.add_user("1", plates=["B-NO 1234"])
+    for refused in (
+        portal.add_user("1", plates=["M-AX 77"]),
+        portal.add_user("2", plates=["BNO1234"]),
+        portal.change([UserPut(ann), UserPut(ann.__class__("u2", "1"))]),
+    ):
+        with pytest.raises(ListRejected):
+            await refused
+    with pytest.raises(PlateError):
+        await portal.add_user("3", plates=["?"])
+    with pytest.raises(BadgeError):
+        await portal.add_user("3", badges=["no badge"])
+    with pytest.raises(ScheduleError):
+        await portal.add_user("3", plates=["M-AX 77"], schedule="sometimes")
+    with pytest.raises(BadInput):
+        await portal.set_status("3", UserStatus.ACTIVE)
+    assert [user.id for user in portal.allowlist.users()] == [ann.id]
+    assert portal.allowlist.revision == 1
+    await portal.add_user("4", plates=["M-AX 77"])
+    assert portal.allowlist.revision == 2
+
+
+async def test_everything_survives_a_restart(tmp_path: Path) -> None:
+    first = await open_portal(tmp_path)
+    ann = await first.add_user("1", plates=["B-NO 1234"])
+    await first.add_user("2", plates=["M-AX 77"])
+    await first.remove_user("2")
+    before = first.allowlist
+    await first.close()
+    again = await open_portal(tmp_path)
+    assert (again.allowlist.epoch, again.allowlist.revision) == (before.epoch, 3)
+    assert list(again.allowlist.users()) == [ann]
+    assert set(again.allowlist.permits()) == set(before.permits())
+    await again.close()
+
+
+async def test_the_same_books_are_kept_once(portal: Portal, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="another slagboom runs on this database"):
+        await open_portal(tmp_path)
+
+
+async def test_concurrent_changes_follow_one_another(portal: Portal) -> None:
+    await asyncio.gather(*(portal.add_user(f"x{number}", plates=[f"K-X {number + 100}"]) for number in range(20)))
+    assert portal.allowlist.revision == 20
+    assert len(list(portal.allowlist.users())) == 20
+
+
+async def test_changes_are_announced_with_delta_first_and_head_after(mosquitto: Any, portal: Portal) -> None:
+    serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK))
+    endpoint = Endpoint("127.0.0.1", mosquitto.port, "listener")
+    topics = ["slagboom/1/t/s/list/head", "slagboom/1/t/s/list/delta"]
+    seen: list[tuple[str, int]] = []
+    async with connect(endpoint, None, topics) as listener, asyncio.timeout(10):
+        async for message in listener.incoming():
+            message.ack()
+            if message.topic == topics[0]:
+                seen.append(("head", messages.decode(ListHead, message.payload).rev))
+            else:
+                seen.append(("delta", messages.decode(ListDelta, message.payload).to))
+            if seen == [("head", 0)]:
+                await portal.add_user("1", plates=["B-NO 1234"])
+            if len(seen) == 3:
+                break
+    assert seen == [("head", 0), ("delta", 1), ("head", 1)]
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_nonsense_from_the_broker_changes_nothing(mosquitto: Any, portal: Portal) -> None:
+    serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK))
+    event = b'{"seq": %d, "at": "%s", "kind": "k", "body": {}}'
+    at, naive = b"2026-03-01T07:00:00Z", b"2026-03-01T07:00:00"
+    bad = {
+        "g/ev": [
+            b"",
+            b'{"ledger": "L", "first": 1, "last": 1, "events": []}',
+            b'{"ledger": "L", "first": 1, "last": 2, "events": [%s]}' % (event % (1, at)),
+            b'{"ledger": "L", "first": 1, "last": 2, "events": [%s, %s]}' % (event % (1, at), event % (3, at)),
+            b'{"ledger": "L", "first": 1, "last": 1, "events": [%s]}' % (event % (1, naive)),
+            b'{"ledger": "L", "first": 1, "last": 101, "events": [%s]}'
+            % b",".join(event % (number, at) for number in range(1, 102)),
+        ],
+        "g/state": [b"[]", b'{"status": "elsewhere"}'],
+        "g/list/get": [b"7"],
+        "list/ev": [b"{}"],
+        "not an edge/ev": [b"{}"],
+    }
+    good = b'{"ledger": "L", "first": 1, "last": 1, "events": [%s]}' % (event % (1, at))
+    async with connect(
+        Endpoint("127.0.0.1", mosquitto.port, "attacker"), None, ["slagboom/1/t/s/+/ev/ack"]
+    ) as attacker:
+        async with asyncio.timeout(10):
+            while portal._connection is None:
+                await asyncio.sleep(0.02)
+            for suffix, payloads in bad.items():
+                for payload in payloads:
+                    attacker.publish(f"slagboom/1/t/s/{suffix}", payload)
+            attacker.publish("slagboom/1/t/s/g/ev", good)
+            async for message in attacker.incoming():
+                assert b'"through":1' in message.payload
+                break
+    assert portal.refused["malformed"] == sum(map(len, bad.values()))
+    assert len(await portal.events()) == 1
+    assert await portal.edges() == []
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
