@@ -32,6 +32,18 @@ DETECTIONS_LEN_MAX = 8
 OVERLAP_MAX = 0.25
 """Two finds sharing more of the smaller one's area are one plate."""
 
+GREY = 114
+"""What the net sees beyond the frame's edge."""
+
+COARSE_SHARE = 0.6
+"""Of `detect_at`: what a first look may be less sure of, since a second one follows."""
+
+VIEW_SIZE_PX = (256, 160)
+VIEW_PLATE_PX = 140.0
+"""Second look: width and height of the view, and of the plate in it, the middle of the sizes trained on."""
+
+SAME_OVERLAP_MIN = 0.5
+
 SIZE_MIN_PX = (20.0, 5.0)
 """Width and height in the frame below which no character can be read."""
 
@@ -101,33 +113,87 @@ class BuiltinDetector:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = cv2.resize(image, small, interpolation=cv2.INTER_AREA) if scale < 1 else image
         below, right = -small[1] % SIDE_MULTIPLE_PX, -small[0] % SIDE_MULTIPLE_PX
-        framed = cv2.copyMakeBorder(scaled, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(114, 114, 114))
-        plates = self._session.run(["plates"], {"image": framed[None]})[0][0]
-        factors = np.array([width / small[0], height / small[1]])
-        return decode(np.asarray(plates, np.float32), factors, self._detect_at)
+        framed = np.full((small[1] + below, small[0] + right, 3), GREY, np.uint8)
+        framed[: small[1], : small[0]] = scaled
+        to_frame = np.array([[width / small[0], 0, 0], [0, height / small[1], 0]])
+        coarse = decode(self._run(framed[None])[0], to_frame, COARSE_SHARE * self._detect_at)
+        return self._second_look(image, coarse)
+
+    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(self._session.run(["plates"], {"image": batch})[0], np.float32)
+
+    def _second_look(self, image: Image, coarse: list[Detection]) -> list[Detection]:
+        """Each find again, upright and at the size where the net is best; what is then not seen is no plate."""
+        if not coarse:
+            return []
+        views = [_look_at(one.corners) for one in coarse]
+        tables = self._run(np.stack([_view(image, view) for view in views]))
+        found: list[Detection] = []
+        for one, view, table in zip(coarse, views, tables, strict=True):
+            whole = np.vstack([view, [0, 0, 1]])
+            for fine in decode(table, np.linalg.inv(whole)[:2], 0.0)[:1]:
+                if _overlap(_points(one.corners), _points(fine.corners)) > SAME_OVERLAP_MIN:
+                    found.append(Detection(fine.corners, float(np.sqrt(one.score * fine.score))))
+        found.sort(key=lambda one: -one.score)
+        return _distinct([one for one in found if one.score >= self._detect_at])
 
 
-def decode(plates: NDArray[np.float32], factors: NDArray[np.float64], detect_at: float) -> list[Detection]:
-    """Detections in frame pixels from the net's (rows, cols, 9) output; `factors` scale x and y to the frame."""
+def decode(plates: NDArray[np.float32], to_frame: NDArray[np.float64], detect_at: float) -> list[Detection]:
+    """Detections in frame pixels from the net's (rows, cols, 9) output, best first.
+
+    `to_frame`: (2, 3) affine map from the net's pixels to the frame's.
+    """
     heat = np.ascontiguousarray(plates[..., 0])
     peaks = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat >= detect_at)
     rows, cols = np.nonzero(peaks)
     order = np.argsort(-heat[rows, cols])[: 4 * DETECTIONS_LEN_MAX]
     found: list[Detection] = []
     for row, col in zip(rows[order], cols[order], strict=True):
-        quad = _corners(plates, int(row), int(col)) * factors
+        quad = _corners(plates, int(row), int(col)) @ to_frame[:, :2].T + to_frame[:, 2]
         wide = (np.hypot(*(quad[1] - quad[0])) + np.hypot(*(quad[2] - quad[3]))) / 2
         high = (np.hypot(*(quad[3] - quad[0])) + np.hypot(*(quad[2] - quad[1]))) / 2
-        points = quad.astype(np.float32)
-        if wide < SIZE_MIN_PX[0] or high < SIZE_MIN_PX[1] or not cv2.isContourConvex(points):
-            continue
-        if any(_overlap(points, np.array(other.corners, np.float32)) > OVERLAP_MAX for other in found):
+        if wide < SIZE_MIN_PX[0] or high < SIZE_MIN_PX[1] or not cv2.isContourConvex(quad.astype(np.float32)):
             continue
         corners = tuple((float(x), float(y)) for x, y in quad)
         found.append(Detection((corners[0], corners[1], corners[2], corners[3]), float(heat[row, col])))
-        if len(found) == DETECTIONS_LEN_MAX:
-            break
-    return found
+    return _distinct(found)
+
+
+def _distinct(found: list[Detection]) -> list[Detection]:
+    """The same without those that lie on a better one, at most `DETECTIONS_LEN_MAX`."""
+    kept: list[Detection] = []
+    for one in found:
+        if all(_overlap(_points(one.corners), _points(other.corners)) <= OVERLAP_MAX for other in kept):
+            kept.append(one)
+    return kept[:DETECTIONS_LEN_MAX]
+
+
+def _look_at(corners: Corners) -> NDArray[np.float64]:
+    """(2, 3) turn and scale that lay the plate level in the middle of a view, `VIEW_PLATE_PX` wide."""
+    quad = np.array(corners)
+    middle = quad.mean(0)
+    along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
+    scale = VIEW_PLATE_PX / max(float(np.hypot(*along)), 1.0)
+    angle = float(np.arctan2(along[1], along[0]))
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    turn = np.array([[c, s], [-s, c]])
+    shift = np.array(VIEW_SIZE_PX) / 2 - turn @ middle
+    return np.column_stack([turn, shift])
+
+
+def _view(image: Image, view: NDArray[np.float64]) -> Image:
+    """(height, width, 3) picture of a view; averaged, not sampled, where it shrinks."""
+    shrink = 1.0 / float(np.hypot(view[0, 0], view[0, 1]))
+    times = int(np.clip(np.ceil(shrink), 1, 4))
+    size = (VIEW_SIZE_PX[0] * times, VIEW_SIZE_PX[1] * times)
+    seen = cv2.warpAffine(image, view * times, size, flags=cv2.INTER_LINEAR, borderValue=(GREY, GREY, GREY))
+    if times > 1:
+        seen = cv2.resize(seen, VIEW_SIZE_PX, interpolation=cv2.INTER_AREA)
+    return np.asarray(seen, np.uint8)
+
+
+def _points(corners: Corners) -> NDArray[np.float32]:
+    return np.array(corners, np.float32)
 
 
 def _corners(plates: NDArray[np.float32], row: int, col: int) -> NDArray[np.float64]:

@@ -132,7 +132,7 @@ def _put(plates: np.ndarray, row: int, col: int, heat: float, width: float, heig
 def test_decoding_adds_the_offsets_to_the_cell_and_scales_to_the_frame() -> None:
     plates = _plates()
     _put(plates, 3, 5, 0.8, 40, 12)
-    (found,) = decode(plates, np.array([2.0, 3.0]), 0.35)
+    (found,) = decode(plates, np.array([[2.0, 0, 0], [0, 3.0, 0]]), 0.35)
     x, y = (5 + 0.5) * STRIDE_PX, (3 + 0.5) * STRIDE_PX
     assert found.score == pytest.approx(0.8)
     assert np.allclose(found.corners[0], ((x - 20) * 2, (y - 6) * 3))
@@ -140,7 +140,7 @@ def test_decoding_adds_the_offsets_to_the_cell_and_scales_to_the_frame() -> None
 
 
 def test_decoding_leaves_out_the_faint_the_tiny_the_twisted_and_the_double() -> None:
-    one = np.ones(2)
+    one = np.eye(2, 3)
     plates = _plates()
     _put(plates, 3, 2, 0.3, 40, 12)
     _put(plates, 3, 6, 0.9, SIZE_MIN_PX[0] - 1, 12)

@@ -17,7 +17,7 @@ QUAD = [(100.0, 60.0), (220.0, 80.0), (217.0, 110.0), (97.0, 90.0)]
 def test_targets_decode_to_the_corners_they_were_made_from() -> None:
     heat, offsets, weight = targets([QUAD], [1.0], 192, 320)
     table = torch.cat([heat, offsets * CORNER_SCALE]).permute(1, 2, 0).numpy()
-    (found,) = decode(table, np.ones(2), 0.5)
+    (found,) = decode(table, np.eye(2, 3), 0.5)
     assert np.allclose(found.corners, QUAD, atol=0.01)
     assert float(weight.sum()) > 0
 
