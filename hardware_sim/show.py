@@ -38,9 +38,11 @@ async def play(stories: Sequence[str], folder: Path) -> None:
         for car in site.world.parked:
             say("site", f"{car.plate} is still inside from the last run")
         await site.start_daemon()
+        await site.until_ready()
         for name in stories:
             await STORIES[name](site)
         await site.until(lambda: not any(site.world.scene(lane).vehicles for lane in (ENTRY, EXIT)), "empty lanes")
+        await site.until_delivered()
         console.print(await _books(site))
 
 

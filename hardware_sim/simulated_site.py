@@ -128,7 +128,7 @@ class SimulatedSite:
         self.say = say
         self._reader = reader
         self._daemon: asyncio.subprocess.Process | None = None
-        self._number = 0
+        self._heard_through = 0
         self._heard: dict[str, list[Fact]] = {ENTRY: [], EXIT: []}
 
     @property
@@ -170,8 +170,12 @@ class SimulatedSite:
         except TimeoutError:
             raise StoryFailed(f"{what} was expected within {within_s:.0f} s and did not happen") from None
 
+    async def until_delivered(self) -> None:
+        """Wait until the portal has every row of the daemon's journal."""
+        await self.until(lambda: self._heard_through >= self.journal_length(), "a journal complete at the portal")
+
     async def start_daemon(self) -> None:
-        """Start the daemon and wait until both lanes know where their booms are."""
+        """Start the daemon; `until_ready` waits for its lanes."""
         self._daemon = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -183,6 +187,9 @@ class SimulatedSite:
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=_end_with_parent,
         )
+
+    async def until_ready(self) -> None:
+        """Wait until both lanes know where their booms are; what happened before is passed over."""
         for lane in (ENTRY, EXIT):
             await self.expect(PhaseEntered, lane, phase="idle")
 
@@ -233,14 +240,14 @@ class SimulatedSite:
 
     async def forget_the_past(self) -> None:
         """What the portal already has from an earlier run is not news."""
-        while past := await self.portal.events(self._number):
-            self._number = past[-1].number
+        while past := await self.portal.events(self._heard_through):
+            self._heard_through = past[-1].number
 
     async def listen(self) -> None:
         """Collect what arrives at the portal."""
         while True:
-            for event in await self.portal.events(self._number):
-                self._number = event.number
+            for event in await self.portal.events(self._heard_through):
+                self._heard_through = event.number
                 lane = getattr(event.fact, "lane", None)
                 if lane in self._heard and not isinstance(event.fact, UnknownFact):
                     self._heard[lane].append(event.fact)
