@@ -945,7 +945,7 @@ def test_a_vehicle_that_waits_at_a_lane_being_released_is_asked_once_it_settled(
     rig.order(Order.CLOSE_LANE)
     rig.arrive()
     rig.order(Order.RELEASE)
-    rig.wait(5.0)
+    rig.wait(4.0)
     assert rig.phase is Phase.ARMED
     assert [f.reason for f in rig.of(Refused, rig.wait(3.0))] == [Reason.UNREADABLE_PLATE]
 
