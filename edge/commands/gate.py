@@ -15,10 +15,13 @@ from gate_controller.moment import Moment
 from gate_controller.plates import PlateRead
 from gate_controller.site import Site
 from recognition.recognizer import Rejected
-from recognition.vote import SAME_VEHICLE_S, VOTES_MIN, VoteEvent, similarity
+from recognition.vote import LOST_AFTER_S, SAME_VEHICLE_S, VOTES_MIN, VoteEvent, similarity
 
 ALIKE_MIN: Final = 0.5
-"""An unsure read this similar to a sure one, within `SAME_VEHICLE_S` of it, is of the same vehicle."""
+"""An unsure read this similar to another, within `SAME_VEHICLE_S` of it, is of the same vehicle."""
+
+PLAUSIBLE_MIN: Final = 0.01
+"""A text less probable than this was hardly a plate."""
 
 _NO_VEHICLE: Final = (Rejected.NEVER_MOVED, Rejected.TOO_FEW)
 
@@ -63,10 +66,7 @@ class Sorter:
         for event in events:
             if event.accepted:
                 continue
-            if event.rejected in _NO_VEHICLE or event.frames < min(VOTES_MIN, frames):
-                self.rejected.append(event)
-            else:
-                self._unsure.append(event)
+            (self._unsure if _vehicle(event, frames) else self.rejected).append(event)
         waiting = []
         for event in sorted(self._unsure, key=lambda event: -event.read.confidence):
             if any(_same_vehicle(event, known) for known in self._known):
@@ -81,7 +81,14 @@ class Sorter:
         return told
 
 
+def _vehicle(event: VoteEvent, frames: int) -> bool:
+    """Whether an unsure answer can be a vehicle: seen often enough, on its way, and with something like a text."""
+    seen = event.frames >= min(VOTES_MIN, frames)
+    return seen and event.rejected not in _NO_VEHICLE and event.read.confidence >= PLAUSIBLE_MIN
+
+
 def _same_vehicle(one: VoteEvent, other: VoteEvent) -> bool:
+    """A barrier serves one vehicle at a time: what is seen beside another is of it, or stands behind it."""
     apart_s = max(one.first_s, other.first_s) - min(one.at_s, other.at_s)
     alike = similarity(one.read.plate.key, other.read.plate.key)
-    return apart_s < SAME_VEHICLE_S and alike >= ALIKE_MIN
+    return apart_s < LOST_AFTER_S or (apart_s < SAME_VEHICLE_S and alike >= ALIKE_MIN)

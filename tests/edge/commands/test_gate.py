@@ -116,17 +116,31 @@ def test_a_vehicle_that_was_never_read_surely_is_told_when_nothing_better_can_co
 
 def test_of_several_unsure_reads_of_one_vehicle_the_best_is_told() -> None:
     sorter = Sorter()
-    worse, better = unsure("B-NO 1Z34", 0, 1, confidence=0.2), unsure("B-NO 1234", 2, 3, confidence=0.6)
-    other = unsure("XY-A 77", 0, 3, confidence=0.1)
-    assert sorter.add([worse, better, other], float("inf"), 40) == [better, other]
+    worse, better = unsure("B-NO 1Z34", 0, 1, confidence=0.2), unsure("B-NO 1234", 6, 7, confidence=0.6)
+    assert sorter.add([worse, better], float("inf"), 90) == [better]
     assert sorter.rejected == [worse]
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_what_is_seen_beside_a_vehicle_is_no_second_one(sure: bool) -> None:
+    """Lettering, or a car that stands behind: a barrier serves one vehicle at a time."""
+    sorter = Sorter()
+    first = event("B-NO 1234", 0, 3) if sure else unsure("B-NO 1234", 0, 3, confidence=0.8)
+    beside = unsure("XY-A 77", 4, 6, confidence=0.3)
+    assert sorter.add([beside, first], float("inf"), 90) == [first]
+    assert sorter.rejected == [beside]
+
+
+def test_two_vehicles_that_were_both_read_are_both_told() -> None:
+    both = [event("B-NO 1234", 0, 3), event("XY-A 77", 0, 3)]
+    assert Sorter().add(both, 3, 36) == both
 
 
 def test_another_vehicle_or_the_same_much_later_is_not_taken_for_the_known_one() -> None:
     sorter, sure = Sorter(), event("B-NO 1234", 0, 1)
     assert sorter.add([sure], 1, 12) == [sure]
-    other, later = unsure("XY-A 77", 2, 3), unsure("B-NO 1Z34", 40, 41)
-    assert sorter.add([other], 14, 160) == [other]
+    other, later = unsure("XY-A 77", 4, 5), unsure("B-NO 1Z34", 40, 41)
+    assert sorter.add([other], 16, 180) == [other]
     assert sorter.add([later], 60, 700) == [later]
 
 
@@ -135,6 +149,12 @@ def test_what_never_moves_and_scraps_of_text_are_no_vehicles(why: Rejected) -> N
     sorter, scrap = Sorter(), unsure("B-NO 1234", 0, 30, rejected=why)
     assert sorter.add([scrap], float("inf"), 300) == []
     assert sorter.rejected == [scrap]
+
+
+def test_what_hardly_was_a_text_is_no_vehicle() -> None:
+    sorter, noise = Sorter(), unsure("B-NO 1234", 0, 3, confidence=0.005)
+    assert sorter.add([noise], float("inf"), 36) == []
+    assert sorter.rejected == [noise]
 
 
 def test_a_glimpse_is_no_vehicle_unless_the_source_is_no_longer_itself() -> None:
