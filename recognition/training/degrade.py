@@ -174,6 +174,9 @@ def _found_corners(quad: Quad, rng: np.random.Generator, view: Camera) -> Quad:
     wander = np.clip(rng.normal(0, 1, (4, 2)), -2.2, 2.2) * view.hardness * rng.random()
     local = local + wander * (0.03 * across, 0.07 * down)
     local = local + rng.normal(0, 1, 2) * (0.008 * across, 0.02 * down) * view.hardness
+    # Detectors are worst at how far the plate leans: one edge slides along the other.
+    lean = rng.normal(0, 1, 2) * (0.16 * down, 0.10 * down) * view.hardness * (rng.random() ** 2 + 0.2)
+    local = local + np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * lean
     moved = quad + local[:, :1] * axis_x + local[:, 1:] * axis_y
     return np.asarray(moved, np.float32)
 

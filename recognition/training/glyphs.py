@@ -46,6 +46,7 @@ class Hand:
     spur_g: bool = False
     high_y: float = 0.5  # where the arms of Y meet
     tail_q: float = 0.3
+    hook: float = 1.0  # how far open strokes curl back (2, 3, 5, 6, 9, C, G, J, S)
 
 
 # One hand per family of plates; the tables of `styles.py` name them.
@@ -84,8 +85,18 @@ def perturbed(hand: Hand, rng: np.random.Generator, amount: float = 1.0) -> Hand
         high_w=float(np.clip(hand.high_w + amount * 0.1 * rng.normal(), 0.0, 0.6)),
         flag_one=near(hand.flag_one, 0.25, 0.15, 1.0),
         high_y=near(hand.high_y, 0.1, 0.35, 0.65),
-        tail_q=near(hand.tail_q, 0.15, 0.2, 0.5),
+        tail_q=near(hand.tail_q, 0.25, 0.12, 0.5),
+        hook=near(hand.hook, 0.25, 0.3, 1.5),
+        **_other_shapes(hand, rng, amount),
     )
+
+
+def _other_shapes(hand: Hand, rng: np.random.Generator, amount: float) -> dict[str, bool]:
+    """Now and then a letter of another build: makers of one country do not agree on all of them."""
+    chances = {"curved_six": 0.3, "open_four": 0.1, "flat_three": 0.1, "spur_g": 0.15, "serif_i": 0.08}
+    return {
+        name: bool(getattr(hand, name)) ^ bool(rng.random() < amount * chance) for name, chance in chances.items()
+    }
 
 
 def _open(*points: Point) -> Line:
@@ -103,11 +114,13 @@ def _corner(*points: Point) -> Line:
 
 
 def _digit_lines(char: str, hand: Hand) -> list[Line]:
+    hook = hand.hook
     lines: dict[str, list[Line]] = {
         "0": [_closed((0, 0), (1, 0), (1, 1), (0, 1))],
-        "2": [_open((0, 0.25), (0, 0), (1, 0), (1, 0.44), (0.5, 0.68), (0, 1)), _corner((0, 0.97), (0, 1), (1, 1))],
+        "2": [_open((0, 0.25 * hook), (0, 0), (1, 0), (1, 0.44), (0.5, 0.68), (0, 1)),
+              _corner((0, 0.97), (0, 1), (1, 1))],
         "5": [_corner((0.95, 0), (0.1, 0), (0.05, 0.46)),
-              _open((0.04, 0.45), (0.4, 0.36), (1, 0.36), (1, 1), (0, 1), (0, 0.76))],
+              _open((0.04, 0.45), (0.4, 0.36), (1, 0.36), (1, 1), (0, 1), (0, 1 - 0.24 * hook))],
         "7": [_corner((0, 0), (1, 0), (1, 0.06), (0.35, 1))],
         "8": [_closed((0.06, 0), (0.94, 0), (0.94, 0.47), (0.06, 0.47)),
               _closed((0, 0.47), (1, 0.47), (1, 1), (0, 1))],
@@ -117,8 +130,8 @@ def _digit_lines(char: str, hand: Hand) -> list[Line]:
         return [_open((0.58, 0), (0.58, 1)), _open((0.58, 0.0), (0.58 - hand.flag_one, 0.24)), *foot]
     if char == "3":
         top = (_corner((0.05, 0), (1, 0), (0.45, 0.42)) if hand.flat_three
-               else _open((0, 0.22), (0, 0), (0.96, 0), (0.96, 0.47), (0.35, 0.47)))  # fmt: skip
-        return [top, _open((0.35, 0.45), (1, 0.45), (1, 1), (0, 1), (0, 0.78))]
+               else _open((0, 0.22 * hook), (0, 0), (0.96, 0), (0.96, 0.47), (0.35, 0.47)))  # fmt: skip
+        return [top, _open((0.35, 0.45), (1, 0.45), (1, 1), (0, 1), (0, 1 - 0.22 * hook))]
     if char == "4":
         stem_top = 0.45 if hand.open_four else 0.55
         return [
@@ -127,7 +140,7 @@ def _digit_lines(char: str, hand: Hand) -> list[Line]:
         ]
     if char in "69":
         six = (
-            [_open((0.98, 0.22), (0.98, 0), (0, 0), (0, 0.7)), _closed((0, 0.42), (1, 0.42), (1, 1), (0, 1))]
+            [_open((0.98, 0.22 * hook), (0.98, 0), (0, 0), (0, 0.7)), _closed((0, 0.42), (1, 0.42), (1, 1), (0, 1))]
             if hand.curved_six
             else [_open((0.75, 0), (0.1, 0.5), (0, 0.7)), _closed((0, 0.42), (1, 0.42), (1, 1), (0, 1))]
         )
@@ -136,20 +149,20 @@ def _digit_lines(char: str, hand: Hand) -> list[Line]:
 
 
 def _letter_lines(char: str, hand: Hand) -> list[Line]:
-    deep, high, arms = hand.deep_m, hand.high_w, hand.high_y
+    deep, high, arms, hook, tail = hand.deep_m, hand.high_w, hand.high_y, hand.hook, hand.tail_q
     lines: dict[str, list[Line]] = {
         "A": [_corner((0, 1), (0.5, 0), (1, 1)), _open((0.18, 0.68), (0.82, 0.68))],
         "B": [_corner((0.5, 0), (0, 0), (0, 1), (0.5, 1)), _open((0.4, 0), (0.95, 0), (0.95, 0.48), (0.4, 0.48)),
               _open((0, 0.48), (1, 0.48), (1, 1), (0.4, 1))],
-        "C": [_open((1, 0.28), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0.72))],
+        "C": [_open((1, 0.28 * hook), (1, 0), (0, 0), (0, 1), (1, 1), (1, 1 - 0.28 * hook))],
         "D": [_corner((0.4, 0), (0, 0), (0, 1), (0.4, 1)), _open((0.3, 0), (1, 0), (1, 1), (0.3, 1))],
         "E": [_corner((1, 0), (0, 0), (0, 1), (1, 1)), _open((0, 0.48), (0.85, 0.48))],
         "F": [_corner((1, 0), (0, 0), (0, 1)), _open((0, 0.5), (0.85, 0.5))],
-        "G": [_open((1, 0.26), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0.6)),
+        "G": [_open((1, 0.26 * hook), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0.6)),
               _corner((0.55, 0.55), (1, 0.55), (1, 0.75))],
         "H": [_open((0, 0), (0, 1)), _open((1, 0), (1, 1)), _open((0, 0.48), (1, 0.48))],
         "I": [_open((0.5, 0), (0.5, 1))],
-        "J": [_open((1, 0), (1, 1), (0, 1), (0, 0.72))],
+        "J": [_open((1, 0), (1, 1), (0, 1), (0, 1 - 0.28 * hook))],
         "K": [_open((0, 0), (0, 1)), _open((1, 0), (0, 0.62)), _open((0.35, 0.4), (1, 1))],
         "L": [_corner((0, 0), (0, 1), (1, 1))],
         "M": [_corner((0, 1), (0, 0), (0.5, deep), (1, 0), (1, 1))],
@@ -157,10 +170,10 @@ def _letter_lines(char: str, hand: Hand) -> list[Line]:
         "O": [_closed((0, 0), (1, 0), (1, 1), (0, 1))],
         "P": [_corner((0.4, 0), (0, 0), (0, 1)), _open((0.3, 0), (1, 0), (1, 0.55), (0, 0.55))],
         "Q": [_closed((0, 0), (1, 0), (1, 1), (0, 1)),
-              _open((1 - hand.tail_q * 1.3, 1 - hand.tail_q), (1.1, 1.06))],
+              _open((1 - 1.3 * tail, 1 - tail), (0.97 + 0.4 * tail, 0.98 + 0.25 * tail))],
         "R": [_corner((0.4, 0), (0, 0), (0, 1)), _open((0.3, 0), (1, 0), (1, 0.52), (0, 0.52)),
               _open((0.5, 0.52), (1, 1))],
-        "S": [_open((1, 0.24), (1, 0), (0, 0), (0, 0.47), (1, 0.49), (1, 1), (0, 1), (0, 0.76))],
+        "S": [_open((1, 0.24 * hook), (1, 0), (0, 0), (0, 0.47), (1, 0.49), (1, 1), (0, 1), (0, 1 - 0.24 * hook))],
         "T": [_open((0, 0), (1, 0)), _open((0.5, 0), (0.5, 1))],
         "U": [_open((0, 0), (0, 1), (1, 1), (1, 0))],
         "V": [_corner((0, 0), (0.5, 1), (1, 0))],

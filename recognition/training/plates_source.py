@@ -174,6 +174,8 @@ class Replay:
 
 
 def _work(sources: Sources, seed: int, size: int, easy: int, queue: Any) -> None:
+    # A session of its own: where the kernel shares the processor by session, drawing does not slow the training.
+    os.setsid()
     cv2.setNumThreads(1)
     source = PlateSource(sources, seed)
     parent = os.getppid()

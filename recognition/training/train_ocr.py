@@ -25,7 +25,7 @@ from recognition.training.ocr_net import ALPHABET, OcrNet
 from recognition.training.plates_source import IGNORED_REGION, Batch, PlateSource, Replay, Sources, batches
 
 LOG_STEPS = 100
-SAVE_STEPS = 300
+SAVE_STEPS = 100
 HELD_OUT_PLATES = 384
 HELD_OUT_SEED = 20_000_003
 WARM_UP_STEPS = 200
