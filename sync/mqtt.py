@@ -124,6 +124,8 @@ class Connection:
     async def close(self) -> None:
         """Say farewell, so that the will is not sent, and let go of the socket."""
         self._client.disconnect()
+        # At once, as far as the socket takes it: the event loop may end next.
+        self._client.loop_write()
         self._end("closed")
 
     async def _connect(self) -> None:

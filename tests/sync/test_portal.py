@@ -3,23 +3,25 @@
 import asyncio
 import contextlib
 import secrets
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from gate_controller.allowlist import Allowlist, User, UserPut, UserStatus
+from gate_controller.errors import PortalError, StoreError
 from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneId, Matched, VehicleLeft
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.portal.service import Portal
 from sync import messages, portal
 from sync.messages import Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State, encode_change
-from sync.mqtt import Backoff, Endpoint, connect
+from sync.mqtt import Backoff, Connection, Endpoint, Incoming, connect
 from sync.portal import PortalLink, Surroundings
 from sync.store import Store
 
@@ -322,6 +324,85 @@ async def test_the_portal_sees_who_is_there_and_who_left(mosquitto: Any, tmp_pat
 
 async def _all_gone(authority: Portal) -> bool:
     return not any(edge.online for edge in await authority.edges())
+
+
+# ---- what is acknowledged is durable ----
+
+
+class OneMessage:
+    """A connection that delivers one message and then is gone."""
+
+    def __init__(self, topic: str, payload: bytes, ack: Callable[[], object]) -> None:
+        self._message = Incoming(topic, payload, ack)
+
+    async def incoming(self) -> AsyncIterator[Incoming]:
+        yield self._message
+        raise PortalError("gone")
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        pass
+
+
+async def test_a_change_is_acknowledged_when_it_is_on_disk_and_not_before(tmp_path: Path) -> None:
+    async with an_edge(tmp_path, 1) as edge:
+        await edge.store.replace_list("e", 5, [])
+        link = Edge(edge.store, await edge.store.allowlist(), 1).link
+        link._have = Revision("e", 5)
+        on_disk: list[int] = []
+
+        def ack() -> None:
+            with contextlib.closing(sqlite3.connect(tmp_path / "e1.db")) as reader:
+                on_disk.append(reader.execute("SELECT rev FROM list_cursor").fetchone()[0])
+
+        delta = ListDelta(epoch="e", from_=5, to=6, ops=[encode_change(UserPut(User("u", "x")))])
+        message = cast(Connection, OneMessage(EDGE.topic("list/delta"), messages.encode(delta), ack))
+        database = edge.store._database
+        await database.run(lambda: database.sql.execute("PRAGMA query_only = ON"))
+        with pytest.raises(StoreError):
+            await link._receive(message)
+        assert (on_disk, link._allowlist.revision) == ([], 5)
+        await database.run(lambda: database.sql.execute("PRAGMA query_only = OFF"))
+        with pytest.raises(PortalError, match="gone"):
+            await link._receive(message)
+        assert (on_disk, link._allowlist.revision) == ([6], 6)
+
+
+async def test_the_portal_acknowledges_rows_when_they_are_on_disk_and_not_before(tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority:
+        on_disk: list[int] = []
+
+        def ack() -> None:
+            with contextlib.closing(sqlite3.connect(tmp_path / "portal.db")) as reader:
+                on_disk.append(reader.execute("SELECT count(*) FROM event").fetchone()[0])
+
+        event = messages.Event(seq=1, at=T0, kind="k", body=msgspec.Raw(b"{}"))
+        batch = messages.encode(EventBatch(ledger="L", first=1, last=1, events=[event]))
+        database = authority._database
+        await database.run(lambda: database.sql.execute("PRAGMA query_only = ON"))
+        with pytest.raises(PortalError, match="cannot be written"):
+            await authority._talk(cast(Connection, OneMessage(EDGE.topic("ev"), batch, ack)))
+        assert on_disk == []
+        await database.run(lambda: database.sql.execute("PRAGMA query_only = OFF"))
+        with pytest.raises(PortalError, match="gone"):
+            await authority._talk(cast(Connection, OneMessage(EDGE.topic("ev"), batch, ack)))
+        assert on_disk == [1]
+
+
+async def test_a_full_disk_stops_the_link_and_not_for_ever(mosquitto: Any, tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
+        database = edge.store._database
+        await edge.store.append(left(3))
+        async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
+            await until(edge.sent_all)
+            await edge.store.append(left(1))
+            await database.run(lambda: database.sql.execute("PRAGMA query_only = ON"))
+            await authority.add_user("1", plates=["B-NO 1234"])
+            await asyncio.sleep(0.5)
+            assert not await edge.knows("BNO1234")
+            await database.run(lambda: database.sql.execute("PRAGMA query_only = OFF"))
+            await until(lambda: edge.knows("BNO1234"))
+            await until(edge.sent_all)
+        assert await stored(authority) == exactly_once(4)
 
 
 # ---- whoever owns the broker ----
