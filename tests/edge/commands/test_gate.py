@@ -99,10 +99,10 @@ def test_a_sure_answer_is_told_at_once() -> None:
 def test_an_unsure_read_of_a_vehicle_that_was_read_is_no_second_vehicle(late: bool) -> None:
     """The blurred beginning of an approach, and what is seen of a car that drives away."""
     sure = event("B-NO 1234", 3, 5)
-    blurred = unsure("8-NO 1Z34", 6, 7) if late else unsure("8-NO 1Z34", 0, 2)
+    blurred = unsure("8-NO 1Z34", 8, 9) if late else unsure("8-NO 1Z34", 0, 0.5)
     sorter = Sorter()
     in_time = sorted([sure, blurred], key=lambda one: one.at_s)
-    told = [vehicle for one in in_time for vehicle in sorter.add([one], 8, 90)]
+    told = [vehicle for one in in_time for vehicle in sorter.add([one], 9, 90)]
     assert told + sorter.add([], float("inf"), 900) == [sure]
     assert sorter.rejected == [blurred]
 
