@@ -31,7 +31,8 @@ class Ask:
     """One question to the rules: may this credential pass this lane, now?
 
     `hold` is the id that a grant would get. `present` says that a vehicle stands on the approach loop.
-    `read_over` says that an exit has waited long enough for a better credential.
+    `read_over` says that an exit has waited long enough for a better credential. `seen` is the plate that was
+    read of the vehicle, whatever credential is shown: one that entered by badge can then leave by its plate.
     """
 
     lane: LaneId
@@ -41,6 +42,7 @@ class Ask:
     present: bool
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
     read_over: bool = False
+    seen: PlateRead | None = None
 
 
 def decide(ask: Ask, site: Site, now: Moment) -> Granted | Refused:
@@ -84,7 +86,8 @@ def _decide_entry(ask: Ask, site: Site, now: Moment, basis: Basis) -> Granted | 
         return _refuse(ask, reason, basis, user)
     notes = (*((Note.LOOK_ALIKE,) if match.kind is MatchKind.LOOK_ALIKE else ()), *place.notes)
     closes = tuple(s.id for s in place.closes)
-    return _grant(ask, basis, user.id, user.external_id, plate, notes=notes, closes=closes)
+    vehicle = plate or (ask.seen.plate.key if ask.seen else "")
+    return _grant(ask, basis, user.id, user.external_id, vehicle, notes=notes, closes=closes)
 
 
 def _credential_reason(match: Match, at: datetime) -> Reason | None:

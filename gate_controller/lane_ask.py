@@ -33,7 +33,8 @@ def ask(scan: Scan) -> None:
         _drop(scan, credential)
         return
     best = _better(arrival.best, credential)
-    scan.put(arrival=replace(arrival, best=best, over=over))
+    seen = _surest(arrival.seen, credential)
+    scan.put(arrival=replace(arrival, best=best, seen=seen, over=over))
     if due and (best is None or arrival.direction is Direction.OUT):
         credential = best
     elif credential is None:
@@ -59,7 +60,9 @@ def _before_arrival(scan: Scan) -> None:
 def _judge(scan: Scan, credential: Credential | None, over: bool) -> None:
     lane, arrival = scan.lane, scan.lane.arrival
     assert arrival is not None
-    question = Ask(lane.setup.id, arrival.direction, credential, _hold(scan), True, lane.setup.exit_policy, over)
+    question = Ask(
+        lane.setup.id, arrival.direction, credential, _hold(scan), True, lane.setup.exit_policy, over, arrival.seen
+    )
     verdict = decide(question, scan.site, scan.now)
     if isinstance(credential, PlateRead) and _same_vehicle(lane, verdict):
         return
@@ -137,8 +140,14 @@ def _text(credential: Credential | None) -> str:
     return credential.plate.key if isinstance(credential, PlateRead) else credential.text
 
 
+def _surest(seen: PlateRead | None, new: Credential | None) -> PlateRead | None:
+    if not isinstance(new, PlateRead) or (seen is not None and seen.confidence > new.confidence):
+        return seen
+    return new
+
+
 def _better(best: Credential | None, new: Credential | None) -> Credential | None:
     """The credential to judge an exit by when its time is over: the surest plate, or a badge after it."""
-    if isinstance(best, PlateRead) and isinstance(new, PlateRead) and best.confidence > new.confidence:
-        return best
+    if isinstance(best, PlateRead) and isinstance(new, PlateRead):
+        return _surest(best, new)
     return new if new is not None else best

@@ -246,13 +246,14 @@ class Arrival:
     """One vehicle on an approach loop, asked for a credential since `at`.
 
     `served` names the hold or pulse that was given for it. `over` says that its read attempt was judged, `best`
-    is its best credential so far. `told` holds the refusals already journaled, `refusal` the latest.
+    is its best credential so far, `seen` its surest plate. `told` holds the refusals already journaled, `refusal` the latest.
     """
 
     direction: Direction
     at: float
     served: str | None = None
     best: Credential | None = None
+    seen: PlateRead | None = None
     over: bool = False
     gave_up: bool = False
     dropped: bool = False

@@ -375,6 +375,22 @@ def test_any_credential_of_the_user_opens_the_exit() -> None:
     assert list(house.site.occupancy.inside()) == []
 
 
+def test_a_car_that_entered_by_badge_leaves_by_the_plate_that_was_seen() -> None:
+    house = House()
+    house.passes(house.ask(BadgeRead("000414CD7E", 40), seen=read("XK-507-RT")))
+    assert house.plates_inside() == ["XK507RT"]
+    answer = granted(house.leave("XK-507-RT"))
+    assert (answer.user_id, answer.basis.matched) == ("u-anna", Matched.EXACT)
+    house.passes(answer)
+    assert house.plates_inside() == []
+
+
+def test_a_seen_plate_does_not_soften_the_badge_s_anti_passback() -> None:
+    house = House()
+    house.passes(house.ask(BadgeRead("000414CD7E", 40), seen=read("XK-507-RT")))
+    assert reason(house.ask(BadgeRead("000414CD7E", 40), seen=read("XK-507-RT"))) is Reason.ALREADY_INSIDE
+
+
 def test_a_look_alike_of_the_one_plate_inside_leaves() -> None:
     house = House()
     house.passes(house.ask("98-TH-D4"))

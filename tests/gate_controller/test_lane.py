@@ -275,12 +275,13 @@ def test_a_refusal_is_told_once_and_shown_to_the_driver() -> None:
     assert rig.phase is Phase.ARMED
 
 
-def test_a_badge_after_an_unknown_plate_opens() -> None:
+def test_a_badge_after_an_unknown_plate_opens_and_the_plate_is_remembered() -> None:
     rig = Rig()
     rig.arrive(plate("NO-999-X"))
-    rig.show(badge())
+    (granted,) = rig.of(Granted, rig.show(badge()))
     assert rig.phase is Phase.OPENING
     assert rig.shown.reason is None
+    assert granted.plate == "NO999X"
 
 
 def test_a_vehicle_is_admitted_at_its_next_read_when_the_list_changes() -> None:
