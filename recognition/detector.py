@@ -131,9 +131,9 @@ class BuiltinDetector:
         found: list[Detection] = []
         for one, view, table in zip(coarse, views, tables, strict=True):
             whole = np.vstack([view, [0, 0, 1]])
-            for fine in decode(table, np.linalg.inv(whole)[:2], 0.0)[:1]:
-                if _overlap(_points(one.corners), _points(fine.corners)) > SAME_OVERLAP_MIN:
-                    found.append(Detection(fine.corners, float(np.sqrt(one.score * fine.score))))
+            best = decode(table, np.linalg.inv(whole)[:2], 0.0)[:1]
+            if best and _overlap(_points(one.corners), _points(best[0].corners)) > SAME_OVERLAP_MIN:
+                found.append(Detection(best[0].corners, float(np.sqrt(one.score * best[0].score))))
         found.sort(key=lambda one: -one.score)
         return _distinct([one for one in found if one.score >= self._detect_at])
 

@@ -34,7 +34,7 @@ WARM_UP_STEPS = 200
 MEAN_DECAY = 0.998
 """Of the running mean of the weights, which is what ships."""
 
-SAVE_EVERY_STEPS = 250
+SAVE_EVERY_STEPS = 100
 
 
 PLATES = 2000
