@@ -26,13 +26,15 @@ from gate_controller.facts import (
 )
 from gate_controller.moment import Moment
 from gate_controller.plates import PlateRead
-from tests.gate_controller.lane_rig import MONDAY, ROUNDS_MAX, badge, plate, site
+from tests.gate_controller.lane_rig import ANNA, BORIS, CARLA, MONDAY, ROUNDS_MAX, badge, plate, site, user
 
 CREDENTIALS: tuple[PlateRead | BadgeRead, ...] = (
     plate("AB-123-CD"),
     plate("98-TH-D4"),
     plate("KL-55-MN"),
     plate("XY-777-Z"),
+    plate("DD-222-D"),
+    plate("EE-333-E"),
     plate("NO-999-X"),
     plate("A8-123-CD", 0.6),
     badge(),
@@ -88,7 +90,7 @@ class World:
 
     def __init__(self, machine: ModuleType, kinds: tuple[tuple[str, int, int, bool], ...]) -> None:
         self.m = machine
-        self.site = site()
+        self.site = site(*ANNA, *BORIS, *CARLA, *user("dora", "DD-222-D"), *user("emil", "EE-333-E"))
         self.t = 1000.0
         self.run = 0
         self.disk = "good"
@@ -213,26 +215,42 @@ class World:
                 self.contact(id, role, True)
 
     def arrive(self, id: str, which: int) -> None:
-        """A vehicle comes to the barrier and shows something."""
+        """The vehicle on the loop makes room; the next one comes and shows something."""
+        self.contact(id, "approach", False)
+        self.wait(0.3)
         self.contact(id, "approach", True)
         self.wait(0.3)
         self.show(id, which)
 
     def drive(self, id: str, how: str) -> None:
-        """Whoever is there drives: through, back, or onto the safety loop to stay."""
+        """Whoever is there drives: through, back, onto the safety loop to stay, or through with another behind."""
         self.boom(id, "open")
         self.contact(id, "safety", True)
         self.wait(0.5)
         if how == "stay":
             return
-        if how == "through":
+        if how in ("through", "rush"):
             self.contact(id, "approach", False)
             self.contact(id, "far", True)
         self.wait(0.5)
         self.contact(id, "safety", False)
+        if how == "rush":
+            return
         self.wait(1.0)
         self.contact(id, "far", False)
         self.wait(2.5)
+
+    def alarm(self, id: str) -> None:
+        """The fire contact closes, and opens again before anybody came to look."""
+        self.contact(id, "fire", True)
+        self.wait(1.0)
+        self.contact(id, "fire", False)
+
+    def hold(self, id: str) -> None:
+        """Somebody has the boom held open, and it obeys; a vehicle drives in."""
+        self.order(id, 1, 10.0, again=False)
+        self.boom(id, "open")
+        self.contact(id, "safety", True)
 
     def mend(self, id: str) -> None:
         """Somebody comes, clears the lane and acknowledges."""
@@ -425,11 +443,11 @@ class World:
         """No person has two vehicles inside or on the way, unless the record was in doubt."""
         books = self.site.occupancy
         on_the_way = {hold.user_id for hold in books.holds.values() if hold.user_id}
-        for user in on_the_way | set(books.sessions):
-            holds = books.holds_of(user)
+        for person in on_the_way | set(books.sessions):
+            holds = books.holds_of(person)
             must(len(holds) <= 1, "I10: two holds of one person")
             leaving = {session for hold in books.holds.values() for session in hold.closes}
-            stay = [session for session in books.of_user(user) if session.id not in leaving]
+            stay = [session for session in books.of_user(person) if session.id not in leaving]
             must(len(stay) + len(holds) <= 1, "I10: a person holds two places")
 
     # ---- what the outside answers ----
@@ -447,10 +465,13 @@ class World:
 ROLES = ("approach", "safety", "far", "closed_limit", "open_limit", "fire", "fault", "manual")
 SECONDS = (0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 8.0, 20.0, 60.0, 200.0)
 MOVES = {
-    "contact": 1, "loop": 1, "wait": 1, "sleep": 1, "show": 1, "arrive": 2, "drive": 1, "boom": 1, "order": 1,
-    "answer": 1, "word": 1, "weather": 1, "lose": 1, "find": 1, "restart": 0.2, "mend": 1,
+    "contact": 1, "loop": 1, "wait": 1, "sleep": 0.5, "show": 1, "arrive": 3, "drive": 1.5, "boom": 1, "order": 2,
+    "answer": 0.5, "word": 0.5, "weather": 1, "lose": 1, "find": 1, "restart": 0.2, "alarm": 0.4, "hold": 0.4,
+    "mend": 1,
 }  # fmt: skip
 """The moves of a random game, with how often each is made beside the others."""
+HOW = ("through", "back", "stay", "rush")
+ORDERS = (0, 0, 1, 2, 3, 3, 4)
 
 
 def play(machine: ModuleType, seed: int, moves: int = 60) -> None:
@@ -462,12 +483,15 @@ def play(machine: ModuleType, seed: int, moves: int = 60) -> None:
     for id in world.lanes:
         world.find(id)
     world.wait(2.0)
+    id = "north"
     for move in dice.choices(list(MOVES), list(MOVES.values()), k=moves):
-        _move(world, move, dice)
+        if dice.random() < 0.25:
+            id = dice.choice(list(world.lanes))
+        _move(world, id, move, dice)
 
 
-def _move(world: World, move: str, dice: Random) -> None:
-    id, yes = dice.choice(list(world.lanes)), dice.random() < 0.5
+def _move(world: World, id: str, move: str, dice: Random) -> None:
+    yes = dice.random() < 0.5
     match move:
         case "contact":
             world.contact(id, dice.choice(ROLES), yes)
@@ -478,19 +502,19 @@ def _move(world: World, move: str, dice: Random) -> None:
         case "show" | "arrive":
             getattr(world, move)(id, dice.randrange(len(CREDENTIALS)))
         case "drive":
-            world.drive(id, dice.choice(("through", "through", "back", "stay")))
+            world.drive(id, dice.choice(HOW))
         case "boom":
             world.boom(id, dice.choice(("open", "closed", "closed", "between")))
         case "order":
             ahead_s = dice.choice((-1.0, 0.0, 1.0, 10.0, 10.0, 50.0, 100.0))
-            world.order(id, dice.randrange(5), ahead_s, again=dice.random() < 0.3)
+            world.order(id, dice.choice(ORDERS), ahead_s, again=dice.random() < 0.3)
         case "answer":
             world.answer(id, dice.randrange(100), yes)
         case "word":
             world.word(id, yes)
         case "weather":
             world.disk = dice.choice(("good", "slow", "full"))
-            world.board = dice.choice(("good", "good", "mute", "doubtful"))
+            world.board = dice.choice(("good", "mute", "doubtful"))
         case "restart":
             world.restart(id)
             world.find(id)

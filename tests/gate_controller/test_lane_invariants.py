@@ -69,7 +69,7 @@ class Site(RuleBasedStateMachine):
     def arrive(self, id: str, who: int) -> None:
         self.world.arrive(id, who)
 
-    @rule(id=LANES, how=st.sampled_from(("through", "back", "stay")))
+    @rule(id=LANES, how=st.sampled_from(world.HOW))
     def drive(self, id: str, how: str) -> None:
         self.world.drive(id, how)
 
@@ -109,6 +109,14 @@ class Site(RuleBasedStateMachine):
     def restart(self, id: str) -> None:
         self.world.restart(id)
         self.world.find(id)
+
+    @rule(id=LANES)
+    def alarm(self, id: str) -> None:
+        self.world.alarm(id)
+
+    @rule(id=LANES)
+    def hold(self, id: str) -> None:
+        self.world.hold(id)
 
     @rule(id=LANES)
     def mend(self, id: str) -> None:
@@ -162,7 +170,7 @@ MOVES = st.one_of(
     st.tuples(st.just("contact"), LANES, CONTACTS, st.booleans()),
     st.tuples(st.just("wait"), SECONDS),
     st.tuples(st.just("arrive"), LANES, WHO),
-    st.tuples(st.just("drive"), LANES, st.sampled_from(("through", "back", "stay"))),
+    st.tuples(st.just("drive"), LANES, st.sampled_from(world.HOW)),
     st.tuples(st.just("boom"), LANES, st.sampled_from(("closed", "open"))),
     st.tuples(st.just("order"), LANES, st.integers(0, 4), st.just(10.0), st.just(False)),
 )
