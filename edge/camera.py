@@ -21,6 +21,7 @@ import numpy as np
 
 from edge import clock
 from edge.capture import ENDED, HEADER, NO_FRAME, NOT_OPENED, OPEN_TIMEOUT_MS, READ_TIMEOUT_MS, is_address, is_usb
+from edge.config import without_secret
 from gate_controller.errors import MediaError
 from recognition.frame import Frame, Image, load_image
 
@@ -145,14 +146,10 @@ def _capture(target: int | str, name: str) -> cv2.VideoCapture:
         )
     if not capture.isOpened():
         if is_live(name):
-            raise MediaError(f"{_shown(name)}: the camera does not answer; check address, cable and password")
+            shown = without_secret(name)
+            raise MediaError(f"{shown}: the camera does not answer; check address, cable and password")
         raise MediaError(f"{name}: no video that can be decoded; convert it to MP4 (H.264) or AVI")
     return capture
-
-
-def _shown(spec: str) -> str:
-    """The address without user name and password."""
-    return re.sub(r"//[^/@]*@", "//", spec)
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -215,7 +212,7 @@ class LatestFrame:
         self._child: subprocess.Popen[bytes] | None = None
         self._closing = threading.Event()
         self._wanted = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"camera {_shown(spec)}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"camera {without_secret(spec)}", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -251,7 +248,7 @@ class LatestFrame:
             if self._frame is not before:
                 pause_s, said = RESTART_FIRST_S, None
             if said is None and not self._closing.is_set():
-                log.warning("camera %s: gone (%s); trying again until it returns", _shown(self._spec), why)
+                log.warning("camera %s: gone (%s); trying again until it returns", without_secret(self._spec), why)
                 said = why
             self._closing.wait(pause_s)
             pause_s = min(2 * pause_s, RESTART_MAX_S)
@@ -275,7 +272,7 @@ class LatestFrame:
                     if pulled is not None:
                         stalls_at_s = clock.now().mono_s + STALL_S
                         if gone:
-                            log.info("camera %s: back", _shown(self._spec))
+                            log.info("camera %s: back", without_secret(self._spec))
                             gone = False
                         self._count += 1
                         self._frame = Frame(*pulled, self._count)

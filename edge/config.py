@@ -4,6 +4,7 @@ Here: what may be written, how it must belong together, and the wiring that foll
 the file names, and reading the file itself (`tables`).
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -195,13 +196,18 @@ def wiring(config: Config) -> list[tuple[str, str, str, str]]:
         rows += [
             (name, f"output {role}", f"{lane.board} out {ch}", port) for role, ch in lane.outputs.fitted().items()
         ]
-        rows.append((name, "camera", lane.camera or "none", ""))
+        rows.append((name, "camera", without_secret(lane.camera or "none"), ""))
         rows += [
             (name, f"reader {reader}", table.kind, table.port)
             for reader, table in config.readers.items()
             if table.lane == name
         ]
     return rows
+
+
+def without_secret(spec: str) -> str:
+    """A camera's address without user name and password; anything else as it is."""
+    return re.sub(r"//[^/]*@", "//", spec)
 
 
 def _time_zone(site: SiteTable) -> Iterator[str]:

@@ -20,6 +20,7 @@ from edge import present
 from edge.camera import is_live, open_source
 from edge.commands.gate import ImaginedGate, Sorter
 from edge.commands.when import instant, local_zone
+from edge.config import without_secret
 from gate_controller.errors import StoreError
 from gate_controller.facts import Direction, Granted, LaneId, Refused
 from gate_controller.site import Site
@@ -100,18 +101,23 @@ class _Replay:
                 bar(Path(source).name)
         for event in sorter.add(voter.flush(), math.inf, frames):
             yield self._row(source, event)
-        self._rejected += [(source, event) for event in sorter.rejected]
+        self._rejected += [(without_secret(source), event) for event in sorter.rejected]
         if len(self.rows) == before:
-            self._empty.append(source)
+            self._empty.append(without_secret(source))
         self._begin += timedelta(seconds=last_s)
 
     def _row(self, source: str, event: VoteEvent) -> dict[str, Any]:
         at = self._begin + timedelta(seconds=event.at_s)
         picture = self._keep(source, event)
         read = replace(event.read, evidence=picture)
-        row = _told(self._gate.ask(read if event.accepted else None, at), event)
-        row = {"source": source, "at": round(event.at_s, 2), "time": at.isoformat(timespec="seconds"), **row}
-        row["evidence"] = picture
+        fact = self._gate.ask(read if event.accepted else None, at)
+        row = {
+            "source": without_secret(source),
+            "at": round(event.at_s, 2),
+            "time": at.isoformat(timespec="seconds"),
+            **_told(fact, event),
+            "evidence": picture,
+        }
         self.rows.append(row)
         return row
 

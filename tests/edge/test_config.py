@@ -77,6 +77,12 @@ def test_a_path_that_is_absolute_stays_so(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD).path("/var/lib/x.db") == Path("/var/lib/x.db")
 
 
+def test_the_wiring_shows_no_password(tmp_path: Path) -> None:
+    config = load(tmp_path, swapped("rtsp://camera/1", "rtsp://admin:p@ss@camera/1"))
+    assert ("entry", "camera", "rtsp://camera/1", "") in wiring(config)
+    assert config.lanes["entry"].camera == "rtsp://admin:p@ss@camera/1"
+
+
 def test_the_rules_are_the_cores_own_with_hours_as_times(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD).rules() == Rules()
     more = "capacity = 3\nsession_expires_after_h = 24\nmissed_exit_grace_h = 0.5\nlist_max_age_h = 72\n"

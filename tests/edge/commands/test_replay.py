@@ -296,9 +296,11 @@ def test_an_interrupted_camera_still_gives_its_account(
             pass
 
     monkeypatch.setattr(replay, "open_source", lambda source: Camera())
-    said = slagboom("replay", "rtsp://camera/1", "--list", users)
+    said = slagboom("replay", "rtsp://user:secret@camera/1", "--list", users)
     assert said.code == 130
     assert "1 vehicles: 1 granted" in said.out
+    assert "rtsp://camera/1" in said.out
+    assert "secret" not in said.out + said.err
     assert "Traceback" not in said.err
 
 
