@@ -65,6 +65,8 @@ def test_each_picture_is_one_object(slagboom: Slagboom, tmp_path: Path) -> None:
             "corners": [[20.0, 20.0], [60.0, 21.0], [60.0, 31.0], [20.0, 30.0]],
         }
     ]
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+    assert [field for field in (*sure, *sure["plates"][0]) if field not in page] == []
     (doubtful,) = unsure["plates"]
     assert doubtful["text"] == "HH-AB 77"
     assert doubtful["accepted"] is False

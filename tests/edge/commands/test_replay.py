@@ -86,6 +86,8 @@ def test_each_vehicle_is_one_object(slagboom: Slagboom, tmp_path: Path, users: P
     said = slagboom("replay", source, "--list", users, "--json", "--at", "2026-01-05T07:30")
     assert said.code == 0
     (vehicle,) = said.objects()
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+    assert [field for field in vehicle if f"`{field}`" not in page] == []
     assert vehicle["confidence"] == pytest.approx(0.99, abs=0.05)
     assert vehicle["weakest"] >= 0.99
     del vehicle["confidence"], vehicle["weakest"], vehicle["user_id"], vehicle["frames"]

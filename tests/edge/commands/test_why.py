@@ -70,6 +70,8 @@ def test_a_grant_says_how_it_matched_and_by_which_permit(slagboom: Slagboom, use
     assert (answer["kind"], answer["matched"], answer["as_matched"]) == ("plate", "exact", "BNO1234")
     assert (answer["external_id"], answer["lane"], answer["direction"]) == ("4711", "entry", "in")
     assert answer["at"] == "2026-01-05T07:30+01:00"
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+    assert [field for field in answer if f"`{field}`" not in page] == []
     (permit,) = answer["permits"]
     assert permit["id"] in answer["operator"]
     assert (permit["schedule"], permit["place"], permit["now"]) == ("Mo-Fr 06:00-20:00", "everywhere", "allows")
