@@ -1,9 +1,10 @@
-"""Writes the pages of this folder that say what the code says: `configuration.md` and `reasons.md`.
+"""Writes the pages of this folder that say what the code says: `configuration.md`, `lane.md`, `reasons.md`.
 
 Names, kinds, limits and defaults come from the code; what a setting means is written here, and a setting without
 its meaning is an error. `tests/test_docs.py` fails when a page is not what this program would write.
 """
 
+import runpy
 import sys
 from pathlib import Path
 from typing import Final
@@ -204,7 +205,11 @@ def reasons() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES: Final = {"configuration.md": configuration, "reasons.md": reasons}
+PAGES: Final = {
+    "configuration.md": configuration,
+    "lane.md": runpy.run_path(str(HERE / "lane_page.py"))["page"],
+    "reasons.md": reasons,
+}
 
 
 def main() -> None:

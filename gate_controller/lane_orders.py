@@ -11,7 +11,7 @@ from gate_controller.facts import BoomOpenedManually, CommandRefused
 from gate_controller.lane_scan import Scan
 from gate_controller.lane_state import Command, Lane, Order, Phase, Role
 
-_NOT_NOW: Final[dict[Order, dict[Phase, str]]] = {
+NOT_NOW: Final[dict[Order, dict[Phase, str]]] = {
     Order.OPEN: {
         Phase.UNKNOWN: "the position of the boom is unknown",
         Phase.AUTHORISING: "a vehicle is being let in",
@@ -39,7 +39,7 @@ def obey(scan: Scan) -> None:
     command = scan.command
     if command is None:
         return
-    why = _void(scan, command) or _NOT_NOW[command.kind].get(scan.lane.phase) or _pointless(scan.lane, command)
+    why = _void(scan, command) or NOT_NOW[command.kind].get(scan.lane.phase) or _pointless(scan.lane, command)
     if why:
         scan.facts.append(CommandRefused(scan.lane.setup.id, command.id, why))
         return
