@@ -1,0 +1,194 @@
+"""Orders: executed once, in time, with a reason, and never against fire, fault or an open boom."""
+
+import pytest
+
+from gate_controller.facts import BoomOpenedManually, CommandRefused, Fact, Granted, Ungranted, UngrantedPassage
+from gate_controller.lane import ContactsLost, Order, Phase, Role
+from tests.gate_controller.lane_rig import LO, A, Rig, S, plate, setup
+
+ANNA, STRANGER = plate("AB-123-CD"), plate("NO-999-X")
+
+
+def why(facts: list[Fact]) -> list[str]:
+    return [fact.why for fact in facts if isinstance(fact, CommandRefused)]
+
+
+def test_an_opening_by_order_names_who_and_why_and_pulses_once() -> None:
+    rig = Rig()
+    facts = rig.order(Order.OPEN)
+    assert facts == [BoomOpenedManually(rig.lane.setup.id, "entry-r1-1", "clerk", "delivery")]
+    assert rig.phase is Phase.OPENING
+    assert rig.pulses == ["entry-r1-1"]
+    rig.rise()
+    rig.drive_through()
+    assert [f.kind for f in rig.of(UngrantedPassage)] == [Ungranted.MANUAL]
+    rig.fall()
+    assert rig.phase is Phase.IDLE
+    assert rig.pulses == ["entry-r1-1"]
+
+
+def test_an_opening_without_a_reason_is_refused() -> None:
+    rig = Rig()
+    assert why(rig.order(Order.OPEN, reason="  ")) == ["opening by hand needs a reason"]
+    assert rig.phase is Phase.IDLE
+
+
+def test_an_order_is_executed_once_however_often_it_comes() -> None:
+    rig = Rig()
+    rig.order(Order.OPEN, id="same", expires_mono_s=rig.t + 60.0)
+    rig.wait(2.0)
+    rig.rise()
+    rig.drive_through()
+    rig.fall()
+    assert rig.phase is Phase.IDLE
+    assert why(rig.order(Order.OPEN, id="same", expires_mono_s=rig.t + 20.0)) == ["repeated"]
+    assert rig.pulses == ["entry-r1-1"]
+
+
+def test_an_order_refused_once_is_not_executed_by_its_repetition() -> None:
+    rig = Rig()
+    rig.on(Role.FIRE)
+    assert why(rig.order(Order.OPEN, id="same")) == ["fire holds the boom open"]
+    rig.off(Role.FIRE)
+    rig.order(Order.ACKNOWLEDGE)
+    assert why(rig.order(Order.OPEN, id="same")) == ["repeated"]
+
+
+@pytest.mark.parametrize("late", [0.0, 0.001, 3600.0])
+def test_an_expired_order_is_refused(late: float) -> None:
+    rig = Rig()
+    assert why(rig.order(Order.OPEN, expires_mono_s=rig.t - late)) == ["expired"]
+    assert not rig.pulses
+
+
+def test_an_order_for_the_far_future_is_refused() -> None:
+    rig = Rig()
+    assert why(rig.order(Order.OPEN, expires_mono_s=rig.t + 61.0)) == ["its expiry lies more than 60 s ahead"]
+
+
+def test_the_memory_of_orders_is_bounded_and_frees_itself() -> None:
+    rig = Rig()
+    for _ in range(32):
+        rig.order(Order.RELEASE)
+    assert why(rig.order(Order.OPEN)) == ["too many orders at once"]
+    rig.wait(10.0)
+    assert not why(rig.order(Order.OPEN))
+
+
+def test_the_pulse_of_an_order_dies_with_it() -> None:
+    rig = Rig(auto=False)
+    rig.order(Order.OPEN, expires_mono_s=rig.t + 1.0)
+    assert rig.shown.pulse is not None
+    assert rig.shown.pulse.expires_mono_s == rig.t + 1.0
+    rig.wait(1.0)
+    assert rig.shown.pulse is None
+
+
+def test_an_order_while_a_vehicle_opens_adds_no_second_pulse() -> None:
+    rig = Rig()
+    rig.arrive(ANNA)
+    assert why(rig.order(Order.OPEN)) == ["the boom is opening"]
+    rig.rise()
+    assert why(rig.order(Order.OPEN)) == ["the boom is open"]
+    assert rig.pulses == ["entry-r1-1"]
+
+
+def test_a_refused_driver_whom_the_operator_lets_in_is_not_asked_again() -> None:
+    rig = Rig()
+    rig.arrive(STRANGER)
+    rig.order(Order.OPEN)
+    rig.show(ANNA)
+    assert not rig.of(Granted)
+    rig.rise()
+    rig.drive_through()
+    assert rig.site.occupancy.anonymous == 1
+
+
+def test_a_driver_who_does_not_use_the_operators_opening_may_ask_again() -> None:
+    rig = Rig()
+    rig.arrive(STRANGER)
+    rig.order(Order.OPEN)
+    rig.rise()
+    rig.wait(20.0)
+    rig.off(LO)
+    rig.show(ANNA)
+    assert len(rig.of(Granted)) == 1
+
+
+def test_an_order_opens_a_closed_lane_and_leaves_it_closed() -> None:
+    rig = Rig()
+    rig.order(Order.CLOSE_LANE)
+    rig.order(Order.OPEN)
+    rig.rise()
+    rig.drive_through()
+    rig.fall()
+    assert rig.phase is Phase.CLOSED_LANE
+
+
+def test_closing_a_lane_that_is_held_open_waits_for_a_clear_loop() -> None:
+    rig = Rig()
+    rig.order(Order.HOLD_OPEN)
+    rig.rise()
+    rig.on(S)
+    rig.order(Order.CLOSE_LANE)
+    assert rig.shown.hold
+    rig.off(S)
+    rig.wait(3.0)
+    assert not rig.shown.hold
+    rig.fall()
+    assert rig.phase is Phase.CLOSED_LANE
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (Order.RELEASE, "nothing to release"),
+        (Order.ACKNOWLEDGE, "nothing to acknowledge"),
+    ],
+)
+def test_an_order_without_an_object_says_so(kind: Order, reason: str) -> None:
+    assert why(Rig().order(kind)) == [reason]
+
+
+def test_a_closed_lane_is_not_closed_again_nor_held_open() -> None:
+    rig = Rig()
+    rig.order(Order.CLOSE_LANE)
+    assert why(rig.order(Order.CLOSE_LANE)) == ["the lane is closed already"]
+    assert why(rig.order(Order.HOLD_OPEN)) == ["the lane is closed; release it first"]
+
+
+def test_nothing_is_ordered_from_a_lane_whose_board_is_silent() -> None:
+    rig = Rig()
+    rig.say(ContactsLost())
+    for kind in (Order.OPEN, Order.HOLD_OPEN):
+        assert why(rig.order(kind)) == ["the position of the boom is unknown"]
+
+
+def test_a_lane_closed_while_its_board_is_silent_comes_back_closed() -> None:
+    rig = Rig(ready=False)
+    rig.order(Order.CLOSE_LANE)
+    for role in sorted(rig.lane.setup.fitted):
+        (rig.on if role is Role.CLOSED_LIMIT else rig.off)(role)
+    rig.wait(1.0)
+    assert rig.phase is Phase.CLOSED_LANE
+
+
+def test_a_hold_open_ends_an_opening_but_not_its_grant() -> None:
+    rig = Rig(auto=False)
+    rig.auto = True
+    rig.arrive(ANNA)
+    rig.order(Order.HOLD_OPEN)
+    assert rig.shown.pulse is None
+    assert rig.shown.hold
+    rig.rise()
+    rig.drive_through()
+    assert rig.inside() == {"AB123CD"}
+
+
+@pytest.mark.parametrize(
+    ("fitted", "direction"),
+    [({A}, "in"), ({S}, "in"), ({A, S, LO}, "in"), ({A, S}, None)],
+)
+def test_a_lane_that_could_not_know_what_it_does_cannot_be_built(fitted: set[Role], direction: str | None) -> None:
+    with pytest.raises(ValueError, match="lane entry: "):
+        setup(direction, frozenset(fitted))  # type: ignore[arg-type]
