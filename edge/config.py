@@ -22,6 +22,8 @@ Name = Annotated[
     str,
     Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}\Z", description="1 to 32 of a-z, 0-9, - and _, a letter first"),
 ]
+Text = Annotated[str, Meta(min_length=1, max_length=100)]
+Place = Annotated[str, Meta(min_length=1, max_length=500)]
 Channel = Annotated[int, Meta(ge=1, le=8)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Hours = Annotated[float, Meta(gt=0, le=87_600)]  # ten years: more would not fit a date
@@ -34,8 +36,8 @@ TABLES = ("site", "store", "portal", "list", "boards", "readers", "lanes")
 class SiteTable(Struct, forbid_unknown_fields=True):
     """`[site]`: the place and its own rules."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
-    time_zone: str
+    name: Text
+    time_zone: Text
     capacity: Annotated[int, Meta(ge=1)] | None = None
     session_expires_after_h: Hours = 168.0
     missed_exit_grace_h: Hours | None = None
@@ -45,15 +47,15 @@ class SiteTable(Struct, forbid_unknown_fields=True):
 class StoreTable(Struct, forbid_unknown_fields=True):
     """`[store]`: the database and how long it keeps what names a person."""
 
-    path: str = "slagboom.db"
-    evidence: str = "evidence"
+    path: Place = "slagboom.db"
+    evidence: Place = "evidence"
     keep_personal_days: Annotated[int, Meta(ge=1, le=3650)] = 30
 
 
 class PortalTable(Struct, forbid_unknown_fields=True):
     """`[portal]`: the MQTT 5 broker between this edge and its portal. Leave the table out to run alone."""
 
-    host: Annotated[str, Meta(min_length=1)]
+    host: Place
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     tenant: Name = "default"
     site: Name = "site"
@@ -63,22 +65,22 @@ class PortalTable(Struct, forbid_unknown_fields=True):
 class ListTable(Struct, forbid_unknown_fields=True):
     """`[list]`: an allowlist file for a site without a portal."""
 
-    file: str
+    file: Place
 
 
 class BoardTable(Struct, forbid_unknown_fields=True):
     """`[boards.NAME]`: an input and relay board on a serial port."""
 
-    kind: str
-    port: Annotated[str, Meta(min_length=1)]
+    kind: Text
+    port: Place
 
 
 class ReaderTable(Struct, forbid_unknown_fields=True):
     """`[readers.NAME]`: a badge reader on a serial port and the lane it stands at."""
 
-    kind: str
-    port: Annotated[str, Meta(min_length=1)]
-    lane: str
+    kind: Text
+    port: Place
+    lane: Text
 
 
 class InputsTable(Struct, forbid_unknown_fields=True):
@@ -115,10 +117,10 @@ class LaneTable(Struct, forbid_unknown_fields=True):
     """`[lanes.NAME]`: one direction, or a shared two-way, through one barrier."""
 
     direction: Literal["in", "out", "both"]
-    board: str
+    board: Text
     inputs: InputsTable
     outputs: OutputsTable
-    camera: str | None = None
+    camera: Place | None = None
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
     read_for_s: Seconds = 3.0
     pulse_width_s: Annotated[float, Meta(ge=0.1, le=5.0)] = 0.5

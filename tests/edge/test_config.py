@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
         ("open = 3", "open = 9", "lanes.exit.outputs.open: 9 given; expected a whole number from 1 up to 8"),
         ("open = 3", "open = 0", "lanes.exit.outputs.open: 0 given; expected a whole number from 1 up to 8"),
         ("open = 3", 'open = "3"', 'lanes.exit.outputs.open: "3" given; expected a whole number from 1 up to 8'),
-        ('"Depot"', "4", "site.name: 4 given; expected text in quotes, not empty"),
+        ('"Depot"', "4", "site.name: 4 given; expected text in quotes, 1 to 100 characters"),
         (
             'direction = "out"',
             'direction = "up"',
@@ -214,7 +215,7 @@ def test_a_lane_of_a_board_that_is_not_there(tmp_path: Path) -> None:
 def test_one_mistake_gives_one_message(tmp_path: Path) -> None:
     """A reference to a table that is itself wrong is not called missing."""
     assert problems(tmp_path, swapped('kind = "modbus_relay8"', "kind = 8")) == [
-        "boards.main.kind: 8 given; expected text in quotes"
+        "boards.main.kind: 8 given; expected text in quotes, 1 to 100 characters"
     ]
     assert problems(tmp_path, swapped("approach = 1", 'approach = "one"')) == [
         'lanes.entry.inputs.approach: "one" given; expected a whole number from 1 up to 8'
@@ -226,9 +227,31 @@ def test_mistakes_in_several_tables_are_reported_together(tmp_path: Path) -> Non
     assert problems(tmp_path, text) == [
         "lost: unknown table; did you mean list?",
         "site.timezone: unknown key; did you mean time_zone?",
-        "site.time_zone: missing; give text in quotes",
+        "site.time_zone: missing; give text in quotes, 1 to 100 characters",
         "lanes.exit.inputs.safety: 44 given; expected a whole number from 1 up to 8",
     ]
+
+
+LITERALS = (
+    "-1", "0", "99999999999999999999", "1e309", "nan", "-inf", "true", '""', '"\\u0000"', '"\\uFEFF"',
+    f'"{"x" * 5000}"', "[]", "[[1]]", "{}", "{ a = { b = 1 } }", "1979-05-27T07:32:00Z", "07:32:00",
+)  # fmt: skip
+
+
+def test_whatever_is_written_as_a_value_ends_in_settings_or_in_named_problems(tmp_path: Path) -> None:
+    def refused(text: str) -> tuple[str, ...]:
+        try:
+            wiring(load(tmp_path, text))
+        except ConfigError as error:
+            return error.problems
+        return ()
+
+    values = list(re.finditer(r"(?<== )(\"[^\"]*\"|\d+)", GOOD))
+    assert len(values) > 20
+    for value in values:
+        for literal in LITERALS:
+            for problem in refused(GOOD[: value.start()] + literal + GOOD[value.end() :]):
+                assert len(problem) < 400, problem[:400]
 
 
 def test_an_empty_file_says_what_every_site_needs(tmp_path: Path) -> None:

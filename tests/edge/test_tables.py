@@ -20,12 +20,13 @@ class Inner(Struct):
 
 
 class Outer(Struct):
-    name: Annotated[str, Meta(min_length=1)]
+    name: Annotated[str, Meta(min_length=1, max_length=9)]
     inner: Inner
     way: Literal["in", "out"] = "in"
     colour: Colour = Colour.RED
     on: bool = True
     code: Annotated[str, Meta(pattern="^[a-z]+$", description="small letters")] = "x"
+    note: str = ""
 
 
 def problems_of(value: Any) -> list[str]:
@@ -46,7 +47,7 @@ def test_every_mistake_of_one_table_is_named_not_only_the_first() -> None:
     found = problems_of({"nane": "n", "inner": {"channel": 9, "widht_s": 1.0}, "way": "up", "on": "yes"})
     assert found == [
         "outer.nane: unknown key; did you mean name?",
-        "outer.name: missing; give text in quotes, not empty",
+        "outer.name: missing; give text in quotes, 1 to 9 characters",
         "outer.inner.widht_s: unknown key; did you mean width_s?",
         "outer.inner.channel: 9 given; expected a whole number from 1 up to 8",
         'outer.way: "up" given; expected one of "in", "out"',
@@ -57,8 +58,10 @@ def test_every_mistake_of_one_table_is_named_not_only_the_first() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("name", 7, "outer.name: 7 given; expected text in quotes, not empty"),
-        ("name", "", 'outer.name: "" given; expected text in quotes, not empty'),
+        ("name", 7, "outer.name: 7 given; expected text in quotes, 1 to 9 characters"),
+        ("name", "", 'outer.name: "" given; expected text in quotes, 1 to 9 characters'),
+        ("name", "x" * 10, 'outer.name: "xxxxxxxxxx" given; expected text in quotes, 1 to 9 characters'),
+        ("note", 3, "outer.note: 3 given; expected text in quotes"),
         ("name", "a\x00b", "outer.name: holds a control character; write it without"),
         ("colour", "blue", 'outer.colour: "blue" given; expected one of "red", "green"'),
         ("code", "A1", 'outer.code: "A1" given; expected small letters'),

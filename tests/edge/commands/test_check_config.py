@@ -59,7 +59,7 @@ def test_every_mistake_is_a_line_with_its_path(slagboom: Slagboom, site: Path) -
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines() == [
         f"error: {site}: site.timezone: unknown key; did you mean time_zone?",
-        f"error: {site}: site.time_zone: missing; give text in quotes",
+        f"error: {site}: site.time_zone: missing; give text in quotes, 1 to 100 characters",
         f"error: {site}: lanes.entry.inputs.safety: 9 given; expected a whole number from 1 up to 8",
     ]
 
