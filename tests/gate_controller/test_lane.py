@@ -303,6 +303,13 @@ def test_an_entry_without_any_read_is_told_to_show_a_badge_once() -> None:
     assert rig.shown.reason is Reason.UNREADABLE_PLATE
 
 
+def test_a_vehicle_refused_by_its_plate_is_not_told_that_it_was_unreadable() -> None:
+    rig = Rig()
+    rig.arrive(plate("NO-999-X"))
+    rig.wait(30.0)
+    assert [f.reason for f in rig.of(Refused)] == [Reason.UNKNOWN_CREDENTIAL]
+
+
 def test_recognition_that_gives_up_ends_the_wait() -> None:
     rig = Rig()
     rig.arrive()
@@ -470,6 +477,17 @@ def test_a_pulse_nobody_confirms_grows_too_old() -> None:
     rig.wait(2.0)
     assert rig.shown.pulse is None
     assert rig.phase is Phase.FAULT
+
+
+def test_a_pulse_still_unsent_when_its_vehicle_is_through_is_withdrawn() -> None:
+    rig = Rig(auto=False)
+    [granted] = rig.of(Granted, rig.arrive(ANNA))
+    rig.say(Committed(granted.hold))
+    rig.on(S, X)
+    rig.off(A, S)
+    rig.wait(1.0)
+    assert rig.inside() == {"AB123CD"}
+    assert rig.shown.pulse is None
 
 
 def test_a_word_about_another_pulse_is_ignored() -> None:
@@ -1326,6 +1344,24 @@ def test_a_shared_lane_refuses_the_other_side_until_it_is_idle() -> None:
     rig.show(BORIS)
     assert len(rig.of(VehicleArrived)) == 1
     assert len(rig.of(Granted)) == 1
+
+
+def test_a_shared_lane_that_stands_open_counts_each_way_by_the_loop_it_came_from() -> None:
+    rig = held(Rig(setup(None)))
+    rig.on(A, S)
+    rig.off(A)
+    rig.on(X)
+    rig.off(S)
+    rig.wait(1.0)
+    rig.off(X)
+    rig.wait(0.3)
+    rig.on(X)
+    rig.on(S)
+    rig.off(X)
+    rig.on(A)
+    rig.off(S)
+    rig.wait(1.0)
+    assert [f.direction for f in rig.of(UngrantedPassage)] == [Direction.IN, Direction.OUT]
 
 
 # ---- two lanes, one user ----
