@@ -133,6 +133,33 @@ def test_the_next_car_at_the_same_place_is_another_vehicle() -> None:
     assert accepted(film.end()) == ["BNO1234", "KAB5678"]
 
 
+def test_another_sure_text_in_the_very_place_is_another_vehicle() -> None:
+    film = Film().approach("BNO1234")
+    for step in range(8):
+        film.play(read_of("KAB5678", 320, 320 - 14 * step, 170 - 8 * step))
+    assert accepted(film.end()) == ["BNO1234", "KAB5678"]
+
+
+def test_a_decided_vehicle_stays_decided_when_later_frames_misread_it() -> None:
+    film = Film().approach("BNO1234").play(read_of("BNO1284", 320, 330, 170, sharp=2.0), frames=80)
+    assert accepted(film.end()) == ["BNO1234"]
+
+
+def test_a_long_stand_and_a_gap_are_still_the_same_vehicle() -> None:
+    film = Film().approach("BNO1234").play(read_of("BNO1234", 320, 330, 170), frames=200)
+    film.play(frames=40).play(read_of("BNO1234", 330, 330, 170), frames=10)
+    assert accepted(film.end()) == ["BNO1234"]
+
+
+def test_reads_cut_by_the_frame_s_edge_have_no_vote_beside_whole_ones() -> None:
+    film = Film()
+    for step in range(8):
+        film.play(read_of("BNO123", 320, 30 + 10 * step, 170, rejected=Rejected.AT_BORDER))
+    film.play(read_of("BNO1234", 320, 130, 150)).play(read_of("BNO1234", 320, 150, 150))
+    film.play(read_of("BNO1234", 320, 170, 150))
+    assert accepted(film.end()) == ["BNO1234"]
+
+
 def test_what_never_moves_from_the_first_frame_is_ignored() -> None:
     film = Film().play(read_of("BNO1234"), frames=130)
     assert film.events == []
@@ -175,6 +202,14 @@ def test_reads_not_to_be_believed_are_reported_with_the_reason(
     assert [event.rejected for event in film.end()] == [reason]
 
 
+def test_a_weak_character_is_the_reason_before_the_threshold() -> None:
+    film = Film()
+    for step in range(12):
+        film.play(read_of(f"BNO12{'3816'[step % 4]}4", 320, 100 + 20 * step))
+    events = film.end()
+    assert [event.rejected for event in events] == [Rejected.WEAK]
+
+
 def test_a_different_text_in_every_frame_is_never_accepted() -> None:
     film = Film()
     for step in range(10):
@@ -187,5 +222,6 @@ def test_tracks_and_kept_reads_are_bounded() -> None:
     for step in range(BALLOTS_LEN_MAX + 20):
         film.play(read_of("BNO1234", 320 + step, 240, sure=0.8))
     crowd = [read_of(f"K{n:02d}XY{n:02d}", 20 + 15 * (n % 40), 20 + 150 * (n // 40), 12) for n in range(60)]
+    assert [len(track.reads) for track in film.voter._tracks] == [BALLOTS_LEN_MAX]
     film.play(*crowd)
     assert len(film.end()) <= TRACKS_LEN_MAX
