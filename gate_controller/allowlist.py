@@ -27,7 +27,7 @@ from gate_controller.errors import ListRejected
 from gate_controller.layers import rows_under
 from gate_controller.look_alikes import skeleton
 from gate_controller.plates import Plate, PlateRead, told_apart
-from gate_controller.users import Action, Permit, Row, User, UserStatus, permit_of, plates_in, user_of
+from gate_controller.users import Action, Permit, User, UserStatus, permit_of, user_of
 
 __all__ = [
     "Action", "Allowlist", "Change", "Collision", "Match", "MatchKind", "Permit", "PermitPut", "PermitRemoved",
@@ -111,14 +111,16 @@ class Allowlist:
     def look_alikes(self, read: PlateRead | Plate) -> Sequence[str]:
         """Listed keys that differ from the read in look-alikes only, each as probable as the rules demand."""
         options: _Options = ()
-        if isinstance(read, PlateRead):
+        if type(read) is PlateRead:
             key, options = read.plate.key, read.alternatives
         else:
-            key = read.key
+            key = read.key  # type: ignore[union-attr]
         listed = self._with_skeleton(skeleton(key))
         if listed is None:
             return ()
-        return [other for other in rows_under(listed) if other != key and _qualifies(key, other, options)]
+        if type(listed) is str:
+            return (listed,) if listed != key and _qualifies(key, listed, options) else ()
+        return [other for other in listed if other != key and _qualifies(key, other, options)]
 
     def find_plate(self, read: PlateRead | Plate) -> Match:
         """Who a plate belongs to: exact, else by look-alikes, and only if exactly one user qualifies."""
@@ -131,23 +133,23 @@ class Allowlist:
         keys = self.look_alikes(read)
         if not keys:
             return NOTHING
-        alike = [entry for key in keys for entry in _entries(self.tables.plates.get(key), key, None)]
-        return _look_alike([entry for entry in alike if entry[1].state is CredentialState.ACTIVE])
+        alike = [entry for key in keys for entry in _entries(self.exact(key), key, None)]
+        return _one(MatchKind.LOOK_ALIKE, [entry for entry in alike if entry[1].state is CredentialState.ACTIVE])
 
     def find_badge(self, read: BadgeRead) -> Match:
         """Who a badge belongs to: the whole number in the read's width, or its low bits if a reader declares it."""
         rows = rows_under(self.tables.badges.get(whole_number(read.uid, read.bits)))
-        found = [(row, badge) for row in rows for badge in user_of(row).badges if badge.uid == read.uid]
+        found = [(user, badge) for user in map(user_of, rows) for badge in user.badges if badge.uid == read.uid]
         if not found and read.bits in self.reader_bits:
             low = low_bits(read.uid, read.bits)
             rows = rows_under(self.tables.badges.get(truncated(read.uid, read.bits)))
             found = [
-                (row, badge)
-                for row in rows
-                for badge in user_of(row).badges
+                (user, badge)
+                for user in map(user_of, rows)
+                for badge in user.badges
                 if badge.bits > read.bits and low_bits(badge.uid, read.bits) == low
             ]
-        return _badge_match(found)
+        return _one_badge(found)
 
     def user(self, user_id: str) -> User | None:
         """The user with this id."""
@@ -178,12 +180,14 @@ class Allowlist:
         """Pairs of active plates of different users that differ in look-alikes only."""
         for listed in self.tables.skeletons.values():
             keys = rows_under(listed)
-            entries = [entry for key in keys for entry in _entries(self.tables.plates.get(key), key, None)]
+            if len(keys) < 2:
+                continue
+            entries = [entry for key in keys for entry in _entries(self.exact(key), key, None)]
             active = [entry for entry in entries if entry[1].state is CredentialState.ACTIVE]
-            for at, (row, mine) in enumerate(active):
+            for at, (user, mine) in enumerate(active):
                 for other, theirs in active[at + 1 :]:
-                    if row[0] != other[0] and mine.plate.key != theirs.plate.key:
-                        yield Collision(mine.plate, user_of(row), theirs.plate, user_of(other))
+                    if user.id != other.id and mine.plate.key != theirs.plate.key:
+                        yield Collision(mine.plate, user, theirs.plate, other)
 
     # ---- change ----
 
@@ -208,19 +212,16 @@ class Allowlist:
 
 # ---- lookup: which of the rows under a key count ----
 
-_Entry = tuple[Row, PlateCredential]
+_Entry = tuple[User, PlateCredential]
 _Options = Sequence[Sequence[tuple[str, float]]]
 
 
 def _qualifies(read: str, listed: str, options: _Options) -> bool:
     """Whether the reader itself holds every listed look-alike possible; a text without options has no say."""
-    if not options:
-        return True
     product = 1.0
-    for at, (mine, theirs) in enumerate(zip(read, listed, strict=True)):
+    for mine, theirs, ranked in zip(read, listed, options):  # noqa: B905 - as long as each other, or no options
         if mine == theirs:
             continue
-        ranked = options[at]
         for char, probability in ranked:
             if char == theirs:
                 if probability < ALTERNATIVE_MIN:
@@ -233,42 +234,37 @@ def _qualifies(read: str, listed: str, options: _Options) -> bool:
 
 
 def _entries(value: Any, key: str, seen: Plate | None) -> list[_Entry]:
-    """Rows under a key, each with its credential; without those whose groups contradict the plate seen."""
+    """Users under a key, each with the credential; without those whose groups contradict the plate seen."""
     return [
-        (row, credential)
-        for row in rows_under(value)
-        for credential in plates_in(row, key)
-        if not (seen and told_apart(seen, credential.plate))
+        (user, credential)
+        for user in map(user_of, rows_under(value))
+        for credential in user.plates
+        if credential.plate.key == key and not (seen and told_apart(seen, credential.plate))
     ]
 
 
 def _exact(found: list[_Entry]) -> Match:
     """Active plates count before others, a person's before a pool's; what is left must be one user."""
-    active = [entry for entry in found if entry[1].state is CredentialState.ACTIVE] or found
-    people = [entry for entry in active if entry[0][6] == 1] or active
-    return _one(MatchKind.EXACT, people)
-
-
-def _look_alike(found: list[_Entry]) -> Match:
-    return _one(MatchKind.LOOK_ALIKE, found)
+    if len(found) > 1:
+        found = [entry for entry in found if entry[1].state is CredentialState.ACTIVE] or found
+        found = [entry for entry in found if not entry[0].pool] or found
+    return _one(MatchKind.EXACT, found)
 
 
 def _one(kind: MatchKind, found: list[_Entry]) -> Match:
     if not found:
         return NOTHING
-    users = {row[0]: row for row, _ in found}
-    if len(users) > 1:
-        return Match(MatchKind.AMBIGUOUS, candidates=tuple(user_of(row) for row in users.values()))
-    row, credential = found[0]
-    return Match(kind, user_of(row), credential, credential.plate)
+    user, credential = found[0]
+    if any(other.id != user.id for other, _ in found[1:]):
+        return Match(MatchKind.AMBIGUOUS, candidates=tuple({other.id: other for other, _ in found}.values()))
+    return Match(kind, user, credential, credential.plate)
 
 
-def _badge_match(found: list[tuple[Row, Badge]]) -> Match:
+def _one_badge(found: list[tuple[User, Badge]]) -> Match:
     active = [entry for entry in found if entry[1].state is CredentialState.ACTIVE] or found
     if not active:
         return NOTHING
-    users = {row[0]: row for row, _ in active}
-    if len(users) > 1:
-        return Match(MatchKind.AMBIGUOUS, candidates=tuple(user_of(row) for row in users.values()))
-    row, badge = active[0]
-    return Match(MatchKind.BADGE, user_of(row), badge)
+    user, badge = active[0]
+    if any(other.id != user.id for other, _ in active[1:]):
+        return Match(MatchKind.AMBIGUOUS, candidates=tuple({other.id: other for other, _ in active}.values()))
+    return Match(MatchKind.BADGE, user, badge)

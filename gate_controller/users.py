@@ -111,16 +111,6 @@ def user_of(row: Row) -> User:
     )
 
 
-def plates_in(row: Row, key: str) -> list[PlateCredential]:
-    """The credentials of a user's row with this canonical key, without building the whole user."""
-    return [_plate_of(plate) for plate in row[7] if _key_of(plate) == key]
-
-
-def _key_of(row: str | Row) -> str:
-    spelt: str = row if isinstance(row, str) else row[0]
-    return spelt.partition("@")[0].replace(" ", "")
-
-
 def permit_row(permit: Permit) -> Row:
     """The compact form of a permit; `row[0]` is its id, `row[1]` and `row[2]` its user and group."""
     text = permit.schedule.text if permit.schedule else None
