@@ -1,0 +1,26 @@
+"""What the terminal shows of a story: the list of them, and the books at the end."""
+
+from pathlib import Path
+
+import pytest
+
+from hardware_sim.scenarios import STORIES
+from hardware_sim.show import list_stories, play
+
+
+def test_each_story_is_listed_with_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    list_stories(STORIES)
+    shown = capsys.readouterr().out
+    for name, story in STORIES.items():
+        assert story.__doc__
+        assert name in shown
+    assert "second car waits" in shown
+
+
+async def test_a_story_ends_with_books_that_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    await play(["stranger"], tmp_path)
+    shown = capsys.readouterr().out
+    assert "unknown_credential" in shown
+    assert "not registered here" in shown
+    (rows,) = [line.split() for line in shown.splitlines() if "journal rows" in line]
+    assert rows[2] == rows[3] != "0"
