@@ -16,6 +16,8 @@ from msgspec import Meta, Struct, field
 from edge.tables import did_you_mean, named_tables, read_toml, table
 from gate_controller.access import ExitPolicy
 from gate_controller.errors import ConfigError
+from gate_controller.facts import Direction, LaneId
+from gate_controller.lane import LaneSetup, Role, StorePolicy
 from gate_controller.site import Rules
 
 Name = Annotated[
@@ -126,6 +128,18 @@ class LaneTable(Struct, forbid_unknown_fields=True):
     pulse_width_s: Annotated[float, Meta(ge=0.1, le=5.0)] = 0.5
     open_without_store: bool = True
 
+    def setup(self, name: str) -> LaneSetup:
+        """The lane as the core takes it. Raises `ValueError` for one that could not know its own state."""
+        return LaneSetup(
+            id=LaneId(name),
+            direction=None if self.direction == "both" else Direction(self.direction),
+            fitted=frozenset(Role(role) for role in self.inputs.fitted()),
+            exit_policy=self.exit_policy,
+            store_policy=StorePolicy.PASS if self.open_without_store else StorePolicy.REFUSE,
+            read_for_s=self.read_for_s,
+            pulse_width_s=self.pulse_width_s,
+        )
+
 
 class Config(Struct):
     """The whole file, checked."""
@@ -178,6 +192,7 @@ def load_config(path: Path) -> Config:
     problems += _kinds("readers", readers, _READER_KINDS)
     problems += _ports(boards, readers)
     problems += _references(lanes, board_names, readers, lane_names)
+    problems += _buildable(lanes)
     problems += _channels(lanes, "inputs", lambda lane: lane.inputs.fitted())
     problems += _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
     if problems or site is None:
@@ -251,6 +266,16 @@ def _references(
     for name, reader in readers.items():
         if lane_names and reader.lane not in lane_names:
             yield f"readers.{name}.lane: no table [lanes.{reader.lane}]; {did_you_mean(reader.lane, lane_names)}"
+
+
+def _buildable(lanes: Mapping[str, LaneTable]) -> Iterator[str]:
+    for name, lane in lanes.items():
+        try:
+            lane.setup(name)
+        except ValueError as error:
+            yield f"lanes.{name}.inputs: {str(error).removeprefix(f'lane {name}: ')}"
+        if lane.inputs.fire is not None and lane.outputs.hold is None:
+            yield f"lanes.{name}.outputs.hold: missing; in a fire that relay holds the boom open, so wire it"
 
 
 def _channels(

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final
 
 from edge import clock
-from edge.config import Config, LaneTable, PortalTable
+from edge.config import Config, PortalTable
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
 from edge.link import Link
@@ -38,18 +38,16 @@ from gate_controller.devices.codec import (
     Signal,
 )
 from gate_controller.devices.codec import PulseUncertain as DevicePulseUncertain
-from gate_controller.facts import AlarmRaised, Direction, Fact, HoldId, HoldReleased, LaneId, Released
+from gate_controller.facts import AlarmRaised, Fact, HoldId, HoldReleased, LaneId, Released
 from gate_controller.lane import (
     CommitFailed,
     Committed,
     Contact,
     ContactsLost,
-    LaneSetup,
     Presented,
     PulseSent,
     PulseUncertain,
     Role,
-    StorePolicy,
 )
 from gate_controller.moment import Moment
 from gate_controller.site import Site
@@ -85,7 +83,7 @@ class Daemon:
         }
         self._lanes = {
             LaneId(name): LaneTask(
-                lane_setup(LaneId(name), table),
+                table.setup(name),
                 run,
                 self,
                 {role: channel - 1 for role, channel in table.outputs.fitted().items()},
@@ -256,16 +254,3 @@ async def _load_list_file(config: Config, store: Store) -> None:
     cursor = await store.list_cursor()
     if cursor is None or cursor.epoch != found.allowlist.epoch:
         await store.replace_list(found.allowlist.epoch, found.allowlist.revision, found.changes)
-
-
-def lane_setup(lane: LaneId, table: LaneTable) -> LaneSetup:
-    """The core's description of a lane, from its table in the settings."""
-    return LaneSetup(
-        id=lane,
-        direction=None if table.direction == "both" else Direction(table.direction),
-        fitted=frozenset(Role(role) for role in table.inputs.fitted()),
-        exit_policy=table.exit_policy,
-        store_policy=StorePolicy.PASS if table.open_without_store else StorePolicy.REFUSE,
-        read_for_s=table.read_for_s,
-        pulse_width_s=table.pulse_width_s,
-    )

@@ -179,11 +179,18 @@ def _site_reason(site: Site, place: _Place, at: datetime) -> Reason | None:
 def _decide_exit(ask: Ask, site: Site, basis: Basis) -> Granted | Refused:
     session, matched = _session_of(ask.credential, site)
     if session is None and ask.read_over and isinstance(ask.credential, PlateRead):
-        session, matched = site.occupancy.nearest(ask.credential.plate.key), Matched.NEAREST
+        session, matched = _misread(ask.credential, site), Matched.NEAREST
     if session is not None:
         basis = replace(basis, matched=matched, as_matched=session.plate or session.credential)
         return _grant(ask, basis, session.user_id, session.external_id, session.plate, closes=(session.id,))
     return _exit_without_session(ask, site, basis)
+
+
+def _misread(read: PlateRead, site: Site) -> ParkingSession | None:
+    """The session of a misread plate; a read that is itself a listed plate was not misread."""
+    if site.allowlist.exact(read.plate.key) is not None:
+        return None
+    return site.occupancy.nearest(read.plate.key)
 
 
 def _exit_without_session(ask: Ask, site: Site, basis: Basis) -> Granted | Refused:

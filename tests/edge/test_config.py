@@ -31,7 +31,7 @@ direction = "in"
 board = "main"
 camera = "rtsp://camera/1"
 inputs = { approach = 1, safety = 2, fire = 8 }
-outputs = { open = 1, green = 2 }
+outputs = { open = 1, green = 2, hold = 5 }
 
 [lanes.exit]
 direction = "out"
@@ -39,7 +39,7 @@ board = "main"
 camera = "exit.avi"
 exit_policy = "known_only"
 inputs = { approach = 3, safety = 4, fire = 8 }
-outputs = { open = 3 }
+outputs = { open = 3, hold = 6 }
 """
 
 
@@ -69,7 +69,7 @@ def test_a_whole_site_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert config.lanes["exit"].exit_policy is ExitPolicy.KNOWN_ONLY
     assert config.lanes["entry"].exit_policy is ExitPolicy.ANY_VEHICLE
     assert config.lanes["entry"].inputs.fitted() == {"approach": 1, "safety": 2, "fire": 8}
-    assert config.lanes["entry"].outputs.fitted() == {"open": 1, "green": 2}
+    assert config.lanes["entry"].outputs.fitted() == {"open": 1, "green": 2, "hold": 5}
     assert config.portal is None
     assert config.path(config.store.path) == tmp_path / "slagboom.db"
 
@@ -103,6 +103,7 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
         ("entry", "input safety", "main in 2", "/dev/ttyUSB0"),
         ("entry", "input fire", "main in 8", "/dev/ttyUSB0"),
         ("entry", "output open", "main out 1", "/dev/ttyUSB0"),
+        ("entry", "output hold", "main out 5", "/dev/ttyUSB0"),
         ("entry", "output green", "main out 2", "/dev/ttyUSB0"),
         ("entry", "camera", "rtsp://camera/1", ""),
         ("entry", "reader badge", "rdm6300", "/dev/ttyUSB1"),
@@ -111,6 +112,7 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
         ("exit", "input safety", "main in 4", "/dev/ttyUSB0"),
         ("exit", "input fire", "main in 8", "/dev/ttyUSB0"),
         ("exit", "output open", "main out 3", "/dev/ttyUSB0"),
+        ("exit", "output hold", "main out 6", "/dev/ttyUSB0"),
         ("exit", "camera", "exit.avi", ""),
     ]
 
@@ -269,3 +271,26 @@ def test_tables_that_are_no_tables(tmp_path: Path) -> None:
         "readers: a list given; write tables [readers.NAME]",
         'lanes: "x" given; write tables [lanes.NAME]',
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("green = 2, hold = 5", "green = 2", r"lanes\.entry\.outputs\.hold: missing; in a fire"),
+        (
+            "safety = 2, fire",
+            "safety = 2, open_limit = 5, fire",
+            r"lanes\.entry\.inputs: an open limit without a closed",
+        ),
+        ('"in"', '"both"', r"lanes\.entry\.inputs: a shared two-way lane needs a far loop"),
+    ],
+)
+def test_a_lane_that_could_not_work_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    (problem,) = problems(tmp_path, swapped(old, new))
+    assert re.match(expected, problem)
+
+
+def test_a_lane_is_set_up_as_its_table_says(tmp_path: Path) -> None:
+    setup = load(tmp_path, GOOD).lanes["exit"].setup("exit")
+    assert (setup.id, setup.direction, setup.exit_policy) == ("exit", "out", ExitPolicy.KNOWN_ONLY)
+    assert setup.fitted == {"approach", "safety", "fire"}

@@ -408,6 +408,13 @@ def test_a_misread_waits_for_a_better_read_and_then_pairs_with_the_nearest() -> 
     assert house.plates_inside() == []
 
 
+def test_a_listed_plate_that_is_not_inside_is_not_taken_for_its_neighbour() -> None:
+    house = House(*ANNA, user("bert", "98-TX-D4"), permit("bert"))
+    house.passes(house.ask("98-TH-D4"))
+    house.passes(house.leave("98-TX-D4", read_over=True))
+    assert house.plates_inside() == ["98THD4"]
+
+
 def test_an_unread_vehicle_leaves_where_anybody_may() -> None:
     house = House()
     house.passes(house.ask("98-TH-D4"))
