@@ -35,8 +35,9 @@ quarter of the wrong reads that look sure (measured on drawn plates)."""
 ODDS_FITS_ANOTHER = 0.25
 """The same for a text that fits layouts, but none of the country that the model is sure of: 0.10 against 0.43."""
 
-BORDER_PX = 2.0
-"""A corner nearer than this to the frame's edge may have lost characters beyond it."""
+BORDER_WIDTHS = 0.04
+"""A corner nearer to the frame's edge than this share of the plate's width may have lost characters beyond it; half
+a character's width, and more than the corners are off."""
 
 CROP_HEIGHT_PX = 64
 CROP_WIDTH_MAX_PX = 360
@@ -176,8 +177,9 @@ def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options,
 
 
 def _at_border(corners: Corners, image: Image) -> bool:
-    right, bottom = image.shape[1] - BORDER_PX, image.shape[0] - BORDER_PX
-    return any(not (BORDER_PX <= x <= right and BORDER_PX <= y <= bottom) for x, y in corners)
+    near = BORDER_WIDTHS * math.dist(corners[0], corners[1])
+    right, bottom = image.shape[1] - near, image.shape[0] - near
+    return any(not (near <= x <= right and near <= y <= bottom) for x, y in corners)
 
 
 def _picture(image: Image, corners: Corners) -> Image:

@@ -78,7 +78,7 @@ def test_finds_a_plate_of_two_lines(detector: BuiltinDetector) -> None:
     quad = quad_at(300, 240, 110, 4, aspect=1.4)
     found = detector.detect(picture([quad], two_line=True))
     assert len(found) == 1
-    assert off(found[0], quad) < 0.25
+    assert off(found[0], quad) < 0.35
 
 
 def test_corners_are_in_pixels_of_a_frame_that_was_scaled_down(detector: BuiltinDetector) -> None:
