@@ -7,7 +7,7 @@ again as the reader will get it. Nothing is learnt from real pictures; the range
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -120,6 +120,8 @@ def photograph(
 ) -> Image:
     """One (H, W, 3) BGR cut of SIZE (width, height), after perspective, camera faults and a rough rectification."""
     view = camera or Camera()
+    # Most pictures are good ones: fine differences between letters are learnt from them, doubt from the others.
+    view = replace(view, hardness=view.hardness * rng.uniform(0.25, 1.2))
     quad, frame = _pose(scene, rng, view)
     shrink = float(np.hypot(*(quad[1] - quad[0])) / np.hypot(*(scene.corners[1] - scene.corners[0])))
     source = scene.half() if shrink < 0.6 else scene
@@ -200,7 +202,7 @@ def _expose(image: Pixels, rng: np.random.Generator, hardness: float, plate_px: 
     image = _light(image, rng, hardness)
     image = _blur(image, rng, hardness, plate_px)
     image = _sensor(image, rng, hardness)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * hardness:
         soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.7, 1.6))
         image = image + (image - soft) * rng.uniform(0.4, 2.2)
     taken = np.clip(image, 0, 255).astype(np.uint8)
@@ -214,7 +216,7 @@ def _expose(image: Pixels, rng: np.random.Generator, hardness: float, plate_px: 
 
 def _light(image: Pixels, rng: np.random.Generator, hardness: float) -> Pixels:
     height, width = image.shape[:2]
-    if rng.random() < 0.35:
+    if rng.random() < 0.4 * hardness:
         # A shadow's edge, straight and more or less soft.
         angle, offset = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25)
         across = (np.arange(width, dtype=np.float32) / width - 0.5) * np.float32(np.cos(angle))
@@ -226,7 +228,7 @@ def _light(image: Pixels, rng: np.random.Generator, hardness: float) -> Pixels:
         radius = rng.uniform(0.1, 0.5) * width
         far = ((np.arange(width) - at[0]) ** 2)[None] + ((np.arange(height) - at[1]) ** 2)[:, None]
         image = image + (rng.uniform(30, 150) * np.exp(-far / radius**2)).astype(np.float32)[..., None]
-    gamma = float(np.exp(rng.normal(0, 0.25)))
+    gamma = float(np.exp(rng.normal(0, 0.3) * hardness))
     gain = float(np.exp(min(rng.normal(-0.28, 0.4), 0.35)))
     veil = float(rng.uniform(0, 35)) * (rng.random() < 0.4)
     if rng.random() < 0.1:
@@ -245,7 +247,7 @@ def _blur(image: Pixels, rng: np.random.Generator, hardness: float, plate_px: fl
     sigma = float(abs(rng.normal(0, 0.75))) * hardness * float(np.clip(plate_px / 110, 0.6, 2.0))
     if sigma > 0.25:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
-    if rng.random() < 0.22:
+    if rng.random() < 0.25 * hardness:
         length = rng.uniform(1.5, 6.0) * hardness * float(np.clip(plate_px / 130, 0.4, 1.8))
         angle = rng.normal(0, 0.5) if rng.random() < 0.6 else rng.uniform(0, np.pi)
         reach = max(1, int(np.ceil(length / 2)))

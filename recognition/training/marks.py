@@ -186,7 +186,7 @@ def _stars(canvas: Image, centre: tuple[float, float], radius: float) -> None:
 
 
 def right_band(canvas: Image, box: Box, kind: str, rng: np.random.Generator) -> None:
-    """The right band of KIND: French department, Italian province, validity, Portuguese year, Russian region."""
+    """The right band of KIND: French department, Italian province, validity, Portuguese year."""
     x, y, width, height = box
     digits = f"{int(rng.integers(1, 96)):02d}"
     middle = x + width / 2
@@ -195,11 +195,6 @@ def right_band(canvas: Image, box: Box, kind: str, rng: np.random.Generator) -> 
             canvas, f"{int(rng.integers(1, 13)):02d}", (middle, y + height * 0.3), height * 0.3, (240, 240, 240)
         )
         small_text(canvas, digits, (middle, y + height * 0.7), height * 0.3, (240, 240, 240))
-        return
-    if kind == "region":
-        _rect(canvas, (x, y, 2, height), (30, 30, 30))
-        small_text(canvas, digits, (middle, y + height * 0.35), height * 0.42, (25, 25, 25))
-        small_text(canvas, "RUS", (middle, y + height * 0.8), height * 0.17, (25, 25, 25))
         return
     if kind == "year":
         _rect(canvas, box, (40, 190, 240))

@@ -152,7 +152,7 @@ STYLES: dict[str, tuple[Style, ...]] = {
     "UA": (Style("UA", "din", (Look(0.8, left="flag", border=BLACK), Look(0.2, left="", border=BLACK)), ("gap",)),),
     "BY": (Style("BY", "din", (Look(0.8, left="flag", border=BLACK), Look(0.2, left="")), ("gap", "hyphen")),),
     "MD": (Style("MD", "din", (Look(0.9, left="blue"), Look(0.1, left="")), ("gap",)),),
-    "RUS": (Style("RUS", "french", (Look(1.0, left="", right="region", border=BLACK),), ("gap|none",)),),
+    "RUS": (Style("RUS", "french", (Look(1.0, left="", border=BLACK),), ("gap|none",)),),
     "MC": (Style("MC", "french", (Look(1.0, WHITE, BLUE, left="arms"),), ("gap|none",)),),
     "AND": (Style("AND", "din", (Look(1.0, left="arms"),), ("none",)),),
     "RSM": (Style("RSM", "italian", (Look(1.0, WHITE, BLUE, left="arms"),), ("none",)),),
