@@ -35,6 +35,10 @@ def ask(scan: Scan) -> None:
     best = _better(arrival.best, credential)
     seen = _surest(arrival.seen, credential)
     scan.put(arrival=replace(arrival, best=best, seen=seen, over=over))
+    if arrival.voided >= lane.setup.voided_max and not isinstance(credential, BadgeRead):
+        # A camera would open for a parked car all day; a driver who means it shows a badge or comes anew.
+        scan.alarm("dawdling", f"{arrival.voided} openings came to nothing")
+        return
     if due and (best is None or arrival.direction is Direction.OUT):
         credential = best
     elif credential is None:

@@ -167,7 +167,10 @@ class Scan:
         """The opening for the vehicle in front came to nothing; if it still stands there it is asked anew."""
         arrival = self.lane.arrival
         if arrival is not None and served is not None and arrival.served == served:
-            self.put(arrival=replace(arrival, served=None, at=self.lane.now, over=False, gave_up=False))
+            again = replace(
+                arrival, served=None, voided=arrival.voided + 1, at=self.lane.now, over=False, gave_up=False
+            )
+            self.put(arrival=again)
 
     def stand_down(self, phase: Phase, why: str, opened: Released) -> None:
         """Drop everything that could still move the boom and go to a phase that is nobody's turn.

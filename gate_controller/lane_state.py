@@ -209,6 +209,7 @@ class LaneSetup:
     command_ahead_max_s: float = 60.0
     commands_len_max: int = 32
     queue_len_max: int = 2
+    voided_max: int = 3
 
     def __post_init__(self) -> None:
         for role in (Role.APPROACH, Role.SAFETY):
@@ -245,7 +246,7 @@ class Level:
 class Arrival:
     """One vehicle on an approach loop, asked for a credential since `at`.
 
-    `served` names the hold or pulse that was given for it. `over` says that its read attempt was judged, `best`
+    `served` names the hold or pulse that was given for it, `voided` counts those that came to nothing. `over` says that its read attempt was judged, `best`
     is its best credential so far, `seen` its surest plate. `told` holds the refusals already journaled, `refusal`
     the latest.
     """
@@ -253,6 +254,7 @@ class Arrival:
     direction: Direction
     at: float
     served: str | None = None
+    voided: int = 0
     best: Credential | None = None
     seen: PlateRead | None = None
     over: bool = False

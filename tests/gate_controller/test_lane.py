@@ -1406,3 +1406,36 @@ def test_a_start_names_its_run() -> None:
     lane, facts = start(setup(), "r42", Rig(ready=False).now)
     assert facts == [LaneStarted(lane.setup.id)]
     assert lane.run == "r42"
+
+
+def dawdles(rig: Rig) -> None:
+    """The boom opens if it was told to, nobody drives, it closes, and the camera still sees the plate."""
+    if rig.phase is Phase.OPENING:
+        rig.rise()
+    rig.wait(21.0)
+    if not rig.lane.on(LC):
+        rig.fall()
+    rig.wait(1.0)
+    rig.show(plate("AB-123-CD"))
+
+
+def test_a_car_that_never_drives_on_does_not_cycle_the_boom_all_day() -> None:
+    rig = Rig()
+    rig.arrive(plate("AB-123-CD"))
+    for _ in range(20):
+        dawdles(rig)
+    assert len(rig.of(Granted)) == 3
+    assert [alarm.alarm for alarm in rig.of(AlarmRaised)] == ["dawdling"]
+    rig.show(badge())
+    assert len(rig.of(Granted)) == 4
+
+
+def test_a_car_that_comes_anew_after_dawdling_is_admitted_by_its_plate() -> None:
+    rig = Rig()
+    rig.arrive(plate("AB-123-CD"))
+    for _ in range(4):
+        dawdles(rig)
+    rig.off(A)
+    rig.wait(5.0)
+    rig.arrive(plate("AB-123-CD"))
+    assert rig.phase is Phase.OPENING
