@@ -246,9 +246,9 @@ class Level:
 class Arrival:
     """One vehicle on an approach loop, asked for a credential since `at`.
 
-    `served` names the hold or pulse that was given for it, `voided` counts those that came to nothing. `over` says that its read attempt was judged, `best`
-    is its best credential so far, `seen` its surest plate. `told` holds the refusals already journaled, `refusal`
-    the latest.
+    `served` names the hold or pulse that was given for it, `voided` counts those that came to nothing. `over`
+    says that its read attempt was judged, `best` is its best credential so far, `seen` its surest plate. `told`
+    holds the refusals already journaled, `refusal` the latest.
     """
 
     direction: Direction
