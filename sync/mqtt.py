@@ -282,6 +282,10 @@ async def keep_connected(
                 silent, up_s = False, loop.time()
                 await talk(connection)
         except PortalError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # A task group whose child fails while it is cancelled tells only of the failure.
+                raise asyncio.CancelledError from error
             wait_s = 0.0 if loop.time() - up_s > LASTED_S else wait_s
             if not silent:
                 log.warning("%s; trying again", error)

@@ -107,8 +107,9 @@ class PortalLink:
         try:
             self._send_state(connection)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._receive(connection))
                 group.create_task(self._send(connection))
+                # Here and not as a second task: a group that fails while it only waits stays marked as cancelled.
+                await self._receive(connection)
         except* (PortalError, StoreError) as failed:
             why: BaseException = failed
             while isinstance(why, BaseExceptionGroup):
@@ -206,7 +207,9 @@ class PortalLink:
 
     def _refuse(self, reason: str, detail: str) -> None:
         self.refused[reason] += 1
-        log.warning("message from the portal refused: %s (%s)", reason, detail[:200])
+        # The first of its kind is news; a flood must not fill the log.
+        level = logging.WARNING if self.refused[reason] == 1 else logging.DEBUG
+        log.log(level, "message from the portal refused: %s (%s)", reason, detail[:200])
 
     async def _on_ack(self, _connection: Connection, payload: bytes) -> None:
         ack = messages.decode(EventAck, payload)

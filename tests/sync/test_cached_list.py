@@ -109,7 +109,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(batches=st.lists(st.lists(CHANGES, max_size=4), max_size=6))
 async def test_what_is_loaded_equals_what_was_applied(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Change]]

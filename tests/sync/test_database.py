@@ -35,6 +35,8 @@ async def test_a_disk_that_takes_no_more_is_one_clear_error(path: Path, store: S
             await store.append(at(grant(2)))
         assert await store.occupancy() == before
         assert [row.seq for row in await store.rows(0, 10)] == [1, 2]
+    await store.replace_list("e", 1, [])
+    assert store.next_seq == 3
     assert await store.append(at(grant(3))) == range(3, 4)
     assert set((await store.occupancy()).holds) == {HoldId("in3")}
 

@@ -76,8 +76,9 @@ async def test_a_retained_message_waits_for_whoever_comes(mosquitto: Any) -> Non
 async def test_the_will_is_sent_only_without_a_farewell(mosquitto: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt, "WILL_DELAY_S", 0)
     async with connect(endpoint(mosquitto.port, "watcher"), None, ["will"]) as watcher:
-        async with connect(endpoint(mosquitto.port, "polite"), Will("will", b"polite"), ["quiet"]):
+        async with connect(endpoint(mosquitto.port, "polite"), Will("will", b"polite"), ["quiet"]) as polite:
             pass
+        assert polite._client.socket() is None
         async with connect(endpoint(mosquitto.port, "cut"), Will("will", b"cut"), ["quiet"]) as cut:
             sock = cut._client.socket()
             assert sock is not None
@@ -165,6 +166,24 @@ async def test_the_link_comes_back_when_the_broker_does(
         await keeping
     levels = [record.levelname for record in caplog.records]
     assert levels == ["WARNING", "INFO", "WARNING", "INFO", "WARNING"]
+
+
+async def test_a_failure_while_being_cancelled_does_not_keep_it_alive(mosquitto: Any) -> None:
+    talking = asyncio.Event()
+
+    async def talk(connection: Connection) -> None:
+        talking.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise PortalError("gone in the same moment") from None
+
+    where = endpoint(mosquitto.port, "a")
+    keeping = asyncio.ensure_future(keep_connected(where, lambda: 0.5, lambda: None, ["quiet"], talk))
+    await asyncio.wait_for(talking.wait(), 5)
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(keeping, 5)
 
 
 def test_waits_grow_up_to_the_most_and_never_fall_below_the_least() -> None:
