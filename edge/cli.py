@@ -31,6 +31,10 @@ app = typer.Typer(
 )
 lists = typer.Typer(help="Work with an allowlist file.", no_args_is_help=True)
 app.add_typer(lists, name="list")
+operate = typer.Typer(
+    help="Give a running site an order; the journal keeps who, when and why.", no_args_is_help=True
+)
+app.add_typer(operate, name="operate")
 
 app.add_typer(simulated_world)
 
@@ -154,6 +158,67 @@ def run(config: SiteFile) -> None:
     from edge.commands.run import run_site
 
     raise typer.Exit(run_site(config))
+
+
+OnLane = Annotated[str, typer.Argument(metavar="LANE", help="The lane's name in the settings.")]
+Why = Annotated[str, typer.Option("--reason", help="Why: it is kept in the journal.")]
+
+
+@operate.command("open", epilog='Example: slagboom operate open entry --reason "ambulance" --config site.toml')
+def operate_open(lane: OnLane, reason: Why, config: SiteFile) -> None:
+    """Open the barrier once."""
+    _operate(config, lane, "open", reason)
+
+
+@operate.command(
+    "hold-open", epilog='Example: slagboom operate hold-open exit --reason "removal van" --config site.toml'
+)
+def operate_hold_open(lane: OnLane, reason: Why, config: SiteFile) -> None:
+    """Keep the barrier open until it is released."""
+    _operate(config, lane, "hold_open", reason)
+
+
+@operate.command(
+    "close-lane", epilog='Example: slagboom operate close-lane entry --reason "resurfacing" --config site.toml'
+)
+def operate_close_lane(lane: OnLane, reason: Why, config: SiteFile) -> None:
+    """Let nobody in here until it is released; who is inside still gets out."""
+    _operate(config, lane, "close_lane", reason)
+
+
+@operate.command("release", epilog='Example: slagboom operate release entry --reason "done" --config site.toml')
+def operate_release(lane: OnLane, reason: Why, config: SiteFile) -> None:
+    """Back to normal from hold-open or close-lane."""
+    _operate(config, lane, "release", reason)
+
+
+@operate.command(
+    "acknowledge", epilog='Example: slagboom operate acknowledge entry --reason "reset" --config site.toml'
+)
+def operate_acknowledge(lane: OnLane, reason: Why, config: SiteFile) -> None:
+    """Confirm that a fault, a fire or a forced boom has been seen to."""
+    _operate(config, lane, "acknowledge", reason)
+
+
+@operate.command(
+    "clear", epilog='Example: slagboom operate clear A-1734 --reason "left at noon" --config site.toml'
+)
+def operate_clear(
+    external_id: Annotated[str, typer.Argument(metavar="EXTERNAL-ID", help="The user whose exit was missed.")],
+    reason: Why,
+    config: SiteFile,
+) -> None:
+    """End a user's open parking sessions, because the vehicle is gone."""
+    from edge.commands.operate import clear
+
+    raise typer.Exit(clear(config, external_id, reason))
+
+
+def _operate(config: Path, lane: str, kind: str, reason: str) -> None:
+    from edge.commands.operate import order
+    from gate_controller.lane import Order
+
+    raise typer.Exit(order(config, lane, Order(kind), reason))
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from edge import clock
+from edge import clock, control
 from edge.config import Config, PortalTable
+from edge.control import Answer, ClearUser, LaneOrder, Request
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
 from edge.link import Link
@@ -38,8 +39,19 @@ from gate_controller.devices.codec import (
     Signal,
 )
 from gate_controller.devices.codec import PulseUncertain as DevicePulseUncertain
-from gate_controller.facts import AlarmRaised, Fact, HoldId, HoldReleased, LaneId, Released
+from gate_controller.facts import (
+    AlarmRaised,
+    Closed,
+    CommandRefused,
+    Fact,
+    HoldId,
+    HoldReleased,
+    LaneId,
+    Released,
+    SessionClosed,
+)
 from gate_controller.lane import (
+    Command,
     CommitFailed,
     Committed,
     Contact,
@@ -61,6 +73,7 @@ from sync.store import Store
 log = logging.getLogger(__name__)
 
 TIDY_EVERY_S: Final = 600.0
+ORDER_VALID_FOR_S: Final = 10.0
 
 
 class Daemon:
@@ -123,12 +136,37 @@ class Daemon:
                 lane.stop()
             await self._recorder.flush()
 
+    def answer(self, request: Request) -> Answer:
+        """Do what a person at the machine asks, now; the journal keeps who asked and why."""
+        match request:
+            case LaneOrder():
+                return self._order(request)
+            case ClearUser():
+                return self._clear(request)
+
+    def _order(self, order: LaneOrder) -> Answer:
+        lane = self._lanes.get(LaneId(order.lane))
+        if lane is None:
+            return Answer(False, f"no lane {order.lane}; there are {', '.join(self._lanes)}")
+        name = secrets.token_hex(8)
+        expires_s = clock.now().mono_s + ORDER_VALID_FOR_S
+        facts = lane.put(Command(name, order.kind, order.by, order.reason, expires_s))
+        refused = [fact.why for fact in facts if isinstance(fact, CommandRefused)]
+        return Answer(not refused, refused[0] if refused else f"{order.lane}: {order.kind.value} is under way")
+
+    def _clear(self, request: ClearUser) -> Answer:
+        own = [s for s in self.site.occupancy.inside() if s.external_id == request.external_id]
+        closed = [SessionClosed(s.id, s.user_id, s.plate, Closed.OPERATOR, request.by, request.reason) for s in own]
+        self.record(closed, clock.now())
+        return Answer(bool(own), f"{len(own)} open sessions of {request.external_id} ended")
+
     def _tasks(self, worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> list[Coroutine[None, None, None]]:
         links = [*self._links.values(), *self._readers.values()]
         portals = [self._portal_link(table) for table in (self._config.portal,) if table is not None]
         return [
             self._recorder.run(),
             self._tidy(evidence),
+            control.serve(control.socket_of(self._config.path(self._config.store.path)), self.answer),
             *(link.run() for link in links),
             *(watcher.run() for watcher in self._watchers(worker, evidence)),
             *(portal.run() for portal in portals),

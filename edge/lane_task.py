@@ -56,13 +56,14 @@ class LaneTask:
         arrival = self._lane.arrival
         return arrival is not None and arrival.served is None
 
-    def put(self, item: Input) -> None:
-        """Take one input now."""
+    def put(self, item: Input) -> list[Fact]:
+        """Take one input now; what happened at once."""
         now = clock.now()
         self._lane, facts = step(self._lane, item, self._house.site, now)
         self._house.record(facts, now)
         self._drive(self.drives())
         self._arm()
+        return facts
 
     def drives(self) -> list[Drive]:
         """The lane's outputs as drives of its board."""

@@ -55,7 +55,8 @@ def narrate(fact: Fact) -> str:
         case UngrantedPassage():
             return f"{fact.lane}: passage {fact.direction} without a grant: {fact.kind}"
         case SessionClosed():
-            return f"session of {masked(fact.plate) or 'a badge'} closed: {fact.why}"
+            said = f" by {fact.by}: {fact.reason}" if fact.by else ""
+            return f"session of {masked(fact.plate) or 'a badge'} closed: {fact.why}{said}"
         case LaneStarted():
             return f"{fact.lane}: lane started"
         case PhaseEntered():

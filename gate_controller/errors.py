@@ -12,7 +12,8 @@
     ├── ListRejected            a change to the allowlist that breaks an invariant, with its reason
     ├── StoreError              the database: corrupt, newer, full, locked
     ├── DeviceError             a board, reader or camera
-    └── PortalError             the link to the portal
+    ├── PortalError             the link to the portal
+    └── ControlError            the socket for a person's orders
         └── MalformedMessage    what came over it cannot be understood
 
 A refusal at a gate is a value (`access.Denied`), never an exception.
@@ -91,3 +92,7 @@ class PortalError(SlagboomError):
 
 class MalformedMessage(PortalError):
     """What came over the link cannot be understood; it changes nothing."""
+
+
+class ControlError(SlagboomError):
+    """An order cannot be given: no daemon listens, or it does not answer."""

@@ -187,6 +187,7 @@ class SessionClosed:
     plate: str
     why: Closed
     by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

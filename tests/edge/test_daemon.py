@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from edge.config import Config, load_config
+from edge.control import Answer, ClearUser, LaneOrder, ask, socket_of
 from edge.daemon import serve
 from gate_controller.errors import ListFileError, StoreError
 from gate_controller.facts import (
     AlarmRaised,
+    BoomOpenedManually,
+    Closed,
     Fact,
     Granted,
     HoldReleased,
@@ -20,8 +23,10 @@ from gate_controller.facts import (
     Passed,
     Refused,
     Released,
+    SessionClosed,
     VehicleArrived,
 )
+from gate_controller.lane import Order
 from gate_controller.reasons import Reason
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer
 from sync.onlooker import journal_of, look_in
@@ -248,3 +253,33 @@ def anna(gate: Gate) -> str:
     user = look_in(gate.folder / "slagboom.db").allowlist.user_by_external("anna")
     assert user is not None
     return user.id
+
+
+async def test_an_order_opens_once_and_is_kept_with_its_reason(gate: Gate) -> None:
+    async with running(gate) as config:
+        await asyncio.sleep(0.8)
+        path = socket_of(config.path(config.store.path))
+        answer = await asyncio.to_thread(ask, path, LaneOrder("entry", Order.OPEN, "joris", "ambulance"))
+        assert answer == Answer(True, "entry: open is under way")
+        (opened,) = await gate.facts(BoomOpenedManually)
+        assert (opened.by, opened.reason) == ("joris", "ambulance")
+        again = await asyncio.to_thread(ask, path, LaneOrder("entry", Order.OPEN, "joris", "again"))
+        assert not again.done
+        nowhere = await asyncio.to_thread(ask, path, LaneOrder("side", Order.OPEN, "joris", "again"))
+        assert nowhere == Answer(False, "no lane side; there are entry")
+    assert len(gate.board.flashes) == 1
+
+
+async def test_an_operator_ends_the_session_of_a_car_that_left_unseen(gate: Gate) -> None:
+    async with running(gate) as config:
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+        await gate.passes()
+        path = socket_of(config.path(config.store.path))
+        answer = await asyncio.to_thread(ask, path, ClearUser("anna", "joris", "left at noon"))
+        assert answer.done
+        (closed,) = await gate.facts(SessionClosed)
+        assert (closed.why, closed.by, closed.reason) == (Closed.OPERATOR, "joris", "left at noon")
+        assert not (await asyncio.to_thread(ask, path, ClearUser("anna", "joris", "again"))).done
+    assert look_in(gate.folder / "slagboom.db").occupancy.of_user(anna(gate)) == ()

@@ -139,7 +139,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         (b"a = \n", "not TOML: Invalid value (at line 1, column 5)"),
         (b"a = 1\na = 2\n", "not TOML: Cannot overwrite a value (at line 2, column 6)"),
         (b'name = "N\xf6rd"\n', "not UTF-8 at byte 9; save it as UTF-8"),
-        (b'\xff\xfea\x00=\x001\x00', "not UTF-8 at byte 0; save it as UTF-8"),
+        (b"\xff\xfea\x00=\x001\x00", "not UTF-8 at byte 0; save it as UTF-8"),
         (b"a = " + b"[" * 100_000, "not TOML: "),
         (b"#" * (FILE_LEN_MAX + 1), f"larger than {FILE_LEN_MAX} bytes; is this the settings file?"),
         (b"\x00\x01\x02", "not TOML: Invalid statement (at line 1, column 1)"),

@@ -115,9 +115,7 @@ def test_bad_pictures_are_named_and_the_others_are_read(slagboom: Slagboom, tmp_
 
 
 @pytest.mark.usefixtures("scripted")
-def test_decoders_put_no_words_of_their_own_between_ours(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_decoders_put_no_words_of_their_own_between_ours(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     whole = picture(tmp_path / "whole.png", 255).read_bytes()
     (tmp_path / "damaged.png").write_bytes(whole[:45] + b"\xff" * 8 + whole[53:])
     (tmp_path / "cut.bmp").write_bytes(picture(tmp_path / "whole.bmp", 255).read_bytes()[:5000])
