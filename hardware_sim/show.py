@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge import clock
-from hardware_sim.scenarios import CARS, STORIES, Story, people
+from hardware_sim.scenarios import CARS, STORIES, Story, leaves, people
 from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite, simulated_site
 
 COLOURS = {
@@ -35,10 +35,11 @@ async def play(stories: Sequence[str], folder: Path) -> None:
 
     async with simulated_site(folder, say, CARS) as site:
         await people(site)
-        for car in site.world.parked:
-            say("site", f"{car.plate} is still inside from the last run")
         await site.start_daemon()
         await site.until_ready()
+        for car in site.world.parked:
+            say("story", f"{car.plate} is still inside from the run before; it leaves first.")
+            await leaves(site, car)
         for name in stories:
             await STORIES[name](site)
         await site.until(lambda: not any(site.world.scene(lane).vehicles for lane in (ENTRY, EXIT)), "empty lanes")
