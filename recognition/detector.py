@@ -29,7 +29,7 @@ LONG_SIDE_PX = 640
 DETECTIONS_LEN_MAX = 8
 """More plates than this in one frame are not read: a gate's camera never has them, a hostile picture may."""
 
-OVERLAP_MAX = 0.25
+COVERED_MAX = 0.25
 """Two finds sharing more of the smaller one's area are one plate."""
 
 GREY = 114
@@ -42,7 +42,11 @@ VIEW_SIZE_PX = (256, 160)
 VIEW_PLATE_PX = 140.0
 """Second look: width and height of the view, and of the plate in it, the middle of the sizes trained on."""
 
-SAME_OVERLAP_MIN = 0.5
+LOOKS_MAX = 3
+SETTLED_OVERLAP = 0.65
+SAME_OVERLAP_MIN = 0.1
+"""Intersection over union of two looks: above the first the corners have settled, below the second the later look
+saw something else."""
 
 SIZE_MIN_PX = (20.0, 5.0)
 """Width and height in the frame below which no character can be read."""
@@ -96,7 +100,7 @@ def load_session(path: Path, inputs: list[tuple[str, int]], outputs: list[str]) 
 class BuiltinDetector:
     """The detector that ships, or an ONNX file that also maps (1, H, W, 3) uint8 to (1, H/8, W/8, 9)."""
 
-    def __init__(self, model_path: Path | None = None, detect_at: float = 0.35) -> None:
+    def __init__(self, model_path: Path | None = None, detect_at: float = 0.4) -> None:
         """Raises `RecognitionError` when the model file is missing, damaged or of another kind."""
         self._detect_at = detect_at
         expects = ([("image", 4)], ["plates"])
@@ -108,8 +112,12 @@ class BuiltinDetector:
 
     def detect(self, image: Image) -> list[Detection]:
         """The plates in an (H, W, 3) uint8 BGR image, best first, at most `DETECTIONS_LEN_MAX`."""
+        return self._search(image, LONG_SIDE_PX) or self._search(image, LONG_SIDE_PX // 2)
+
+    def _search(self, image: Image, long_side_px: int) -> list[Detection]:
+        """One pass over the image scaled down to a long side; a plate that fills the frame needs the small one."""
         height, width = image.shape[:2]
-        scale = min(1.0, LONG_SIDE_PX / max(height, width))
+        scale = min(1.0, long_side_px / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = cv2.resize(image, small, interpolation=cv2.INTER_AREA) if scale < 1 else image
         below, right = -small[1] % SIDE_MULTIPLE_PX, -small[0] % SIDE_MULTIPLE_PX
@@ -117,25 +125,33 @@ class BuiltinDetector:
         framed[: small[1], : small[0]] = scaled
         to_frame = np.array([[width / small[0], 0, 0], [0, height / small[1], 0]])
         coarse = decode(self._run(framed[None])[0], to_frame, COARSE_SHARE * self._detect_at)
-        return self._second_look(image, coarse)
+        found = [one for one in self._look_again(image, coarse) if one.score >= self._detect_at]
+        return _distinct(sorted(found, key=lambda one: -one.score))
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(self._session.run(["plates"], {"image": batch})[0], np.float32)
 
-    def _second_look(self, image: Image, coarse: list[Detection]) -> list[Detection]:
-        """Each find again, upright and at the size where the net is best; what is then not seen is no plate."""
+    def _look_again(self, image: Image, coarse: list[Detection], looks: int = LOOKS_MAX) -> list[Detection]:
+        """Each find again, level and at the size where the net is best, until it stays where it is.
+
+        What is then not seen any more is no plate. Scores are joined by geometric means, the last look first.
+        """
         if not coarse:
             return []
         views = [_look_at(one.corners) for one in coarse]
         tables = self._run(np.stack([_view(image, view) for view in views]))
-        found: list[Detection] = []
+        settled: list[Detection] = []
+        moved: list[Detection] = []
         for one, view, table in zip(coarse, views, tables, strict=True):
-            whole = np.vstack([view, [0, 0, 1]])
-            best = decode(table, np.linalg.inv(whole)[:2], 0.0)[:1]
-            if best and _overlap(_points(one.corners), _points(best[0].corners)) > SAME_OVERLAP_MIN:
-                found.append(Detection(best[0].corners, float(np.sqrt(one.score * best[0].score))))
-        found.sort(key=lambda one: -one.score)
-        return _distinct([one for one in found if one.score >= self._detect_at])
+            back = np.linalg.inv(np.vstack([view, [0, 0, 1]]))[:2]
+            for fine in decode(table, back, 0.0)[:1]:
+                shared = _overlap(_points(one.corners), _points(fine.corners))
+                kept = Detection(fine.corners, float(np.sqrt(one.score * fine.score)))
+                if shared > SETTLED_OVERLAP:
+                    settled.append(kept)
+                elif shared > SAME_OVERLAP_MIN and looks > 1:
+                    moved.append(kept)
+        return settled + self._look_again(image, moved, looks - 1)
 
 
 def decode(plates: NDArray[np.float32], to_frame: NDArray[np.float64], detect_at: float) -> list[Detection]:
@@ -163,7 +179,7 @@ def _distinct(found: list[Detection]) -> list[Detection]:
     """The same without those that lie on a better one, at most `DETECTIONS_LEN_MAX`."""
     kept: list[Detection] = []
     for one in found:
-        if all(_overlap(_points(one.corners), _points(other.corners)) <= OVERLAP_MAX for other in kept):
+        if all(_covered(_points(one.corners), _points(other.corners)) <= COVERED_MAX for other in kept):
             kept.append(one)
     return kept[:DETECTIONS_LEN_MAX]
 
@@ -209,5 +225,11 @@ def _corners(plates: NDArray[np.float32], row: int, col: int) -> NDArray[np.floa
 
 
 def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    shared, _ = cv2.intersectConvexConvex(a, b)
-    return float(shared) / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))
+    """Intersection over union of two convex quads."""
+    shared = float(cv2.intersectConvexConvex(a, b)[0])
+    return shared / max(1e-6, cv2.contourArea(a) + cv2.contourArea(b) - shared)
+
+
+def _covered(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Intersection over the smaller one."""
+    return float(cv2.intersectConvexConvex(a, b)[0]) / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))

@@ -59,7 +59,7 @@ class Rejected(StrEnum):
 class RecognitionSettings:
     """Thresholds a site may change. `detect_at`: plate score; `accept_at`: probability that the text is right."""
 
-    detect_at: float = 0.35
+    detect_at: float = 0.4
     accept_at: float = 0.9
 
 

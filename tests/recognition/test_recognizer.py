@@ -130,7 +130,7 @@ def test_a_corner_at_the_frame_s_edge_is_a_reason_to_reject() -> None:
 
 
 def test_layouts_settle_o_and_0_by_position() -> None:
-    doubtful = options("FP786YF")[:3] + ((("B", 0.6), ("8", 0.39)),) + options("6YF")
+    doubtful = (*options("FP7"), (("B", 0.6), ("8", 0.39)), *options("6YF"))
     read = settled_read(doubtful, (("F", 0.97),), 1.0)
     assert read.plate.key == "FP786YF"
     assert read.plate.country == "F"
@@ -181,6 +181,6 @@ def test_each_read_is_judged_with_one_reason(text: TextRead, why: Rejected | Non
 
 
 def test_one_weak_character_is_not_hidden_by_the_others() -> None:
-    weak = options("KAPT53")[:6] + ((("8", 0.49), ("3", 0.48)),)
+    weak = (*options("KAPT53"), (("8", 0.49), ("3", 0.48)))
     text = TextRead("KAPT538", weak, 1.0, (), False)
     assert judge(settled_read(weak, (), 1.0), text, accept_at=0.1) == Rejected.WEAK

@@ -57,7 +57,8 @@ def test_the_corners_lie_on_the_pasted_plate() -> None:
 def test_a_real_box_is_trusted_less_than_exact_corners_and_moves_with_the_crop() -> None:
     image = FRAME.copy()
     cv2.rectangle(image, (600, 400), (799, 439), (250, 250, 250), -1)
-    street = [StreetFrame(image, cv2.resize(image, (640, 360), interpolation=cv2.INTER_AREA), ((600, 400, 200, 40),))]
+    half = cv2.resize(image, (640, 360), interpolation=cv2.INTER_AREA)
+    street = [StreetFrame(image, half, ((600, 400, 200, 40),))]
     bright = total = 0
     for seed in range(80):
         made = scene(seed, street)
