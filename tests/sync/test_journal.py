@@ -123,3 +123,17 @@ async def test_an_erased_journal_restores_the_same_occupancy(path: Path, monkeyp
     again = await open_store(path)
     assert await again.occupancy() == before
     await again.close()
+
+
+async def test_no_older_checkpoint_names_who_has_left_and_was_erased(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "CHECKPOINT_EVERY_ROWS", 2)
+    store = await open_store(path)
+    await store.append(at(grant(1), passed(1)))
+    monkeypatch.setattr(journal, "CHECKPOINT_EVERY_ROWS", 1000)
+    await store.append(left(1))
+    await store.erase_personal(T0 + timedelta(days=1))
+    await store.close()
+    with sqlite3.connect(path) as raw:
+        assert "BNO1" not in "".join(raw.iterdump())
