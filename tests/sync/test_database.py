@@ -130,7 +130,7 @@ async def test_places_where_no_database_can_be(tmp_path: Path) -> None:
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(StoreError, match=r"folder\.db: the file cannot be opened"):
         await open_store(tmp_path / "folder.db")
-    assert threading.active_count() <= threads + 1  # the event loop's helper stays, the database's thread does not
+    assert threading.active_count() <= threads + 1  # the event loop's thread stays, the database's does not
     with pytest.raises(StoreError, match="cannot write to its directory"):
         await open_store(Path("/proc/gate.db"))
 
