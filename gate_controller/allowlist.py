@@ -34,7 +34,7 @@ __all__ = [
     "User", "UserPut", "UserRemoved", "UserStatus",
 ]  # fmt: skip
 
-ALTERNATIVE_MIN = 0.005
+ALTERNATIVE_MIN = 0.01
 """Least probability the reader must give to a character that the list has in place of its best one."""
 PRODUCT_MIN = 0.001
 """Least product of (listed character's probability / best one's) over a whole look-alike."""

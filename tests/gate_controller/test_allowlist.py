@@ -220,6 +220,8 @@ def test_a_snapshot_that_is_read_never_changes() -> None:
     assert found(after, read("KAB128")) == (MatchKind.NONE, None)
     assert found(after, read("KAB129")) == (MatchKind.EXACT, "ann")
     assert after.compacted().exact("KAB128") is None
+    assert list(before.look_alikes(Plate("KAB12B"))) == ["KAB128"]
+    assert list(after.look_alikes(Plate("KAB12B"))) == []
     with pytest.raises(AttributeError):
         before.revision = 9  # type: ignore[misc]
 
