@@ -33,6 +33,7 @@ class Hand:
     round: float = 0.30  # corner radius
     ellipse: float = 0.0  # 0: rounded rectangle, 1: ellipse
     square_ends: float = 0.6  # share of the stroke that is drawn with a square pen
+    wide_mw: float = 1.05  # M and W beside O where there is no spread
     spread: float = 0.0  # how much M and W are wider, I and 1 narrower than O (0: one cell for all)
     slashed_zero: bool = False  # FE: a slit cuts the zero at the top right
     wide_o: float = 1.0  # O beside 0
@@ -56,7 +57,8 @@ HANDS: dict[str, Hand] = {
                high_w=0.45, spur_g=True, curved_six=False, open_four=False, flag_one=0.6, tail_q=0.4),
     "croatian": Hand(weight=0.12, width=0.47, round=0.24, ellipse=0.1, wide_o=1.03, deep_m=0.6, high_w=0.35,
                      flag_one=0.35),
-    "french": Hand(weight=0.125, width=0.60, round=0.32, ellipse=0.2, square_ends=0.5, deep_m=0.5, tail_q=0.35),
+    "french": Hand(weight=0.13, width=0.55, wide_mw=0.98, round=0.32, ellipse=0.2, square_ends=0.5,
+                   deep_m=0.5, tail_q=0.35),
     "dutch": Hand(weight=0.13, width=0.66, round=0.34, ellipse=0.3, spread=0.3, wide_o=1.05, deep_m=0.75,
                   high_w=0.1),
     "italian": Hand(weight=0.12, width=0.54, round=0.30, ellipse=0.3, deep_m=0.5, flag_one=0.4),
@@ -76,7 +78,8 @@ def perturbed(hand: Hand, rng: np.random.Generator, amount: float = 1.0) -> Hand
 
     return replace(
         hand,
-        weight=near(hand.weight, 0.12, 0.07, 0.24),
+        weight=near(hand.weight, 0.16, 0.07, 0.24),
+        wide_mw=near(hand.wide_mw, 0.07, 0.8, 1.3),
         width=near(hand.width, 0.09, 0.34, 0.85),
         round=near(hand.round, 0.2, 0.08, 0.45),
         ellipse=float(np.clip(hand.ellipse + amount * 0.25 * rng.normal(), 0.0, 1.0)),
@@ -85,8 +88,8 @@ def perturbed(hand: Hand, rng: np.random.Generator, amount: float = 1.0) -> Hand
         high_w=float(np.clip(hand.high_w + amount * 0.1 * rng.normal(), 0.0, 0.6)),
         flag_one=near(hand.flag_one, 0.25, 0.15, 1.0),
         high_y=near(hand.high_y, 0.1, 0.35, 0.65),
-        tail_q=near(hand.tail_q, 0.25, 0.12, 0.5),
-        hook=near(hand.hook, 0.25, 0.3, 1.5),
+        tail_q=near(hand.tail_q, 0.25, 0.2, 0.5),
+        hook=near(hand.hook, 0.2, 0.4, 1.1),
         **_other_shapes(hand, rng, amount),
     )
 
@@ -198,7 +201,16 @@ def width_of(char: str, hand: Hand) -> float:
     """Outer width of CHAR as a fraction of the letter height."""
     if char == "I" and not hand.serif_i:
         return hand.weight * 1.05
-    scale = {"I": 0.75, "1": 0.75, "J": 0.9, "L": 0.92, "F": 0.92, "E": 0.94, "M": 1.12, "W": 1.2}.get(char, 1.0)
+    scale = {
+        "I": 0.75,
+        "1": 0.75,
+        "J": 0.9,
+        "L": 0.92,
+        "F": 0.92,
+        "E": 0.94,
+        "M": hand.wide_mw,
+        "W": 1.06 * hand.wide_mw,
+    }.get(char, 1.0)
     wide = {"M": 1.3, "W": 1.45, "1": 0.7, "N": 1.05, "Q": 1.05, "O": 1.08, "G": 1.05}.get(char, scale)
     return hand.width * (hand.wide_o if char in "OÖQ" else 1.0) * (scale + hand.spread * (wide - scale))
 
@@ -275,6 +287,14 @@ def _with_dots(base: Image, hand: Hand) -> Image:
     for x in (0.27, 0.73):
         cv2.circle(out, (round(width * x), dot), dot, 255, -1, cv2.LINE_AA)
     return out
+
+
+def uneven(masks: Mapping[str, Image], rng: np.random.Generator) -> dict[str, Image]:
+    """Letters each a little wider or narrower than their alphabet has them."""
+    return {
+        char: np.asarray(cv2.resize(mask, (max(4, round(mask.shape[1] * rng.uniform(0.88, 1.12))), mask.shape[0])))
+        for char, mask in masks.items()
+    }
 
 
 def worn(masks: Mapping[str, Image]) -> dict[str, Image]:

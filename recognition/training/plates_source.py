@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recognition.training.degrade import Camera, Scene, bare, photograph, surround
 from recognition.training.draw import Freedom, draw_plate, style_of
 from recognition.training.faces import read_faces
-from recognition.training.glyphs import CHARACTERS, HANDS, Image, alphabet, perturbed, worn
+from recognition.training.glyphs import CHARACTERS, HANDS, Image, alphabet, perturbed, uneven, worn
 from recognition.training.ocr_net import HEIGHT_PX, REGIONS, WIDTH_PX, encode
 from recognition.training.texts import Text, sample_text
 
@@ -111,7 +111,7 @@ class PlateSource:
             family = list(HANDS)[int(rng.integers(len(HANDS)))]
         kept = self._hands.setdefault(family, [])
         if len(kept) < 12 or rng.random() < 0.1:
-            kept.append(alphabet(perturbed(HANDS[family], rng)))
+            kept.append(uneven(alphabet(perturbed(HANDS[family], rng)), rng))
             if len(kept) > 24:
                 kept.pop(0)
         return kept[int(rng.integers(len(kept)))]

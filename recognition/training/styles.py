@@ -70,7 +70,8 @@ STYLES: dict[str, tuple[Style, ...]] = {
             ("hyphen",), r"[A-Z]{1,2} \d{2,3} [A-Z]{1,2}", _FRENCH_SIZES, (0.05, 275, 200), 76, 0.35),
         Style("F", "french", (
             Look(0.36), Look(0.34, AMBER, BLACK), Look(0.06, left=""), Look(0.08, AMBER, BLACK, left=""),
-            Look(0.16, BLACK, SILVER, left="")),
+            Look(0.08, BLACK, SILVER, left=""),
+            Look(0.08, BLACK, SILVER, left="", border=SILVER)),
             ("gap|gap|gap|gap|hyphen",), ".*", _FRENCH_SIZES, (0.06, 275, 200), 78, 0.38),
     ),
     "D": (Style("D", "fe", (
