@@ -23,6 +23,9 @@ DrawPlate = Callable[[np.random.Generator], Image]
 PLATE_WIDTH_MIN_PX = 16.0
 """A narrower plate cannot be read: it is neither wanted nor a mistake, and ignored in training."""
 
+BOX_TRUST = 0.1
+"""Weight of the corners of a real box: it says where a plate is, but not how it slants."""
+
 VISIBLE_MIN = 0.75
 """Share of a plate that must be in view to count as one; less than that is ignored in training."""
 
@@ -124,17 +127,19 @@ def _place(size: int, aspect: float, rng: np.random.Generator) -> Quad:
     width = float(np.exp(rng.uniform(np.log(22), np.log(size * 0.95))))
     roll = float(rng.normal(0, 5)) if rng.random() < 0.7 else float(rng.uniform(-32, 32))
     yaw = np.radians(rng.normal(0, 18) if rng.random() < 0.6 else rng.uniform(-58, 58))
-    pitch = np.radians(abs(rng.normal(0, 14)))
+    pitch = np.radians(rng.normal(8, 12))
     height = width / aspect
     corners = np.array([(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)], np.float64)
     corners *= (width / 2, height / 2, 1)
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
-    turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    # The car is turned first, then the camera looks down on it: a plate seen from the side slants, its ends do not.
+    turn = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]]) @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     solid = corners @ turn.T
     depth = width * rng.uniform(3.0, 12.0)
     flat = solid[:, :2] * (depth / (depth + solid[:, 2:]))
     c, s = np.cos(np.radians(roll)), np.sin(np.radians(roll))
     flat = flat @ np.array([[c, s], [-s, c]])
+    flat[:, 1] += flat[:, 0] * (rng.normal(0, 0.18) if rng.random() < 0.5 else 0.0)
     reach = np.abs(flat).max(0)
     margin = 0.7 if rng.random() < 0.08 else 1.05  # now and then partly out of view
     low, high = reach * margin, size - reach * margin
@@ -396,8 +401,8 @@ def make_scene(
     for quad in real:
         keep = _visible(quad, size) > VISIBLE_MIN and quad[1][0] - quad[0][0] > PLATE_WIDTH_MIN_PX
         quads.append(quad)
-        trust.append(0.3 if keep else -1.0)
-    for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.3, 0.4, 0.2, 0.1]))):
+        trust.append(BOX_TRUST if keep else -1.0)
+    for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.2, 0.35, 0.25, 0.2]))):
         patch = draw(rng)
         quad = _place(size, patch.shape[1] / patch.shape[0], rng)
         box = cv2.boundingRect(np.array(quad, np.float32))

@@ -40,7 +40,7 @@ SAVE_EVERY_STEPS = 100
 PLATES = 2000
 """Different plates drawn; light, pose and place differ each time one is used, so more would only cost time."""
 
-TWO_LINE_SHARE = 0.12
+TWO_LINE_SHARE = 0.22
 
 
 @lru_cache(maxsize=PLATES)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognition.training.scenes import Scene, StreetFrame, make_scene, noise_bank
+from recognition.training.scenes import BOX_TRUST, Scene, StreetFrame, make_scene, noise_bank
 
 SIZE = 320
 FRAME = np.full((720, 1280, 3), 60, np.uint8)
@@ -63,7 +63,7 @@ def test_a_real_box_is_trusted_less_than_exact_corners_and_moves_with_the_crop()
     for seed in range(80):
         made = scene(seed, street)
         for quad, trust in zip(made.quads, made.trust, strict=True):
-            if trust != 0.3:
+            if trust != BOX_TRUST:
                 continue
             total += 1
             x, y = np.array(quad).mean(0).astype(int)
