@@ -52,6 +52,7 @@ class StoreTable(Struct, forbid_unknown_fields=True):
     path: Place = "slagboom.db"
     evidence: Place = "evidence"
     keep_personal_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    keep_strangers_h: Annotated[int, Meta(ge=1, le=720)] = 24
 
 
 class PortalTable(Struct, forbid_unknown_fields=True):

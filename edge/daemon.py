@@ -39,6 +39,7 @@ from gate_controller.devices.codec import (
     Signal,
 )
 from gate_controller.devices.codec import PulseUncertain as DevicePulseUncertain
+from gate_controller.errors import StoreError
 from gate_controller.facts import (
     AlarmRaised,
     Closed,
@@ -203,14 +204,25 @@ class Daemon:
         )
 
     async def _tidy(self, evidence: EvidenceFolder) -> None:
-        """Forget in time: sessions past their expiry, personal fields and pictures past their retention."""
-        keep = timedelta(days=self._config.store.keep_personal_days)
+        """Forget in time; what a sick disk does not let go of is tried again."""
         while True:
             now = clock.now()
             self.record(self.site.occupancy.expired(now.wall, self.site.rules.session_expires_after), now)
-            await self._store.erase_personal(now.wall - keep)
-            await asyncio.to_thread(evidence.erase, now.wall, keep)
+            try:
+                await self._forget(evidence, now.wall)
+            except (StoreError, OSError) as error:
+                log.error("what is due could not be erased, and is tried again: %s", error)
             await asyncio.sleep(TIDY_EVERY_S)
+
+    async def _forget(self, evidence: EvidenceFolder, now: datetime) -> None:
+        """Personal fields and pictures past their retention; strangers sooner, down to a keyed hash."""
+        table = self._config.store
+        keep = timedelta(days=table.keep_personal_days)
+        strangers = now - timedelta(hours=table.keep_strangers_h)
+        pictures = await self._store.hash_strangers(strangers, now, secrets.token_bytes(32))
+        await asyncio.to_thread(evidence.delete, pictures)
+        await self._store.erase_personal(now - keep)
+        await asyncio.to_thread(evidence.erase, now, keep)
 
     # ---- what comes in ----
 

@@ -1,6 +1,7 @@
 """Pictures of the plates that decided: kept for a while, then deleted. Never a stream, never a whole frame."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class EvidenceFolder:
         except OSError as error:
             log.error("evidence: %s: %s", path, error.strerror)
         return None
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete these pictures before their time."""
+        for name in names:
+            (self._folder / Path(name).name).unlink(missing_ok=True)
 
     def erase(self, now: datetime, keep: timedelta) -> int:
         """Delete pictures older than `keep`; how many went."""

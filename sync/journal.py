@@ -89,7 +89,7 @@ class Journal:
     def append(self, facts: Sequence[tuple[datetime, Fact]]) -> range:
         """Write the facts under the next numbers, which are returned."""
         first = self.standing.next_seq
-        encoded = [(seq, _text(at), encode_fact(fact)) for seq, (at, fact) in enumerate(facts, first)]
+        encoded = [(seq, instant_text(at), encode_fact(fact)) for seq, (at, fact) in enumerate(facts, first)]
         self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", map(_journal_values, encoded))
         self._db.executemany(
             "INSERT INTO personal VALUES (?, ?, ?)",
@@ -117,19 +117,22 @@ class Journal:
 
         Rows behind an open session or hold keep what pairing needs, and lose the rest.
         """
-        self._next = self.standing
         open_seqs = self._open_seqs(before)
         reduced = self._reduce(open_seqs)
         erased = self._db.execute(
             "DELETE FROM personal WHERE seq IN (SELECT seq FROM personal WHERE at < ?"
             " AND seq NOT IN (SELECT value FROM json_each(?)) LIMIT ?)",
-            (_text(before), _json(open_seqs), ERASE_SLICE_ROWS),
+            (instant_text(before), _json(open_seqs), ERASE_SLICE_ROWS),
         ).rowcount
         if erased or reduced:
-            # Older checkpoints still name the vehicles that were inside then.
-            self._db.execute("DELETE FROM checkpoint")
-            self._write_checkpoint()
+            self.renew_checkpoint()
         return erased + reduced
+
+    def renew_checkpoint(self) -> None:
+        """Keep only one of this moment: older ones still name the vehicles that were here then."""
+        self._next = self.standing
+        self._db.execute("DELETE FROM checkpoint")
+        self._write_checkpoint()
 
     # ---- inside ----
 
@@ -170,7 +173,7 @@ class Journal:
         found = self._db.execute(
             "SELECT p.seq FROM personal p JOIN journal j ON j.seq = p.seq WHERE p.at < ? AND j.kind = 'granted'"
             " AND json_extract(j.body, '$.hold') IN (SELECT value FROM json_each(?))",
-            (_text(before), _json([*inside, *self.standing.occupancy.holds])),
+            (instant_text(before), _json([*inside, *self.standing.occupancy.holds])),
         )
         return [seq for (seq,) in found]
 
@@ -186,7 +189,7 @@ class Journal:
         return reduced
 
 
-def _text(at: datetime) -> str:
+def instant_text(at: datetime) -> str:
     """UTC with microseconds, so that text order is time order."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 

@@ -16,6 +16,7 @@ from gate_controller.occupancy import Occupancy
 from sync.cached_list import CachedList, ListCursor
 from sync.database import Blueprint, Database
 from sync.journal import Journal, JournalRow
+from sync.strangers import Strangers
 
 EDGE: Final = Blueprint(0x534C4147, "sync.schema")
 """An edge's database; its id spells SLAG."""
@@ -30,8 +31,8 @@ class Store:
     Every method raises StoreError, naming the file and the fix, and then has changed nothing.
     """
 
-    def __init__(self, database: Database, journal: Journal, cached: CachedList) -> None:
-        self._database, self._journal, self._list = database, journal, cached
+    def __init__(self, database: Database, journal: Journal, cached: CachedList, strangers: Strangers) -> None:
+        self._database, self._journal, self._list, self._strangers = database, journal, cached, strangers
         self.appended = asyncio.Event()
         """Set after every append; whoever uploads clears it."""
 
@@ -48,7 +49,7 @@ class Store:
         except BaseException:
             await database.close()
             raise
-        return cls(database, journal, CachedList(database.sql))
+        return cls(database, journal, CachedList(database.sql), Strangers(database.sql))
 
     async def close(self) -> None:
         """Close the database and let go of it; transactions already begun finish first."""
@@ -94,20 +95,42 @@ class Store:
             )
         await self._write(self._journal.ack, through)
 
+    async def hash_strangers(self, before: datetime, now: datetime, fresh_key: bytes) -> list[str]:
+        """Leave only keyed hashes of strangers seen before `before`; names of their pictures, to be deleted too.
+
+        `fresh_key` is a random key, used where the present one has served its time.
+        """
+
+        def hash_slice() -> tuple[int, list[str]]:
+            rows, pictures = self._strangers.hash_slice(before, now, fresh_key)
+            if rows:
+                self._journal.renew_checkpoint()
+            return rows, pictures
+
+        found: list[str] = []
+        hashed = 0
+        while (slice_ := await self._write(hash_slice))[0]:
+            hashed += slice_[0]
+            found += slice_[1]
+        if hashed:
+            await self._fold_log()
+        return found
+
     async def erase_personal(self, before: datetime) -> int:
         """Erase what names persons and vehicles in rows older than `before`; returns how many rows.
 
         Open sessions and holds keep what pairs their exit. Works in slices, so that a grant can come between.
         """
-        erased = 0
+        erased = await self._write(self._strangers.erase, before)
         while slice_rows := await self._write(self._journal.erase_slice, before):
             erased += slice_rows
         if erased:
-            # Until the log is folded back, it still holds the pages as they were.
-            await self._database.run(
-                lambda: self._database.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            )
+            await self._fold_log()
         return erased
+
+    async def _fold_log(self) -> None:
+        """Until the write-ahead log is folded back, it still holds the pages as they were."""
+        await self._database.run(lambda: self._database.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
 
     # ---- allowlist ----
 

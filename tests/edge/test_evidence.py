@@ -42,3 +42,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"file.*choose another folder"):
         EvidenceFolder(tmp_path / "file" / "pictures")
+
+
+def test_named_pictures_go_at_once_and_nothing_outside_the_folder(tmp_path: Path) -> None:
+    folder = EvidenceFolder(tmp_path / "pictures")
+    folder.save("one", CROP)
+    folder.save("two", CROP)
+    (tmp_path / "secret.jpg").write_text("")
+    folder.delete(["one.jpg", "../secret.jpg", "missing.jpg"])
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["two.jpg"]
+    assert (tmp_path / "secret.jpg").exists()
