@@ -16,7 +16,8 @@ from recognition.training.ocr_net import ALPHABET, PAD, OcrNet
 from recognition.training.plates_source import IGNORED_REGION, Batch
 from recognition.training.train_ocr import tensors
 
-TEMPERATURES = tuple(float(value) for value in np.geomspace(0.5, 4.0, 43))
+# Never below 1: what was drawn may make the reader less sure of the street, not more.
+TEMPERATURES = tuple(float(value) for value in np.geomspace(1.0, 4.0, 29))
 
 
 def text_confidence(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,7 +41,11 @@ class _Contours:
         from fontTools.pens.basePen import decomposeQuadraticSegment
 
         if points[-1] is None:
-            raise ValueError("a contour without an on-curve point")
+            # A contour of control points only begins halfway between the last and the first.
+            around = [point for point in points if point is not None]
+            begin = (around[-1][0] + around[0][0]) / 2, (around[-1][1] + around[0][1]) / 2
+            self.done.append([begin])
+            points = (*around, begin)
         for control, end in decomposeQuadraticSegment(points):
             start = np.array(self.done[-1][-1])
             for t in _STEPS:

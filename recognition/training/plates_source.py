@@ -40,6 +40,7 @@ class Sources:
     faces: Path | None = None
     street: Path | None = None  # folder of street.csv, whose train part lends backgrounds
     camera: Camera = field(default_factory=Camera)
+    faces_share: float = 0.38  # of the plates, where there are faces
 
 
 # A net that knows no letter yet learns nothing from blur: the first batches are kind.
@@ -96,6 +97,7 @@ class PlateSource:
     def __init__(self, sources: Sources, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self.camera = sources.camera
+        self._faces_share = sources.faces_share
         self._faces = read_faces(sources.faces) if sources.faces and sources.faces.exists() else []
         self._backgrounds = _backgrounds(sources.street, self._rng)
         self._hands: dict[str, list[Mapping[str, Image]]] = {}
@@ -105,9 +107,9 @@ class PlateSource:
         """Mostly the country's own hand, struck a little differently each time; else any other hand or face."""
         rng = self._rng
         draw = rng.random()
-        if self._faces and draw < 0.38:
+        if self._faces and draw < self._faces_share:
             return self._faces[int(rng.integers(len(self._faces)))]
-        if draw > 0.85:
+        if rng.random() < 0.24:
             family = list(HANDS)[int(rng.integers(len(HANDS)))]
         kept = self._hands.setdefault(family, [])
         if len(kept) < 12 or rng.random() < 0.1:
