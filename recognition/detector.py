@@ -26,6 +26,9 @@ SIDE_MULTIPLE_PX = 32
 LONG_SIDE_PX = 640
 """Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers four cells."""
 
+CLEAR_SCORE = 0.6
+"""Found at this score or above, a plate needs no pass at another size."""
+
 DETECTIONS_LEN_MAX = 8
 """More plates than this in one frame are not read: a gate's camera never has them, a hostile picture may."""
 
@@ -112,10 +115,13 @@ class BuiltinDetector:
 
     def detect(self, image: Image) -> list[Detection]:
         """The plates in an (H, W, 3) uint8 BGR image, best first, at most `DETECTIONS_LEN_MAX`."""
-        return self._search(image, LONG_SIDE_PX) or self._search(image, LONG_SIDE_PX // 2)
+        found = self._search(image, LONG_SIDE_PX)
+        if not found or found[0].score < CLEAR_SCORE:  # a plate that fills the frame is only seen at half the size
+            found = _distinct(sorted(found + self._search(image, LONG_SIDE_PX // 2), key=lambda one: -one.score))
+        return found
 
     def _search(self, image: Image, long_side_px: int) -> list[Detection]:
-        """One pass over the image scaled down to a long side; a plate that fills the frame needs the small one."""
+        """One pass over the image scaled down to a long side, and closer looks at what it shows."""
         height, width = image.shape[:2]
         scale = min(1.0, long_side_px / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
