@@ -23,7 +23,7 @@ Alphabet = Mapping[str, Image]
 
 _PLAIN = Style("", "din", (Look(1.0, left=""),), ("gap|hyphen",))
 # Widths of the marks between groups, as shares of the letter height.
-_JOIN_WIDTH = {"hyphen": 0.46, "none": 0.02, "slim": 0.12, "shield": 0.66, "arms": 0.66, "seals": 0.58,
+_JOIN_WIDTH = {"hyphen": 0.4, "none": 0.02, "slim": 0.12, "shield": 0.66, "arms": 0.66, "seals": 0.58,
                "stickers": 0.42, "hologram": 0.5}  # fmt: skip
 
 
@@ -159,11 +159,12 @@ def _write(
     slot = canvas.shape[0] / len(rows)
     tall = min(style.letter_height, slot * 0.78) * (1 + 0.06 * free.jitter * rng.normal())
     tall = float(np.clip(tall, slot * 0.45, slot * 0.9))
-    pitch = tall * style.pitch * float(np.exp(0.5 * free.jitter * rng.normal()))
+    pitch = tall * style.pitch * float(np.exp(0.55 * free.jitter * rng.normal()))
+    marks_stretch = float(np.exp(0.25 * free.jitter * rng.normal()))
     stretch = float(np.exp(0.1 * free.jitter * rng.normal()))
     shift = 0.04 * slot * free.jitter * rng.normal()
     for index, row in enumerate(rows):
-        pieces = _pieces(row, masks, tall, pitch, stretch, style.gap)
+        pieces = _pieces(row, masks, tall, (pitch, stretch, marks_stretch), style.gap)
         middle = slot * (index + 0.5) + shift
         if len(rows) > 1:
             middle += slot * 0.03 * (1 if index == 0 else -1)
@@ -171,9 +172,17 @@ def _write(
 
 
 def _pieces(
-    row: Sequence[tuple[str, str]], masks: Alphabet, tall: float, pitch: float, stretch: float, gap: float
+    row: Sequence[tuple[str, str]],
+    masks: Alphabet,
+    tall: float,
+    spacing: tuple[float, float, float],
+    gap: float,
 ) -> list[tuple[str, float, float]]:
-    """(character or mark, its width, space after it) from left to right."""
+    """(character or mark, its width, space after it) from left to right.
+
+    SPACING: space between letters, factor on their width, factor on the marks' width.
+    """
+    pitch, stretch, marks_stretch = spacing
     pieces: list[tuple[str, float, float]] = []
     for text, join in row:
         for char in text:
@@ -183,7 +192,7 @@ def _pieces(
             pieces.append(
                 (
                     join,
-                    _JOIN_WIDTH.get(join, gap) * tall,
+                    _JOIN_WIDTH.get(join, gap) * tall * marks_stretch,
                     pitch if join in ("hyphen", "seals", "arms") else pitch * 0.6,
                 )
             )

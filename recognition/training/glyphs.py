@@ -57,7 +57,7 @@ HANDS: dict[str, Hand] = {
                high_w=0.45, spur_g=True, curved_six=False, open_four=False, flag_one=0.6, tail_q=0.4),
     "croatian": Hand(weight=0.12, width=0.47, round=0.24, ellipse=0.1, wide_o=1.03, deep_m=0.6, high_w=0.35,
                      flag_one=0.35),
-    "french": Hand(weight=0.13, width=0.55, wide_mw=0.98, round=0.32, ellipse=0.2, square_ends=0.5,
+    "french": Hand(weight=0.13, width=0.58, wide_mw=0.96, round=0.32, ellipse=0.2, square_ends=0.5,
                    deep_m=0.5, tail_q=0.35),
     "dutch": Hand(weight=0.13, width=0.66, round=0.34, ellipse=0.3, spread=0.3, wide_o=1.05, deep_m=0.75,
                   high_w=0.1),
@@ -173,7 +173,7 @@ def _letter_lines(char: str, hand: Hand) -> list[Line]:
         "O": [_closed((0, 0), (1, 0), (1, 1), (0, 1))],
         "P": [_corner((0.4, 0), (0, 0), (0, 1)), _open((0.3, 0), (1, 0), (1, 0.55), (0, 0.55))],
         "Q": [_closed((0, 0), (1, 0), (1, 1), (0, 1)),
-              _open((1 - 1.3 * tail, 1 - tail), (0.97 + 0.4 * tail, 0.98 + 0.25 * tail))],
+              _open((1 - 1.3 * tail, 1 - tail), (0.94 + 0.3 * tail, 0.98 + 0.1 * tail))],
         "R": [_corner((0.4, 0), (0, 0), (0, 1)), _open((0.3, 0), (1, 0), (1, 0.52), (0, 0.52)),
               _open((0.5, 0.52), (1, 1))],
         "S": [_open((1, 0.24 * hook), (1, 0), (0, 0), (0, 0.47), (1, 0.49), (1, 1), (0, 1), (0, 1 - 0.24 * hook))],
@@ -292,7 +292,7 @@ def _with_dots(base: Image, hand: Hand) -> Image:
 def uneven(masks: Mapping[str, Image], rng: np.random.Generator) -> dict[str, Image]:
     """Letters each a little wider or narrower than their alphabet has them."""
     return {
-        char: np.asarray(cv2.resize(mask, (max(4, round(mask.shape[1] * rng.uniform(0.88, 1.12))), mask.shape[0])))
+        char: np.asarray(cv2.resize(mask, (max(4, round(mask.shape[1] * rng.uniform(0.82, 1.14))), mask.shape[0])))
         for char, mask in masks.items()
     }
 

@@ -67,12 +67,14 @@ STYLES: dict[str, tuple[Style, ...]] = {
         Style("F", "french", (
             Look(0.80, right="department"), Look(0.08), Look(0.05, BLACK, WHITE, left="", border=WHITE),
             Look(0.03, RED, WHITE, right="validity"), Look(0.04, left="")),
-            ("hyphen",), r"[A-Z]{1,2} \d{2,3} [A-Z]{1,2}", _FRENCH_SIZES, (0.05, 275, 200), 76, 0.35),
+            ("hyphen",), r"[A-Z]{1,2} \d{2,3} [A-Z]{1,2}", _FRENCH_SIZES, (0.05, 275, 200), 76, 0.3,
+            0.08),
         Style("F", "french", (
             Look(0.36), Look(0.34, AMBER, BLACK), Look(0.06, left=""), Look(0.08, AMBER, BLACK, left=""),
             Look(0.08, BLACK, SILVER, left=""),
             Look(0.08, BLACK, SILVER, left="", border=SILVER)),
-            ("gap|gap|gap|gap|hyphen",), ".*", _FRENCH_SIZES, (0.06, 275, 200), 78, 0.38),
+            ("gap|gap|gap|gap|hyphen",), ".*", _FRENCH_SIZES, (0.06, 275, 200), 78, 0.34,
+            0.09),
     ),
     "D": (Style("D", "fe", (
         Look(0.88, border=BLACK), Look(0.04, WHITE, GREEN, border=GREEN), Look(0.03, WHITE, RED, border=RED),
