@@ -20,8 +20,8 @@ GAP = ""
 UNNAMED = 10
 """Characters that the probability nobody named is spread over."""
 
-INDEPENDENT_MAX = 2.0
-"""Frames of one approach repeat one another's mistakes: together they are as sure as two independent looks."""
+INDEPENDENT_MAX = 1.5
+"""Frames of one approach repeat one another's mistakes: together they are little surer than one look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,14 @@ quarter of the wrong reads that look sure (measured on drawn plates)."""
 ODDS_FITS_ANOTHER = 0.25
 """The same for a text that fits layouts, but none of the country that the model is sure of: 0.10 against 0.43."""
 
+SHORT_TEXT = 4
+ODDS_SHORT = 0.1
+"""The same for a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of lamps,
+lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
+
 BORDER_WIDTHS = 0.04
-"""A corner nearer to the frame's edge than this share of the plate's width may have lost characters beyond it; half
-a character's width, and more than the corners are off."""
+"""A corner nearer to the frame's edge than this share of the plate's width may have lost characters beyond it: about
+half a character's width, and more than the corners are usually off."""
 
 CROP_HEIGHT_PX = 64
 CROP_WIDTH_MAX_PX = 360
@@ -57,10 +62,14 @@ class Rejected(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecognitionSettings:
-    """Thresholds a site may change. `detect_at`: plate score; `accept_at`: probability that the text is right."""
+    """Thresholds a site may change. `detect_at`: plate score; `accept_at`: probability that the text is right.
+
+    0.95 accepts no wrong plate and about nine in ten of the right ones, on 136 photographs of French and Croatian
+    cars and 19 clips of Dutch ones that nothing was trained on.
+    """
 
     detect_at: float = 0.4
-    accept_at: float = 0.9
+    accept_at: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +150,11 @@ def settled_read(alternatives: tuple[Options, ...], countries: Options, complete
 
 def _weighed(probability: float, text: str, countries: Options) -> float:
     """The probability by Bayes' rule once it is known whether the text fits a layout; fitting proves little."""
+    change = ODDS_SHORT if len(text) <= SHORT_TEXT else 1.0
     if not layouts_for(text):
-        change = ODDS_FITS_NOTHING
+        change *= ODDS_FITS_NOTHING
     elif any(sign != "?" and p >= COUNTRY_MIN and not layouts_for(text, sign) for sign, p in countries[:1]):
-        change = ODDS_FITS_ANOTHER
-    else:
-        return probability
+        change *= ODDS_FITS_ANOTHER
     return probability * change / (probability * change + 1.0 - probability) if probability < 1 else probability
 
 

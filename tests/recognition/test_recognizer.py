@@ -151,6 +151,9 @@ def test_a_text_that_fits_no_layout_or_another_country_s_is_believed_less() -> N
     nothing = settled_read(options("0X1JD9Z"), (("NL", 0.97),), 1.0)
     assert fits.confidence > 0.9 > foreign.confidence > 0.5
     assert nothing.confidence < 0.6
+    short = settled_read(options("KA12"), (("D", 0.97),), 1.0)
+    assert short.confidence < 0.8
+    assert settled_read(options("KA12", sure=0.999), (("D", 0.97),), 1.0).confidence > 0.95
 
 
 @pytest.mark.parametrize(("sign", "value", "country"), [("D", 0.95, "D"), ("D", 0.4, None), ("?", 0.95, None)])
