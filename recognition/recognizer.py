@@ -41,8 +41,8 @@ ODDS_SHORT = 0.1
 lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
 
 BORDER_WIDTHS = 0.04
-"""A corner nearer to the frame's edge than this share of the plate's width may have lost characters beyond it: about
-half a character's width, and more than the corners are usually off."""
+"""Nearer to the frame's edge than this share of its width, a plate may have lost characters beyond it: about half a
+character's width, and more than the corners are usually off."""
 
 CROP_HEIGHT_PX = 64
 CROP_WIDTH_MAX_PX = 360
@@ -124,9 +124,8 @@ class Recognizer:
             if not PLATE_LEN_MIN <= len(text.text) <= PLATE_LEN_MAX:
                 continue
             read = settled_read(text.alternatives, text.countries, text.complete)
-            rejected = judge(read, text, self.settings.accept_at)
-            if rejected is None and _at_border(one.corners, image):
-                rejected = Rejected.AT_BORDER
+            cut = _at_border(one.corners, image)
+            rejected = Rejected.AT_BORDER if cut else judge(read, text, self.settings.accept_at)
             picture = _picture(image, one.corners)
             reads.append(
                 LocatedRead(read, one.corners, picture, one.score, _sharpness(crop), text.countries, rejected)
