@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import wrap
 from typing import Final
 
 import cv2
@@ -100,10 +101,10 @@ def panel(frame: Image, event: VoteEvent, fact: Granted | Refused) -> Image:
     crop = cv2.resize(event.best.crop, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)[:, : PANEL_PX - 60]
     right[28 : 28 + crop.shape[0], 30 : 30 + crop.shape[1]] = crop
     _characters(right, event)
-    _write(right, "GRANTED" if granted else "DENIED", (30, 298), 1.1, colour, 2)
+    _write(right, "GRANTED" if granted else "DENIED", (30, 290), 1.1, colour, 2)
     for row, (name, value) in enumerate(_lines(event, fact)):
-        _write(right, name, (30, 336 + 26 * row), 0.5, PALE)
-        _write(right, value, (130, 336 + 26 * row), 0.5, INK)
+        _write(right, name, (30, 322 + 26 * row), 0.5, PALE)
+        _write(right, value, (130, 322 + 26 * row), 0.5, INK)
     return np.hstack([left, right])
 
 
@@ -131,7 +132,7 @@ def _lines(event: VoteEvent, fact: Granted | Refused) -> Iterator[tuple[str, str
     yield "user", fact.external_id or "none"
     if isinstance(fact, Refused):
         yield "reason", str(fact.reason)
-        yield "", OPERATOR[fact.reason][:62]
+        yield from (("", line) for line in wrap(OPERATOR[fact.reason], 56))
 
 
 def _write(
