@@ -103,8 +103,8 @@ def panel(frame: Image, event: VoteEvent, fact: Granted | Refused) -> Image:
     _characters(right, event)
     _write(right, "GRANTED" if granted else "DENIED", (30, 290), 1.1, colour, 2)
     for row, (name, value) in enumerate(_lines(event, fact)):
-        _write(right, name, (30, 322 + 26 * row), 0.5, PALE)
-        _write(right, value, (130, 322 + 26 * row), 0.5, INK)
+        _write(right, name, (30, 320 + 24 * row), 0.5, PALE)
+        _write(right, value, (130, 320 + 24 * row), 0.5, INK)
     return np.hstack([left, right])
 
 
