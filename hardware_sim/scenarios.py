@@ -14,11 +14,11 @@ from gate_controller.reasons import DRIVER, Reason
 from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite, StoryFailed
 from hardware_sim.world import Vehicle
 
-ANNAS_CAR: Final = Vehicle(("98", "THD", "4"), "NL")
-ANNAS_OTHER_CAR: Final = Vehicle(("AB", "123", "CD"), "F", patience_s=3.0)
-STRANGER: Final = Vehicle(("ZG", "4821", "KP"), "HR", patience_s=3.0)
-BERTS_RENTAL: Final = Vehicle(("XK", "507", "RT"), "F", badge="000414CD7E", badge_after_s=2.5)
-DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", patience_s=3.0)
+ANNAS_CAR: Final = Vehicle(("98", "THD", "4"), "NL", speed_mps=6.0)
+ANNAS_OTHER_CAR: Final = Vehicle(("AB", "123", "CD"), "F", patience_s=3.0, speed_mps=6.0)
+STRANGER: Final = Vehicle(("ZG", "4821", "KP"), "HR", patience_s=3.0, speed_mps=6.0)
+BERTS_RENTAL: Final = Vehicle(("XK", "507", "RT"), "F", badge="000414CD7E", badge_after_s=2.0, speed_mps=6.0)
+DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", patience_s=3.0, speed_mps=6.0)
 
 CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR)
 

@@ -30,7 +30,7 @@ async def play(stories: Sequence[str], folder: Path) -> None:
     def say(who: str, what: str) -> None:
         line = Text(f"{clock.now().mono_s - begun_s:6.1f} s  ", style="dim")
         line.append(f"{who:<8}", style=COLOURS.get(who, ""))
-        line.append(what, style=COLOURS.get(who, "") if who in ("story", "display") else "")
+        line.append(what, style=_style(who, what))
         console.print(line, soft_wrap=True)
 
     async with simulated_site(folder, say, CARS) as site:
@@ -45,6 +45,14 @@ async def play(stories: Sequence[str], folder: Path) -> None:
         await site.until(lambda: not any(site.world.scene(lane).vehicles for lane in (ENTRY, EXIT)), "empty lanes")
         await site.until_delivered()
         console.print(await _books(site))
+
+
+def _style(who: str, what: str) -> str:
+    """Stories and displays stand out whole; of the daemon's lines, the decisions."""
+    if who in ("story", "display"):
+        return COLOURS[who]
+    words = {": granted": "bold green", ": refused": "bold red", "ALARM": "bold red", "WARNING": "yellow"}
+    return next((style for word, style in words.items() if word in what), "") if who == "daemon" else ""
 
 
 def list_stories(stories: Mapping[str, Story]) -> None:
