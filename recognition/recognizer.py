@@ -40,9 +40,9 @@ ODDS_SHORT = 0.1
 """The same for a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of lamps,
 lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
 
-BORDER_WIDTHS = 0.04
-"""Nearer to the frame's edge than this share of its width, a plate may have lost characters beyond it: about half a
-character's width, and more than the corners are usually off."""
+BORDER_WIDTHS = 0.08
+"""Nearer to the frame's edge than this share of its width, a plate may have lost characters beyond it: about one
+character's width, since the net likes to end a cut plate between two characters."""
 
 CROP_HEIGHT_PX = 64
 CROP_WIDTH_MAX_PX = 360

@@ -31,6 +31,9 @@ SCENE_SIZE_PX = 320
 BATCH = 16
 LEARNING_RATE = 2e-3
 WARM_UP_STEPS = 200
+CORNER_SHARE = 4.0
+"""Weight of the corners beside the heat."""
+
 MEAN_DECAY = 0.998
 """Of the running mean of the weights, which is what ships."""
 
@@ -133,7 +136,7 @@ def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: i
             group["lr"] = rate(step, steps)
         heat_loss, corner_loss = loss(net.train()(x), heat, offsets, weight)
         optimizer.zero_grad()
-        total: torch.Tensor = heat_loss + 2.0 * corner_loss
+        total: torch.Tensor = heat_loss + CORNER_SHARE * corner_loss
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
         optimizer.step()

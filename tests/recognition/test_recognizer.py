@@ -66,7 +66,7 @@ def test_reads_a_drawn_plate_in_a_picture(
     assert reads[0].read.plate.display() == shown
     assert reads[0].read.plate.country in (country, None)
     assert reads[0].crop.shape[0] == 64
-    assert math.isclose(reads[0].width_px, 220, rel_tol=0.1)
+    assert math.isclose(reads[0].width_px, 220, rel_tol=0.15)
 
 
 def test_several_plates_come_most_confident_first(recognizer: Recognizer) -> None:
