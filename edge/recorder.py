@@ -45,13 +45,16 @@ class Recorder:
         self._news = asyncio.Event()
         self._failing = False
         self._told: set[HoldId] = set()
+        self._losing = False
+        self._under_way: tuple[list[tuple[datetime, Fact]], asyncio.Future[range]] | None = None
 
     def record(self, facts: Sequence[Fact], at: datetime) -> None:
-        """Queue facts that happened at `at`. The oldest fall out past 100,000, which is told in the log."""
-        self._pending.extend((at, fact) for fact in facts)
-        while len(self._pending) > PENDING_LEN_MAX:
-            self._pending.popleft()
+        """Queue facts that happened at `at`. Past 100,000 waiting ones a new one is lost; the log tells so once."""
+        room = PENDING_LEN_MAX - len(self._pending)
+        self._pending.extend((at, fact) for fact in facts[:room])
+        if len(facts) > room and not self._losing:
             log.error("journal: the disk has failed for so long that facts are being lost")
+        self._losing = len(facts) > room
         if facts:
             self._news.set()
 
@@ -61,27 +64,29 @@ class Recorder:
             await self._news.wait()
             self._news.clear()
             while self._pending:
-                await self._write()
+                if not await self._write():
+                    await asyncio.sleep(RETRY_AFTER_S)
 
     async def flush(self) -> None:
-        """Write what is queued now, once; for the end of the program."""
-        if self._pending:
-            await self._write(retry=False)
+        """Write what is queued, until it is written or the disk refuses; for the end of the program."""
+        while self._pending and await self._write():
+            pass
 
-    async def _write(self, *, retry: bool = True) -> None:
-        batch = [self._pending[i] for i in range(min(len(self._pending), BATCH_LEN_MAX))]
+    async def _write(self) -> bool:
+        """One batch; false when the disk refused. If the caller is cancelled, the next one awaits the same commit."""
+        if self._under_way is None:
+            batch = [self._pending[i] for i in range(min(len(self._pending), BATCH_LEN_MAX))]
+            self._under_way = batch, asyncio.ensure_future(self._store.append(batch))
+        batch, commit = self._under_way
         grants = [fact for _, fact in batch if isinstance(fact, Granted)]
         try:
-            await self._store.append(batch)
+            await asyncio.shield(commit)
         except StoreError as error:
+            self._under_way = None
             self._say_failing(error)
-            for grant in grants:
-                if grant.hold not in self._told:
-                    self._told.add(grant.hold)
-                    self._on_failed(grant.lane, grant.hold, str(error))
-            if retry:
-                await asyncio.sleep(RETRY_AFTER_S)
-            return
+            self._tell_failed(grants, str(error))
+            return False
+        self._under_way = None
         if self._failing:
             self._failing = False
             log.warning("journal: writing again")
@@ -90,6 +95,13 @@ class Recorder:
         self._told.clear()
         for grant in grants:
             self._on_committed(grant.lane, grant.hold)
+        return True
+
+    def _tell_failed(self, grants: Sequence[Granted], why: str) -> None:
+        for grant in grants:
+            if grant.hold not in self._told:
+                self._told.add(grant.hold)
+                self._on_failed(grant.lane, grant.hold, why)
 
     def _say_failing(self, error: StoreError) -> None:
         if not self._failing:

@@ -146,7 +146,7 @@ class Occupancy:
             case HoldReleased():
                 return self._release(fact)
             case SessionClosed():
-                return self._close(fact.user_id, (fact.session,))
+                return self._gone_unseen(fact.user_id, (fact.session,))
             case Neutralised():
                 return replace(self, neutral=self.neutral | set(fact.users))
             case LogGap():
@@ -182,9 +182,10 @@ class Occupancy:
             return self
         if hold.user_id is None:
             return rest._counted(hold.direction)
-        rest = rest._close(hold.user_id, hold.closes)
+        leaves = hold.direction is Direction.OUT
+        rest = (rest._close if leaves else rest._gone_unseen)(hold.user_id, hold.closes)
         rest = replace(rest, neutral=rest.neutral - {hold.user_id})
-        if hold.direction is Direction.OUT:
+        if leaves:
             return rest._left_without_session(hold.user_id) if not hold.closes else rest
         session = ParkingSession(
             id=hold.id,
@@ -231,3 +232,9 @@ class Occupancy:
         if left:
             sessions[user_id] = left
         return replace(self, sessions=sessions)
+
+    def _gone_unseen(self, user_id: str, ids: tuple[HoldId, ...]) -> "Occupancy":
+        """Sessions whose vehicles left without being recognised: their exits were counted as nobody's already."""
+        rest = self._close(user_id, ids)
+        ended = len(self.of_user(user_id)) - len(rest.of_user(user_id))
+        return replace(rest, anonymous=min(rest.anonymous + ended, max(rest.anonymous, 0)))

@@ -111,3 +111,54 @@ async def test_flush_writes_the_rest_at_the_end(tmp_path: Path) -> None:
     rows = await store.rows(0, 10)
     await store.close()
     assert len(rows) == 1
+
+
+async def test_a_stop_during_a_commit_writes_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(store)
+    for round_ in range(20):
+        task = asyncio.ensure_future(recorder.run())
+        recorder.record([grant(f"h{round_}")], AT)
+        for _ in range(round_ % 4):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        recorder.record([LaneStarted(LANE)], AT)
+        await recorder.flush()
+    rows = await store.rows(0, 100)
+    await store.close()
+    expected = [fact for n in range(20) for fact in (grant(f"h{n}"), LaneStarted(LANE))]
+    assert [row.fact() for row in rows] == expected
+
+
+async def test_flush_writes_more_than_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.recorder, "BATCH_LEN_MAX", 3)
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(store)
+    recorder.record([LaneStarted(LANE)] * 10, AT)
+    await recorder.flush()
+    assert len(await store.rows(0, 100)) == 10
+    await store.close()
+
+
+async def test_flush_gives_up_on_a_disk_that_refuses(tmp_path: Path) -> None:
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(FailingDisk(store, failures=100))
+    recorder.record([LaneStarted(LANE)], AT)
+    async with asyncio.timeout(5):
+        await recorder.flush()
+    await store.close()
+
+
+async def test_what_no_longer_fits_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(edge.recorder, "PENDING_LEN_MAX", 2)
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(store)
+    for n in range(5):
+        recorder.record([grant(f"h{n}")], AT)
+    await recorder.flush()
+    assert heard.committed == ["h0", "h1"]
+    assert sum("being lost" in line for line in caplog.messages) == 1
+    await store.close()

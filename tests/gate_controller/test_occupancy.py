@@ -126,6 +126,18 @@ def test_more_exits_than_entries_never_make_room_below_empty() -> None:
     assert state.taken() == 1
 
 
+def test_an_unidentified_exit_is_counted_once_however_its_session_ends_later() -> None:
+    inside = after(grant_in("h1", "anna", "NL1"), passed("h1"), grant_in("h2", "bert", "NL2"), passed("h2"))
+    out = after(grant_out("h3", None), passed("h3", Direction.OUT), start=inside)
+    assert out.taken() == 1
+    expired = after(SessionClosed(HoldId("h1"), "anna", "NL1", Closed.EXPIRED), start=out)
+    assert expired.taken() == 1
+    again = after(grant_in("h4", "anna", "NL1", (HoldId("h1"),)), passed("h4"), start=out)
+    assert again.taken() == 2
+    not_seen_leaving = after(SessionClosed(HoldId("h1"), "anna", "NL1", Closed.OPERATOR), start=inside)
+    assert not_seen_leaving.taken() == 1
+
+
 def test_an_operator_closes_one_session() -> None:
     inside = after(grant_in("h1", "anna", "NL1"), passed("h1"))
     state = after(SessionClosed(HoldId("h1"), "anna", "NL1", Closed.OPERATOR, by="desk"), start=inside)
