@@ -40,9 +40,10 @@ ODDS_SHORT = 0.1
 """The same for a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of lamps,
 lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
 
-BORDER_WIDTHS = 0.08
-"""Nearer to the frame's edge than this share of its width, a plate may have lost characters beyond it: about one
-character's width, since the net likes to end a cut plate between two characters."""
+BORDER_WIDTHS = 0.06
+BORDER_MAX_PX = 12.0
+"""Nearer to the frame's edge than this share of its width, and than this at most, a plate may have lost characters
+beyond it: most of a character's width, since the net likes to end a cut plate between two characters."""
 
 CROP_HEIGHT_PX = 64
 CROP_WIDTH_MAX_PX = 360
@@ -184,7 +185,7 @@ def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options,
 
 
 def _at_border(corners: Corners, image: Image) -> bool:
-    near = BORDER_WIDTHS * math.dist(corners[0], corners[1])
+    near = min(BORDER_MAX_PX, BORDER_WIDTHS * math.dist(corners[0], corners[1]))
     right, bottom = image.shape[1] - near, image.shape[0] - near
     return any(not (near <= x <= right and near <= y <= bottom) for x, y in corners)
 
