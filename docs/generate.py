@@ -97,6 +97,7 @@ MEANING: Final[dict[str, str]] = {
     "lanes.NAME.board": "The board that its contacts and relays are wired to. A board may serve several lanes.",
     "lanes.NAME.inputs": "Which channel each contact is wired to; see below.",
     "lanes.NAME.outputs": "Which channel each relay is wired to; see below.",
+    "lanes.NAME.active": "A lane that is not active refuses everybody, for the reason `device_inactive`.",
     "lanes.NAME.camera": "An RTSP or HTTP address, a video file, a folder of pictures, or a USB camera's number.",
     "lanes.NAME.exit_policy": "`any_vehicle` opens the exit for whoever stands there after a bounded attempt to "
     "read; `known_only` opens it for every vehicle that is inside and refuses others with `not_inside`.",

@@ -123,6 +123,7 @@ class LaneTable(Struct, forbid_unknown_fields=True):
     board: Text
     inputs: InputsTable
     outputs: OutputsTable
+    active: bool = True
     camera: Place | None = None
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
     read_for_s: Seconds = 3.0

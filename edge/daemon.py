@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from edge import clock, control
 from edge.config import Config, PortalTable
@@ -39,7 +39,7 @@ from gate_controller.devices.codec import (
     Signal,
 )
 from gate_controller.devices.codec import PulseUncertain as DevicePulseUncertain
-from gate_controller.errors import StoreError
+from gate_controller.errors import ListFileError, StoreError
 from gate_controller.facts import (
     AlarmRaised,
     Closed,
@@ -85,6 +85,7 @@ class Daemon:
         self.site = site
         self._config = config
         self._store = store
+        self._broken: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._recorder = Recorder(store, self._committed, self._commit_failed)
         self._release_holds_of_the_last_run()
         self._links = {
@@ -127,6 +128,7 @@ class Daemon:
     async def run(self) -> None:
         """Work until cancelled; what is recorded by then is written before it returns."""
         evidence = EvidenceFolder(self._config.path(self._config.store.evidence))
+        asyncio.get_running_loop().set_exception_handler(self._on_broken_callback)
         try:
             with ThreadPoolExecutor(1, "recognition") as worker:
                 async with asyncio.TaskGroup() as group:
@@ -165,6 +167,7 @@ class Daemon:
         links = [*self._links.values(), *self._readers.values()]
         portals = [self._portal_link(table) for table in (self._config.portal,) if table is not None]
         return [
+            self._until_broken(),
             self._recorder.run(),
             self._tidy(evidence),
             control.serve(control.socket_of(self._config.path(self._config.store.path)), self.answer),
@@ -172,6 +175,17 @@ class Daemon:
             *(watcher.run() for watcher in self._watchers(worker, evidence)),
             *(portal.run() for portal in portals),
         ]
+
+    def _on_broken_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A lane whose wake-up failed would stand still for ever: end the program, so that it is started again."""
+        error = context.get("exception")
+        if "handle" in context and isinstance(error, Exception) and not self._broken.done():
+            self._broken.set_result(error)
+        else:
+            loop.default_exception_handler(context)
+
+    async def _until_broken(self) -> None:
+        raise await self._broken
 
     def _portal_link(self, table: PortalTable) -> PortalLink:
         return PortalLink(
@@ -287,6 +301,7 @@ async def serve(config: Config) -> None:
             occupancy=await store.occupancy(),
             rules=config.rules(),
             list_confirmed_at=cursor.confirmed_at if cursor else None,
+            inactive=frozenset(LaneId(name) for name, lane in config.lanes.items() if not lane.active),
         )
         log.info("%d vehicles inside, list revision %d", site.occupancy.taken(), site.allowlist.revision)
         await Daemon(config, secrets.token_hex(4), store, site).run()
@@ -295,10 +310,23 @@ async def serve(config: Config) -> None:
 
 
 async def _load_list_file(config: Config, store: Store) -> None:
-    """Put the list file in force if it is another than the cached one; a bad file changes nothing."""
+    """Put the list file in force if it is another than the cached one.
+
+    A bad file changes nothing: the cached list stays in force. Without one, its `ListFileError` is raised.
+    """
     assert config.list is not None
     path = config.path(config.list.file)
-    found = await asyncio.to_thread(read_list, path, config.tz())
+    try:
+        found = await asyncio.to_thread(read_list, path, config.tz())
+    except ListFileError as error:
+        if await store.list_cursor() is None:
+            raise
+        log.error(
+            "list %s has %d errors, so the one before it stays in force; `slagboom list check` names them",
+            path,
+            len(error.problems),
+        )
+        return
     for problem in found.problems:
         log.warning("list %s: %s", path, problem)
     cursor = await store.list_cursor()

@@ -73,7 +73,7 @@ class Recorder:
             pass
 
     async def _write(self) -> bool:
-        """One batch; false when the disk refused. If the caller is cancelled, the next one awaits the same commit."""
+        """One batch; false when the disk refused. After a cancelled call, the next one awaits the same commit."""
         if self._under_way is None:
             batch = [self._pending[i] for i in range(min(len(self._pending), BATCH_LEN_MAX))]
             self._under_way = batch, asyncio.ensure_future(self._store.append(batch))

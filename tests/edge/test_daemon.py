@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edge import daemon
 from edge.config import Config, load_config
 from edge.control import Answer, ClearUser, LaneOrder, ask, socket_of
 from edge.daemon import serve
+from edge.lane_task import LaneTask
 from gate_controller.errors import ListFileError, StoreError
 from gate_controller.facts import (
     AlarmRaised,
@@ -30,6 +32,7 @@ from gate_controller.lane import Order
 from gate_controller.reasons import Reason
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer
 from sync.onlooker import journal_of, look_in
+from sync.store import Store
 
 ANNAS_BADGE, UNKNOWN_BADGE = "000414CD7E", "01C8F00800"
 SITE = """\
@@ -234,13 +237,61 @@ async def test_lights_follow_the_lane(gate: Gate) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def test_a_bad_list_starts_nothing_and_leaves_the_good_one(gate: Gate) -> None:
+async def test_a_bad_list_leaves_the_good_one_in_force_and_the_gate_at_work(gate: Gate) -> None:
     async with running(gate):
         await gate.facts(LaneStarted)
     (gate.folder / "list.csv").write_text("external_id,plate\nanna,\n")
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+
+
+async def test_a_bad_list_without_a_good_one_starts_nothing(gate: Gate) -> None:
+    (gate.folder / "list.csv").write_text("external_id,plate\nanna,\n")
     with pytest.raises(ListFileError, match="line 2"):
         await serve(load_config(gate.folder / "site.toml"))
-    assert look_in(gate.folder / "slagboom.db").allowlist.user_by_external("anna") is not None
+
+
+async def test_an_inactive_lane_refuses_for_that_reason(gate: Gate) -> None:
+    config = gate.folder / "site.toml"
+    config.write_text(config.read_text().replace('direction = "in"', 'direction = "in"\nactive = false'))
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        refused = await gate.facts(Refused)
+    assert {fact.reason for fact in refused} == {Reason.DEVICE_INACTIVE}
+    assert not gate.board.flashes
+
+
+async def test_a_lane_that_breaks_ends_the_daemon_instead_of_standing_still(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(self: LaneTask) -> bool:
+        raise ZeroDivisionError
+
+    task = asyncio.ensure_future(serve(load_config(gate.folder / "site.toml")))
+    await gate.facts(LaneStarted)
+    monkeypatch.setattr(LaneTask, "drives", breaks)
+    gate.contacts["approach"] = True
+    with pytest.raises(ExceptionGroup) as raised:
+        await asyncio.wait_for(task, 10)
+    assert raised.group_contains(ZeroDivisionError)
+
+
+async def test_what_cannot_be_erased_on_a_sick_disk_is_tried_again(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuses(self: Store, *args: object) -> list[str]:
+        raise StoreError("no space left on the disk")
+
+    monkeypatch.setattr(Store, "hash_strangers", refuses)
+    monkeypatch.setattr(daemon, "TIDY_EVERY_S", 0.1)
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+    assert sum("tried again" in line for line in caplog.messages) >= 2
 
 
 async def test_two_daemons_never_share_a_database(gate: Gate) -> None:
