@@ -79,9 +79,7 @@ def replay_sources(
 class _Replay:
     """The gate, what it has been shown so far, and the rows and rejected reads for the summary."""
 
-    def __init__(
-        self, gate: ImaginedGate, recognizer: Recognizer, begin: datetime, options: ReplayOptions
-    ) -> None:
+    def __init__(self, gate: ImaginedGate, recognizer: Recognizer, begin: datetime, options: ReplayOptions) -> None:
         self._gate, self._recognizer, self._options = gate, recognizer, options
         self._begin = begin
         self.rows: list[dict[str, Any]] = []
