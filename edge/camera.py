@@ -110,8 +110,9 @@ class _Video:
     """One capture read to its end, timed by the container."""
 
     def __init__(self, name: str, capture: cv2.VideoCapture) -> None:
-        self._name, self._capture = name, capture
-        self._expected = 0 if is_live(name) else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        live = is_live(name)
+        self._name, self._capture = without_secret(name) if live else name, capture
+        self._expected = 0 if live else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
 
     def frames(self) -> Iterator[Frame]:
         index, at_s = 0, 0.0
@@ -244,7 +245,10 @@ class LatestFrame:
         pause_s, said = RESTART_FIRST_S, None
         while not self._closing.is_set():
             before = self._frame
-            why = self._watch(gone=said is not None)
+            try:
+                why = self._watch(gone=said is not None)
+            except OSError as error:
+                why = f"capturing cannot be started: {error.strerror or error}"
             if self._frame is not before:
                 pause_s, said = RESTART_FIRST_S, None
             if said is None and not self._closing.is_set():
@@ -257,7 +261,7 @@ class LatestFrame:
         """One child from start to end; why it ended."""
         root = str(Path(__file__).parents[1])
         with subprocess.Popen(
-            [sys.executable, "-m", "edge.capture", self._spec],
+            [sys.executable, "-m", "edge.capture"],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -267,6 +271,7 @@ class LatestFrame:
             self._child = child
             stalls_at_s = clock.now().mono_s + STALL_S
             try:
+                _tell(child, self._spec)
                 while not self._closing.is_set() and clock.now().mono_s < stalls_at_s:
                     pulled = _pull(child)
                     if pulled is not None:
@@ -285,6 +290,12 @@ class LatestFrame:
             finally:
                 child.kill()
         return f"no frame for {STALL_S:.0f} s"
+
+
+def _tell(child: subprocess.Popen[bytes], spec: str) -> None:
+    """Name the camera to the child, over its pipe: arguments, and the password in them, are for all to read."""
+    assert child.stdin is not None
+    child.stdin.write(f"{spec}\n".encode())
 
 
 def _pull(child: subprocess.Popen[bytes]) -> tuple[Image, float] | None:

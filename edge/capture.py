@@ -1,7 +1,8 @@
 """The child process that captures one live camera; started by `camera.LatestFrame`, killed when it hangs.
 
-A thread reads every frame and keeps the newest. For each byte on standard input the main thread answers with a
-header and that frame's pixels, so only frames that are wanted cross the pipe. It ends when its parent does.
+The first line on standard input names the camera: its address may hold a password, and arguments are public. A
+thread reads every frame and keeps the newest. For each further byte the main thread answers with a header and that
+frame's pixels, so only frames that are wanted cross the pipe. It ends when its parent does.
 """
 
 import os
@@ -88,8 +89,9 @@ def _read_all(spec: str, newest: _Newest) -> None:
         newest.put(image)
 
 
-def main(spec: str) -> None:
-    """Capture `spec` until the parent closes standard input."""
+def main() -> None:
+    """Capture what the first line names until the parent closes standard input."""
+    spec = sys.stdin.buffer.readline().decode().removesuffix("\n")
     newest = _Newest()
     threading.Thread(target=_read_all, args=(spec, newest), daemon=True).start()
     pipe = sys.stdout.buffer
@@ -101,4 +103,4 @@ def main(spec: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import termios
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -61,7 +62,7 @@ class _Reader:
     def stop(self) -> None:
         """End the thread; returns within `READ_FOR_S`, usually at once."""
         self._stopping = True
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, termios.error):
             self._port.cancel_read()
         self._thread.join(2 * READ_FOR_S)
 
@@ -74,7 +75,7 @@ class _Reader:
                         self._inbox += data
                         del self._inbox[:-INBOX_BYTES_MAX]
                     self._wake()
-        except (OSError, TypeError) as error:  # TypeError: closed under its feet
+        except (OSError, TypeError, termios.error) as error:  # TypeError: closed under its feet
             self.lost = str(error)
             self._wake()
 
@@ -130,7 +131,8 @@ class Link:
                     await self._pump(port)
                 finally:
                     self._close(port)
-            except (OSError, ValueError) as error:  # a SerialException is an OSError
+            # A SerialException is an OSError; termios has its own, for a device that goes while it is opened.
+            except (OSError, ValueError, termios.error) as error:
                 if not gone:
                     gone = True
                     log.warning("port %s: gone (%s); trying again until it returns", self._port, error)
@@ -153,7 +155,7 @@ class Link:
     def _close(self, port: serial.Serial) -> None:
         self._open = None
         self._codec.lost()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, termios.error):
             port.close()
 
     async def _pump(self, port: serial.Serial) -> None:

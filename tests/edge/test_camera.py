@@ -1,7 +1,9 @@
 import logging
 import os
 import signal
+import subprocess
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -231,3 +233,43 @@ def test_a_camera_that_is_not_there_is_told_without_its_password(caplog):
         assert camera.newest() is None
     assert "does not answer" in caplog.records[0].message
     assert "secret" not in caplog.text
+
+
+def test_the_password_of_a_camera_stands_in_no_process_list():
+    with MjpegServer(lambda: picture(1), 20) as server:
+        spec = server.url.replace("http://", "http://user:secret@")
+        with LatestFrame(spec) as camera:
+            newest(camera)
+            told = Path(f"/proc/{camera._child.pid}/cmdline").read_bytes()
+            told += Path(f"/proc/{camera._child.pid}/environ").read_bytes()
+    assert b"edge.capture" in told
+    assert b"secret" not in told
+
+
+def test_a_stream_that_ends_unread_is_named_without_its_password(monkeypatch):
+    with MjpegServer(lambda: picture(1), 20) as server:
+        source = open_source(server.url.replace("http://", "http://user:secret@"))
+        monkeypatch.setattr(source, "_capture", cv2.VideoCapture())
+        with pytest.raises(MediaError, match="no frame") as caught:
+            list(source.frames())
+    assert "secret" not in str(caught.value)
+
+
+def test_a_capture_that_cannot_be_started_is_told_once_and_tried_again(monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "edge.camera")
+    monkeypatch.setattr("edge.camera.RESTART_FIRST_S", 0.05)
+    started, refused_times = subprocess.Popen, 3
+    attempts = []
+
+    def busy(*args, **kwargs):
+        attempts.append(args)
+        if len(attempts) <= refused_times:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return started(*args, **kwargs)
+
+    monkeypatch.setattr("edge.camera.subprocess.Popen", busy)
+    with MjpegServer(lambda: picture(2), 20) as server, LatestFrame(server.url) as camera:
+        assert number_of(newest(camera)) == 2
+        lines = [(record.levelname, record.message) for record in caplog.records]
+    assert [level for level, _ in lines] == ["WARNING", "INFO"]
+    assert "cannot be started: Resource temporarily unavailable" in lines[0][1]

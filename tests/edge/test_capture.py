@@ -14,14 +14,16 @@ PICTURE = np.full((120, 160, 3), 77, np.uint8)
 
 
 def started(spec):
-    return subprocess.Popen(
-        [sys.executable, "-m", "edge.capture", spec],
+    child = subprocess.Popen(
+        [sys.executable, "-m", "edge.capture"],
         cwd=ROOT,
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    child.stdin.write(f"{spec}\n".encode())
+    return child
 
 
 def asked(child):

@@ -1,9 +1,11 @@
 import asyncio
 import contextlib
 import logging
+import termios
 import threading
 
 import pytest
+import serial
 
 from edge import clock
 from edge.link import Link
@@ -203,3 +205,19 @@ async def test_nothing_is_left_running(board):
     async with Listener(board.path, "modbus_relay8") as heard:
         await heard.until(DeviceOnline)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read ")]
+
+
+async def test_a_port_that_goes_while_it_is_opened_is_told_once_and_tried_again(board, monkeypatch, caplog):
+    opened, attempts = serial.Serial, []
+
+    def unplugged(*args, **kwargs):
+        attempts.append(args)
+        if len(attempts) <= 2:
+            raise termios.error(5, "Input/output error")
+        return opened(*args, **kwargs)
+
+    monkeypatch.setattr(serial, "Serial", unplugged)
+    async with Listener(board.path, "modbus_relay8") as heard:
+        assert "Input/output error" in (await heard.until(DeviceSilent)).why
+        await heard.until(DeviceOnline)
+    assert len(caplog.records) == 1
