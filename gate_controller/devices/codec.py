@@ -53,6 +53,15 @@ class PulseUncertain:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelRefused:
+    """The device does not take the level of this output, which may stand otherwise; told once until it does."""
+
+    channel: int
+    on: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceOnline:
     """The device answers; its contacts follow at once."""
 
@@ -72,7 +81,9 @@ class BadBytes:
     why: str
 
 
-Signal = ContactChanged | CardRead | PulseDone | PulseUncertain | DeviceOnline | DeviceSilent | BadBytes
+Signal = (
+    ContactChanged | CardRead | PulseDone | PulseUncertain | LevelRefused | DeviceOnline | DeviceSilent | BadBytes
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gate_controller.devices.codec import (
     DeviceSilent,
     Drive,
     Level,
+    LevelRefused,
     Pulse,
     PulseDone,
     PulseUncertain,
@@ -36,6 +37,8 @@ REPLY_WITHIN_S = 0.2
 QUIET_S = 0.004
 MISSED_POLLS_MAX = 3
 LEVEL_REFRESH_S = 1.0
+LEVEL_FAILURES_MAX = 2
+"""So many failed writes of one level in a row are told: one may be noise on the line, and the next mends it."""
 PULSES_LEN_MAX = CHANNELS
 
 READ_INPUTS = 0x02
@@ -79,6 +82,7 @@ class _Request:
     frame: bytes
     reply_by_s: float
     pulse: Pulse | None = None
+    level: Level | None = None
 
     @property
     def is_poll(self) -> bool:
@@ -116,6 +120,7 @@ class ModbusRelay8:
         self._pulses: deque[Pulse] = deque()
         self._levels: dict[int, bool] = {}
         self._level_due_s: dict[int, float] = {}
+        self._level_failures: dict[int, int] = {}
         self._contacts: list[Debounce] = []
         self._online = False
         self._missed_polls = 0
@@ -204,7 +209,8 @@ class ModbusRelay8:
         for channel, due_s in self._level_due_s.items():
             if now.mono_s >= due_s:
                 self._level_due_s[channel] = now.mono_s + LEVEL_REFRESH_S
-                return _Request(coil(Level(channel, self._levels[channel])), reply_by_s)
+                level = Level(channel, self._levels[channel])
+                return _Request(coil(level), reply_by_s, level=level)
         return None
 
     def _take(self, reply: bytes, now: Moment) -> None:
@@ -224,6 +230,8 @@ class ModbusRelay8:
             self._inputs(reply[3], now)
         elif asked.pulse:
             self._news.append(PulseDone(asked.pulse.channel, asked.pulse.id))
+        elif asked.level:
+            self._level_failures.pop(asked.level.channel, None)
 
     def _inputs(self, bits: int, now: Moment) -> None:
         self._missed_polls = 0
@@ -250,6 +258,8 @@ class ModbusRelay8:
     def _refused(self, asked: _Request, why: str) -> None:
         if asked.pulse:
             self._news.append(PulseUncertain(asked.pulse.channel, asked.pulse.id, why))
+        if asked.level:
+            self._level_failed(asked.level, why)
         if not asked.is_poll:
             return
         self._missed_polls += 1
@@ -258,3 +268,9 @@ class ModbusRelay8:
             self._news.append(DeviceSilent(f"{MISSED_POLLS_MAX} polls failed: {why}"))
             while self._pulses:
                 self._not_sent(self._pulses.popleft(), "the board fell silent")
+
+    def _level_failed(self, level: Level, why: str) -> None:
+        failures = self._level_failures.get(level.channel, 0) + 1
+        self._level_failures[level.channel] = failures
+        if failures == LEVEL_FAILURES_MAX:
+            self._news.append(LevelRefused(level.channel, level.on, why))

@@ -12,6 +12,7 @@ from gate_controller.devices.codec import (
     DeviceOnline,
     DeviceSilent,
     Level,
+    LevelRefused,
     Pulse,
     PulseDone,
     PulseId,
@@ -252,6 +253,59 @@ def test_levels_are_written_refreshed_and_asserted_after_a_return():
     bench.answers = True
     bench.run(0.5)
     assert bench.written.count(coil(Level(4, False))) == 1
+
+
+def refusing(request: bytes) -> bytes:
+    """A board that answers polls and takes no level."""
+    return inputs_reply(0) if request == POLL else b"\x01\x85\x04" + crc16(b"\x01\x85\x04")
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (refusing, "the board answered exception 4"),
+        (lambda r: inputs_reply(0) * (r == POLL), "no reply within 200 ms"),
+    ],
+    ids=["refused", "unanswered"],
+)
+def test_a_level_that_the_board_does_not_take_is_told_once_until_it_does(reply, why):
+    bench = Bench().online()
+    taking, bench.reply = bench.reply, reply
+    bench.signals.clear()
+    bench.drive(Level(4, True), Level(5, False))
+    bench.run(10 * LEVEL_REFRESH_S)
+    told = [signal for signal in bench.signals if not isinstance(signal, BadBytes)]
+    assert told == [LevelRefused(4, True, why), LevelRefused(5, False, why)]
+    assert bench.written.count(coil(Level(4, True))) > 5
+    bench.reply = taking
+    bench.run(2 * LEVEL_REFRESH_S)
+    assert bench.signals[-1] == told[-1]
+    bench.reply = reply
+    bench.run(3 * LEVEL_REFRESH_S)
+    assert {signal.channel for signal in bench.signals[-4:] if isinstance(signal, LevelRefused)} == {4, 5}
+    assert len([signal for signal in bench.signals if isinstance(signal, LevelRefused)]) == 4
+
+
+def test_one_write_of_a_level_lost_to_noise_is_no_news():
+    bench = Bench().online()
+    taking, bench.reply = bench.reply, refusing
+    bench.signals.clear()
+    bench.drive(Level(4, True))
+    while coil(Level(4, True)) not in bench.written:
+        bench.turn()
+    bench.reply = taking
+    bench.run(3 * LEVEL_REFRESH_S)
+    assert bench.signals == []
+    assert bench.written.count(coil(Level(4, True))) >= 3
+
+
+def test_a_board_that_falls_silent_is_not_said_to_refuse_levels_too():
+    bench = Bench().online()
+    bench.drive(Level(4, True), Level(5, True))
+    bench.run(0.5)
+    bench.answers = False
+    bench.run(10.0)
+    assert not [signal for signal in bench.signals if isinstance(signal, LevelRefused)]
 
 
 def test_a_lost_port_forgets_a_waiting_pulse_but_not_that_it_was_offered():
