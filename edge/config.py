@@ -123,6 +123,7 @@ class LaneTable(Struct, forbid_unknown_fields=True):
     board: Text
     inputs: InputsTable
     outputs: OutputsTable
+    inverted: tuple[Role, ...] = ()
     active: bool = True
     camera: Place | None = None
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
@@ -140,6 +141,7 @@ class LaneTable(Struct, forbid_unknown_fields=True):
             store_policy=StorePolicy.PASS if self.open_without_store else StorePolicy.REFUSE,
             read_for_s=self.read_for_s,
             pulse_width_s=self.pulse_width_s,
+            hold_fitted=self.outputs.hold is not None,
         )
 
 
@@ -195,6 +197,7 @@ def load_config(path: Path) -> Config:
     problems += _ports(boards, readers)
     problems += _references(lanes, board_names, readers, lane_names)
     problems += _buildable(lanes)
+    problems += _inverted(lanes)
     problems += _channels(lanes, "inputs", lambda lane: lane.inputs.fitted())
     problems += _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
     if problems or site is None:
@@ -210,7 +213,8 @@ def wiring(config: Config) -> list[tuple[str, str, str, str]]:
         policy = "" if lane.direction == "in" else f"exit policy {lane.exit_policy}"
         rows.append((name, "direction", lane.direction, policy))
         rows += [
-            (name, f"input {role}", f"{lane.board} in {ch}", port) for role, ch in lane.inputs.fitted().items()
+            (name, f"input {role}", f"{lane.board} in {ch}{' inverted' if role in lane.inverted else ''}", port)
+            for role, ch in lane.inputs.fitted().items()
         ]
         rows += [
             (name, f"output {role}", f"{lane.board} out {ch}", port) for role, ch in lane.outputs.fitted().items()
@@ -268,6 +272,13 @@ def _references(
     for name, reader in readers.items():
         if lane_names and reader.lane not in lane_names:
             yield f"readers.{name}.lane: no table [lanes.{reader.lane}]; {did_you_mean(reader.lane, lane_names)}"
+
+
+def _inverted(lanes: Mapping[str, LaneTable]) -> Iterator[str]:
+    for name, lane in lanes.items():
+        for role in lane.inverted:
+            if role not in lane.inputs.fitted():
+                yield f"lanes.{name}.inverted: {role} is not among the inputs; wire it or leave it out here"
 
 
 def _buildable(lanes: Mapping[str, LaneTable]) -> Iterator[str]:

@@ -106,10 +106,11 @@ class Daemon:
             )
             for name, table in config.lanes.items()
         }
-        self._roles: dict[tuple[str, int], list[tuple[LaneTask, Role]]] = defaultdict(list)
+        self._roles: dict[tuple[str, int], list[tuple[LaneTask, Role, bool]]] = defaultdict(list)
         for name, table in config.lanes.items():
             for role, channel in table.inputs.fitted().items():
-                self._roles[table.board, channel - 1].append((self._lanes[LaneId(name)], Role(role)))
+                wired = (self._lanes[LaneId(name)], Role(role), Role(role) in table.inverted)
+                self._roles[table.board, channel - 1].append(wired)
 
     def record(self, facts: Sequence[Fact], now: Moment) -> None:
         """Fold facts into the site at once, queue them for the journal, and say them."""
@@ -251,8 +252,8 @@ class Daemon:
     def _from_board(self, board: str, signal: Signal) -> None:
         match signal:
             case ContactChanged(channel, on):
-                for lane, role in self._roles[board, channel]:
-                    lane.put(Contact(role, on))
+                for lane, role, inverted in self._roles[board, channel]:
+                    lane.put(Contact(role, on is not inverted))
             case PulseDone(_, pulse):
                 for lane in self._lanes_on(board):
                     lane.put(PulseSent(pulse))

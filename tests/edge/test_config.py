@@ -294,3 +294,11 @@ def test_a_lane_is_set_up_as_its_table_says(tmp_path: Path) -> None:
     setup = load(tmp_path, GOOD).lanes["exit"].setup("exit")
     assert (setup.id, setup.direction, setup.exit_policy) == ("exit", "out", ExitPolicy.KNOWN_ONLY)
     assert setup.fitted == {"approach", "safety", "fire"}
+
+
+def test_an_inverted_input_must_be_wired_and_is_shown(tmp_path: Path) -> None:
+    assert problems(tmp_path, swapped('direction = "in"', 'direction = "in"\ninverted = ["far"]')) == [
+        "lanes.entry.inverted: far is not among the inputs; wire it or leave it out here"
+    ]
+    rows = wiring(load(tmp_path, swapped('direction = "in"', 'direction = "in"\ninverted = ["safety"]')))
+    assert ("entry", "input safety", "main in 2 inverted", "/dev/ttyUSB0") in rows

@@ -264,6 +264,17 @@ async def test_an_inactive_lane_refuses_for_that_reason(gate: Gate) -> None:
     assert not gate.board.flashes
 
 
+async def test_an_inverted_contact_means_the_opposite(gate: Gate) -> None:
+    config = gate.folder / "site.toml"
+    config.write_text(config.read_text().replace('direction = "in"', 'direction = "in"\ninverted = ["approach"]'))
+    gate.contacts["approach"] = True
+    async with running(gate):
+        await asyncio.sleep(1.0)
+        assert not [fact for fact in journal(gate.folder / "slagboom.db") if isinstance(fact, VehicleArrived)]
+        gate.contacts["approach"] = False
+        await gate.facts(VehicleArrived)
+
+
 async def test_a_lane_that_breaks_ends_the_daemon_instead_of_standing_still(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
