@@ -200,6 +200,19 @@ class Allowlist:
             raise ListRejected("stale_revision", f"revision {revision} after {self.revision}; ask for a snapshot")
         return replace(self, revision=revision, tables=self.tables.changed(changes, self.reader_bits))
 
+    def replaced(self, epoch: str, changes: Iterable[Change], revision: int) -> "Allowlist":
+        """The whole new list that these changes build, or `ListRejected` and this list as it was.
+
+        Ids are write-once across it: whom both lists know keeps its id, and those it leaves out are remembered.
+        Takes as long as both lists are large.
+        """
+        tables = self.tables.replaced(changes, self.reader_bits)
+        return replace(self, epoch=epoch, revision=revision, tables=tables)
+
+    def remembering(self, removed: Iterable[User]) -> "Allowlist":
+        """The same list, that gives the ids of these removed users to nobody else."""
+        return replace(self, tables=self.tables.remembering(removed))
+
     @property
     def wants_compaction(self) -> bool:
         """Whether the overlay has grown so much that `compacted()` pays; call it off the event loop."""

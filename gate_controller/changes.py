@@ -13,7 +13,7 @@ from gate_controller.credentials import Badge, CredentialState, PlateCredential,
 from gate_controller.errors import ListRejected
 from gate_controller.layers import Draft, Layer, rows_under
 from gate_controller.look_alikes import skeleton
-from gate_controller.plates import told_apart, usable
+from gate_controller.plates import Plate, told_apart, usable
 from gate_controller.users import Permit, Row, User, permit_row, user_of, user_row
 
 TRUNCATED = "~"
@@ -78,6 +78,39 @@ class Tables:
     def changed(self, changes: Iterable[Change], reader_bits: tuple[int, ...]) -> "Tables":
         """The tables with these changes; raises `ListRejected` and leaves these as they are."""
         return _Draft(self, reader_bits).apply(changes)
+
+    def replaced(self, changes: Iterable[Change], reader_bits: tuple[int, ...]) -> "Tables":
+        """Tables of these changes alone; raises `ListRejected` also where an id is not whose it was here."""
+        new = replace(Tables.empty(), removed=self.removed).changed(changes, reader_bits)
+        for row in new.users.values():
+            self._check_same(row, new)
+        gone = (user_of(row) for user_id, row in self.users.items() if new.users.get(user_id) is None)
+        return new.remembering(gone)
+
+    def remembering(self, removed: Iterable[User]) -> "Tables":
+        """These tables, that know whose the ids of these removed users were."""
+        draft = Draft(self.removed)
+        for user in removed:
+            draft.put(user.id, external_key(user.customer, user.external_id))
+        return replace(self, removed=draft.layer().merged())
+
+    def _check_same(self, row: Row, new: "Tables") -> None:
+        """Whether a user of a whole new list has the id that it has here; a user may be called anew."""
+        user_id, external_id, customer = row[:3]
+        old = self.users.get(user_id)
+        if old is not None and old[2] != customer:
+            raise ListRejected("immutable_id", f"user id {user_id} belongs to customer {old[2]!r}", external_id)
+        holder = self.by_external.get(external_key(customer, external_id))
+        if holder is None or holder == user_id:
+            return
+        called_anew = new.users.get(holder) is not None
+        if not called_anew or _same_person(user_of(row), user_of(self.users.get(holder))):
+            raise ListRejected(
+                "immutable_id",
+                f"user {external_id} has id {holder}, which cannot become {user_id}; give it {holder} again, "
+                "or another external id if this is somebody else",
+                external_id,
+            )
 
     def merged(self) -> "Tables":
         """The same content without overlays."""
@@ -194,10 +227,14 @@ class _Draft:
             raise ListRejected("bad_credential", f"user {user.external_id}: validity needs a time zone")
         row = user_row(user)
         self.users.put(user.id, row)
+        if self.removed.get(user.id) is not None:
+            self.removed.put(user.id, None)
         self.by_external.put(external_key(user.customer, user.external_id), user.id)
         for key in dict.fromkeys(credential.plate.key for credential in user.plates):
             if not usable(key):
-                raise ListRejected("unusable_plate", f"user {user.external_id}: plate {key!r} is not canonical")
+                raise ListRejected(
+                    "unusable_plate", f"user {user.external_id}: plate {Plate(key).masked()} is not canonical"
+                )
             if self.plates.get(key) is None:
                 self.skeletons.add(skeleton(key), key)
             self.plates.add(key, row)
@@ -217,7 +254,11 @@ class _Draft:
         if old is not None and old[2] != user.customer:
             raise ListRejected("immutable_id", f"user id {user.id} belongs to customer {old[2]!r}")
         if old is None and self.removed.get(user.id) not in (None, key):
-            raise ListRejected("immutable_id", f"user id {user.id} belonged to another user and is not given again")
+            raise ListRejected(
+                "immutable_id",
+                f"user id {user.id} belonged to another user and is not given again",
+                user.external_id,
+            )
         holder = self.by_external.get(key)
         if holder is None or holder == user.id:
             return

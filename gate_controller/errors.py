@@ -13,10 +13,10 @@
     ├── StoreError              the database: corrupt, newer, full, locked
     ├── DeviceError             a board, reader or camera
     ├── PortalError             the link to the portal
+    │   └── MalformedMessage    what came over it cannot be understood
     └── ControlError            the socket for a person's orders
-        └── MalformedMessage    what came over it cannot be understood
 
-A refusal at a gate is a value (`access.Denied`), never an exception.
+A refusal at a gate is a value (`facts.Refused`), never an exception.
 """
 
 from collections.abc import Sequence
@@ -70,12 +70,13 @@ class ListRejected(SlagboomError):
     """A change to the allowlist breaks an invariant and was not applied at all.
 
     `reason` is one of the names in `domain` use: `immutable_id`, `duplicate_external_id`,
-    `duplicate_credential`, `badge_collision`.
+    `duplicate_credential`, `badge_collision`. `external_id` is whose entry is to be mended, where one is.
+    No plate or badge is in its text in full, because it is logged.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, external_id: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason = reason
+        self.reason, self.external_id = reason, external_id
 
 
 class StoreError(SlagboomError):

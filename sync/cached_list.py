@@ -5,7 +5,7 @@ and cursor move together. Whether a change is allowed is `Allowlist.apply`'s bus
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,11 +22,6 @@ class ListCursor:
     epoch: str
     rev: int
     confirmed_at: datetime | None
-
-
-def build(epoch: str, rev: int, changes: Iterable[Change], reader_bits: Sequence[int] = ()) -> Allowlist:
-    """The list that these changes build from nothing. Raises ListRejected."""
-    return replace(Allowlist.empty(epoch, reader_bits).apply(changes, rev + 1), revision=rev)
 
 
 class CachedList:
@@ -46,11 +41,10 @@ class CachedList:
     def load(self, reader_bits: Sequence[int] = ()) -> Allowlist:
         """The cached list; of nobody before the first. Ids of removed users are remembered."""
         cursor = self.cursor() or ListCursor("", 0, None)
-        gone = decode_changes(self._bodies("removed"))
-        start = build(cursor.epoch, 0, gone, reader_bits)
-        start = start.apply([UserRemoved(put.user.id) for put in gone if isinstance(put, UserPut)], 1)
+        gone = [put.user for put in decode_changes(self._bodies("removed")) if isinstance(put, UserPut)]
+        start = Allowlist.empty(cursor.epoch, reader_bits).remembering(gone)
         changes = decode_changes([*self._bodies("user"), *self._bodies("permit")])
-        return replace(start.apply(changes, 2), revision=cursor.rev).compacted()
+        return replace(start.apply(changes, 1), revision=cursor.rev).compacted()
 
     def entries(self) -> list[bytes]:
         """The encoded changes that build the list from nothing."""
@@ -68,8 +62,12 @@ class CachedList:
         self._move(epoch, to_rev, confirmed_at or cursor.confirmed_at)
 
     def replace(self, epoch: str, rev: int, changes: Sequence[Change], confirmed_at: datetime | None) -> None:
-        """Write a whole list in place of the old one."""
-        self._db.execute("DELETE FROM list_entry")
+        """Write a whole list in place of the old one; who is on it no longer keeps its id."""
+        stay = {change.user.id for change in changes if isinstance(change, UserPut)}
+        for (user_id,) in self._db.execute("SELECT key FROM list_entry WHERE kind = 'user'").fetchall():
+            if user_id not in stay:
+                self._remove_user(user_id)
+        self._db.execute("DELETE FROM list_entry WHERE kind IN ('user', 'permit')")
         for change in changes:
             self._put(change)
         self._move(epoch, rev, confirmed_at)

@@ -33,7 +33,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What an edge says about itself; retained, and the will says the same with `status` offline.
 
-    `conn` names the connection, so that a late will cannot overwrite a newer birth.
+    `conn` names the connection, so that a late will cannot overwrite a newer birth. `trouble` says why the list
+    cannot follow the portal's, so that an old one in force is no secret; empty when it can.
     """
 
     status: Literal["online", "offline"]
@@ -44,6 +45,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     list: "Revision | None" = None
     sw: str = ""
     sqlite: str = ""
+    trouble: str = ""
 
 
 class Revision(msgspec.Struct, frozen=True):

@@ -14,15 +14,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, ParamSpec, TypeVar
 
 import msgspec
 
-from gate_controller.allowlist import Allowlist
+from gate_controller.allowlist import Allowlist, Change
 from gate_controller.errors import ListRejected, MalformedMessage, PortalError, StoreError
 from gate_controller.moment import Moment
 from sync import messages
-from sync.cached_list import build
 from sync.journal import JournalRow
 from sync.messages import (
     Address,
@@ -46,6 +45,11 @@ CONFIRM_EVERY_S: Final = 3600.0
 """How often the portal is asked whether the list is still the newest."""
 ASK_AGAIN_S: Final = 30.0
 """After this long without an answer the list is asked for again."""
+LARGE_LEN_MIN: Final = 8 * 1024
+"""Bytes from which on changes are read in a thread: some 50 users, which would cost the event loop 10 ms."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +90,7 @@ class PortalLink:
         self._outbox = Outbox(0)
         self._ask_at_s = 0.0
         self._ask_for_all = False
+        self._trouble, self._stuck_for_s = "", ASK_AGAIN_S
         # One bell for the sender: rows were appended, an acknowledgement came, the list must be asked for.
         self._bell = store.appended
         self._handlers: dict[str, Callable[[Connection, bytes], Awaitable[None]]] = {
@@ -165,7 +170,8 @@ class PortalLink:
         self._ask_at_s = asyncio.get_running_loop().time() + wait_s
 
     def _ask_soon(self) -> None:
-        self._ask_at_s = min(self._ask_at_s, asyncio.get_running_loop().time() + GAP_WAIT_S)
+        wait_s = ASK_AGAIN_S if self._trouble else GAP_WAIT_S
+        self._ask_at_s = min(self._ask_at_s, asyncio.get_running_loop().time() + wait_s)
         self._bell.set()
 
     def _send_state(self, connection: Connection) -> None:
@@ -185,6 +191,7 @@ class PortalLink:
             list=self._have,
             sw=self._software,
             sqlite=sqlite3.sqlite_version,
+            trouble=self._trouble,
         )
         return messages.encode(state)
 
@@ -232,24 +239,24 @@ class PortalLink:
             self._ask_soon()
 
     async def _on_delta(self, connection: Connection, payload: bytes) -> None:
-        delta = messages.decode(ListDelta, payload)
-        match on_delta(self._have, delta):
-            case Step.APPLY:
-                await self._apply(connection, delta)
-            case Step.GAP | Step.SNAPSHOT:
-                self._ask_soon()
-
-    async def _apply(self, connection: Connection, delta: ListDelta) -> None:
-        """Write the changes, then put them in force; a delta that changes nothing only confirms."""
-        new, changes = self._allowlist, decode_changes(delta.ops) if delta.to > delta.from_ else []
+        aside = _in_thread if len(payload) >= LARGE_LEN_MIN else _at_once
         try:
-            if delta.to > delta.from_:
-                new = self._allowlist.apply(changes, delta.to)
-        except (ListRejected, ValueError) as error:
-            self._refuse("list_rejected", str(error))
+            delta = await aside(messages.decode, ListDelta, payload)
+            step = on_delta(self._have, delta)
+            new, changes = await aside(_changed, self._allowlist, delta) if step is Step.APPLY else (None, [])
+        except (ListRejected, MalformedMessage, ValueError) as error:
+            # The whole list may do without what could not be done here; what it revokes must not be missed.
+            self._refuse(_reason(error), str(error))
             self._ask_for_all = True
             self._ask_soon()
             return
+        if new is not None:
+            await self._apply(connection, delta, new, changes)
+        elif step is not Step.IGNORE:
+            self._ask_soon()
+
+    async def _apply(self, connection: Connection, delta: ListDelta, new: Allowlist, changes: list[Change]) -> None:
+        """Write the changes, then put them in force; a delta that changes nothing only confirms."""
         if new.wants_compaction:
             new = await asyncio.to_thread(new.compacted)
         now = self._around.clock().wall
@@ -257,30 +264,65 @@ class PortalLink:
         self._in_force(connection, new, now)
 
     async def _on_part(self, connection: Connection, payload: bytes) -> None:
-        part = await asyncio.to_thread(messages.decode, ListPart, payload)
-        if on_part(self._have, part) is not Step.APPLY:
-            return
-        self._ask_for_all = False
         try:
-            changes = await asyncio.to_thread(decode_changes, part.ops)
-            new = await asyncio.to_thread(build, part.epoch, part.rev, changes, self._allowlist.reader_bits)
-        except (ListRejected, ValueError) as error:
-            # Asking again at once would bring the same list.
-            self._refuse("list_rejected", str(error))
-            self._ask_in(CONFIRM_EVERY_S)
+            part = await asyncio.to_thread(messages.decode, ListPart, payload)
+            if on_part(self._have, part) is not Step.APPLY:
+                return
+            new, changes = await asyncio.to_thread(_whole, self._allowlist, part)
+        except (ListRejected, MalformedMessage, ValueError) as error:
+            self.refused[_reason(error)] += 1
+            self._stuck(connection, str(error)[:200])
             return
         now = self._around.clock().wall
         await self._store.replace_list(part.epoch, part.rev, changes, now)
         self._in_force(connection, new, now)
 
+    def _stuck(self, connection: Connection, why: str) -> None:
+        """The old list stays in force; said once, shown in the state, and asked for again, ever more rarely."""
+        if not self._trouble:
+            log.error("the portal's list cannot be used, so an old one stays in force: %s", why)
+        if why != self._trouble:
+            self._trouble = why
+            self._send_state(connection)
+        self._ask_for_all = True
+        self._ask_in(self._stuck_for_s)
+        self._stuck_for_s = min(2 * self._stuck_for_s, CONFIRM_EVERY_S)
+
     def _in_force(self, connection: Connection, new: Allowlist, at: datetime) -> None:
-        changed = self._have != Revision(new.epoch, new.revision)
+        changed = self._have != Revision(new.epoch, new.revision) or bool(self._trouble)
+        self._trouble, self._stuck_for_s, self._ask_for_all = "", ASK_AGAIN_S, False
         self._allowlist, self._have = new, Revision(new.epoch, new.revision)
         self._on_list(new, at)
         self._ask_in(CONFIRM_EVERY_S)
         if changed:
             log.info("list revision %d is in force", new.revision)
             self._send_state(connection)
+
+
+def _changed(old: Allowlist, delta: ListDelta) -> tuple[Allowlist, list[Change]]:
+    """The next list and what leads to it; the same list and nothing where the delta only confirms."""
+    if delta.to == delta.from_:
+        return old, []
+    changes = decode_changes(delta.ops)
+    return old.apply(changes, delta.to), changes
+
+
+def _whole(old: Allowlist, part: ListPart) -> tuple[Allowlist, list[Change]]:
+    """The list that takes the old one's place, and the changes that build it."""
+    changes = decode_changes(part.ops)
+    return old.replaced(part.epoch, changes, part.rev), changes
+
+
+def _reason(error: Exception) -> str:
+    return "malformed" if isinstance(error, MalformedMessage) else "list_rejected"
+
+
+async def _at_once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return function(*args, **kwargs)
+
+
+async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.to_thread(function, *args, **kwargs)
 
 
 def _event(row: JournalRow) -> Event:

@@ -24,7 +24,6 @@ from gate_controller.credentials import Badge, CredentialState, PlateCredential
 from gate_controller.errors import ListRejected, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
-from sync.cached_list import build
 from sync.messages import decode_changes, encode_change
 from sync.store import Store
 
@@ -76,6 +75,31 @@ async def test_a_removed_user_takes_its_permits_along_and_keeps_its_id(store: St
     assert loaded.apply([UserPut(ANN)], 3).user("u1") == ANN
 
 
+async def test_a_whole_list_forgets_no_id(store: Store) -> None:
+    bob = User("u2", "4712")
+    await store.replace_list("e", 1, [UserPut(ANN), UserPut(bob), PermitPut(HERS)])
+    await store.put_changes("e", 1, 2, [UserRemoved("u2")])
+    await store.replace_list("f", 1, [UserPut(User("u3", "4713"))])
+    loaded = await store.allowlist()
+    assert content(loaded) == ("f", 1, {User("u3", "4713")}, set())
+    for user_id in ("u1", "u2"):
+        with pytest.raises(ListRejected, match="immutable_id"):
+            loaded.apply([UserPut(User(user_id, "another"))], 2)
+    await store.replace_list("g", 1, [UserPut(ANN), UserPut(bob)])
+    assert content(await store.allowlist()) == ("g", 1, {ANN, bob}, set())
+
+
+async def test_who_was_removed_twice_under_two_ids_can_still_be_loaded(store: Store) -> None:
+    await store.replace_list("e", 1, [UserPut(User("u1", "x"))])
+    await store.put_changes("e", 1, 2, [UserRemoved("u1"), UserPut(User("u2", "x"))])
+    await store.put_changes("e", 2, 3, [UserRemoved("u2")])
+    loaded = await store.allowlist()
+    assert content(loaded) == ("e", 3, set(), set())
+    for user_id in ("u1", "u2"):
+        with pytest.raises(ListRejected, match="immutable_id"):
+            loaded.apply([UserPut(User(user_id, "another"))], 4)
+
+
 async def test_changes_that_do_not_follow_are_refused_whole(store: Store) -> None:
     await store.replace_list("e", 4, [UserPut(ANN)], AT)
     for epoch, from_rev in (("e", 3), ("e", 5), ("other", 4)):
@@ -115,7 +139,7 @@ async def test_what_is_loaded_equals_what_was_applied(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Change]]
 ) -> None:
     store = await Store.open(tmp_path_factory.mktemp("list") / "gate.db", lambda: "L")
-    applied = build("e", 0, [])
+    applied = Allowlist.empty("e")
     await store.replace_list("e", 0, [])
     for batch in batches:
         try:
