@@ -107,6 +107,8 @@ class Store:
                 self._journal.renew_checkpoint()
             return rows, pictures
 
+        while await self._database.run(self._strangers.look_slice):
+            pass
         found: list[str] = []
         hashed = 0
         while (slice_ := await self._write(hash_slice))[0]:

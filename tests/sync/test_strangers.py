@@ -1,11 +1,14 @@
 """Strangers: a plate for a day, a keyed hash for a while, then nothing."""
 
+import asyncio
 import sqlite3
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from gate_controller.errors import StoreError
 from gate_controller.facts import Basis, Direction, Fact, LaneId, Matched, Refused
 from gate_controller.reasons import Reason
 from sync import strangers
@@ -59,6 +62,60 @@ async def test_many_strangers_go_in_slices(path: Path, store: Store, monkeypatch
     await store.append([(T0, refused(f"XX{n:03}YY", picture=f"{n}.jpg")) for n in range(30)])
     assert len(await store.hash_strangers(T0 + DAY, T0, KEY)) == 30
     assert len(set(hashes(path))) == 30
+
+
+async def steps(store: Store, cost_of: Awaitable[object]) -> int:
+    """How far SQLite's machine runs, in tens of instructions."""
+    taken: list[None] = []
+    database = store._database
+    await database.run(database.sql.set_progress_handler, lambda: taken.append(None), 10)
+    await cost_of
+    await database.run(database.sql.set_progress_handler, None, 10)
+    return len(taken)
+
+
+async def test_rows_of_known_users_are_looked_at_once(store: Store) -> None:
+    async def tidy() -> int:
+        return await steps(store, store.hash_strangers(T0 + DAY, T0 + DAY, KEY))
+
+    await store.append(at(refused("AA111BB", user_id="u")))
+    await tidy()
+    idle = await tidy()
+    await store.append(at(*(refused(f"AA{n:04}BB", user_id="u") for n in range(2000))))
+    assert await tidy() > 1000
+    assert await tidy() <= idle + 1
+    await store.append(at(refused("XX999YY", picture="one.jpg")))
+    assert await store.hash_strangers(T0 + DAY, T0 + DAY, KEY) == ["one.jpg"]
+
+
+async def test_a_grant_comes_between_while_many_rows_are_looked_at(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "LOOK_ROWS", 20)
+    await store.append(at(*(refused(f"AA{n:04}BB", user_id="u") for n in range(200))))
+    tidying = asyncio.ensure_future(store.hash_strangers(T0 + DAY, T0 + DAY, KEY))
+    await asyncio.sleep(0)
+    await store.append(at(grant(1)))
+    assert not tidying.done()
+    await tidying
+
+
+async def test_a_disk_that_refuses_loses_no_stranger(path: Path, store: Store) -> None:
+    database = store._database
+    await store.append(at(refused("XX999YY", picture="one.jpg")))
+    await database.run(lambda: database.sql.execute("PRAGMA query_only = ON"))
+    with pytest.raises(StoreError):
+        await store.hash_strangers(T0 + DAY, T0 + DAY, KEY)
+    await database.run(lambda: database.sql.execute("PRAGMA query_only = OFF"))
+    assert await store.hash_strangers(T0 + DAY, T0 + DAY, KEY) == ["one.jpg"]
+    assert len(hashes(path)) == 1
+
+
+async def test_a_row_from_the_future_holds_up_none(path: Path, store: Store) -> None:
+    await store.append([(T0 + 1000 * DAY, refused("XX999YY", picture="late.jpg"))])
+    await store.append(at(refused("ZZ111ZZ", picture="due.jpg")))
+    assert await store.hash_strangers(T0 + DAY, T0 + DAY, KEY) == ["due.jpg"]
+    assert await store.hash_strangers(T0 + 1001 * DAY, T0 + DAY, KEY) == ["late.jpg"]
 
 
 async def test_hashes_end_with_everything_else_that_is_personal(path: Path, store: Store) -> None:
