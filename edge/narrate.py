@@ -23,14 +23,15 @@ from gate_controller.facts import (
     VehicleLeft,
 )
 from gate_controller.plates import Plate
+from gate_controller.plates import masked as masked_text
 
 
 def masked(text: str) -> str:
-    """A plate or badge number with its middle hidden."""
+    """A plate, however it is written, or a badge number, with at least half of it hidden."""
     try:
         return Plate.parse(text).masked()
     except PlateError:
-        return text[:1] + "•" * (len(text) - 2) + text[-1:] if len(text) > 2 else "•" * len(text)
+        return masked_text(text)
 
 
 def narrate(fact: Fact) -> str:

@@ -64,7 +64,8 @@ class Badge:
 
     def __post_init__(self) -> None:
         if not self.uid or not _HEX.issuperset(self.uid) or not len(self.uid) <= BADGE_BITS_MAX // 4:
-            raise BadgeError(f"badge {self.uid[:40]!r}: a number is kept in upper-case hexadecimal digits")
+            # Comes over the wire and into logs: where it is wrong is told, and not what stands there.
+            raise BadgeError(f"badge of {len(self.uid)} characters: it is kept in upper-case hexadecimal digits")
 
     @classmethod
     def parse(cls, text: str) -> "Badge":

@@ -11,10 +11,12 @@ from gate_controller.errors import PlateError
 from gate_controller.layouts import layouts_for
 from gate_controller.look_alikes import LOOK_ALIKES, fold
 
-__all__ = ["LOOK_ALIKES", "PLATE_LEN_MAX", "PLATE_LEN_MIN", "Plate", "PlateRead", "fold", "unusual"]
+__all__ = ["LOOK_ALIKES", "PLATE_LEN_MAX", "PLATE_LEN_MIN", "Plate", "PlateRead", "fold", "masked", "unusual"]
 
 PLATE_LEN_MIN = 2
 PLATE_LEN_MAX = 12
+SHOWN_MAX = 2
+"""Characters at either end that a log shows."""
 _TEXT_LEN_MAX = 40  # twelve characters, their separators and some slack; more is not a plate but a sentence
 
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ÄÖÜ")
@@ -62,9 +64,8 @@ class Plate:
         return " ".join(self.groups) if self.groups else self.key
 
     def masked(self) -> str:
-        """The plate for a log: beginning and end kept, the middle hidden, its length to be seen."""
-        shown = max(1, len(self.key) // 4)
-        return self.key[:shown] + "•" * (len(self.key) - 2 * shown) + self.key[-shown:]
+        """The plate for a log: beginning and end kept, at least half of it hidden, its length to be seen."""
+        return masked(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,14 @@ class PlateRead:
     def weakest(self) -> float:
         """Lowest best probability of any character; a good mean must not hide one bad character."""
         return min((options[0][1] for options in self.alternatives if options), default=self.confidence)
+
+
+def masked(text: str) -> str:
+    """A plate or badge number for a log: at least half of it hidden, its length to be seen."""
+    if len(text) < 4:
+        return text[: len(text) // 2] + "•" * (len(text) - len(text) // 2)
+    shown = min(len(text) // 4, SHOWN_MAX)
+    return text[:shown] + "•" * (len(text) - 2 * shown) + text[-shown:]
 
 
 def unusual(plate: Plate) -> bool:

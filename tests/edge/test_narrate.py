@@ -45,7 +45,7 @@ def test_plates_are_masked(direction: Direction) -> None:
     assert "full" in narrate(refused)
 
 
-@pytest.mark.parametrize("text", ["000414CD7E", "AB12CD", "x", "0123456789ABCDEF0123"])
+@pytest.mark.parametrize("text", ["000414CD7E", "AB12CD", "A1", "x", "xy!", "0123456789ABCDEF0123"])
 def test_a_masked_text_hides_at_least_half(text: str) -> None:
     shown = masked(text)
     assert sum(char == "•" for char in shown) >= len(text) / 2
