@@ -189,10 +189,11 @@ class Daemon:
         raise await self._broken
 
     def _portal_link(self, table: PortalTable) -> PortalLink:
+        address = Address(table.tenant, table.site, table.edge)
         return PortalLink(
             self._store,
-            Endpoint(table.host, table.port, f"{table.tenant}-{table.site}-{table.edge}"),
-            Address(table.tenant, table.site, table.edge),
+            Endpoint(table.host, table.port, address.client_id),
+            address,
             self.site.allowlist,
             self._list_in_force,
             Surroundings(clock.now, random.random, partial(secrets.token_hex, 8)),
@@ -319,17 +320,19 @@ async def _load_list_file(config: Config, store: Store) -> None:
     path = config.path(config.list.file)
     try:
         found = await asyncio.to_thread(read_list, path, config.tz())
+        cursor = await store.list_cursor()
+        if cursor is not None and cursor.epoch == found.allowlist.epoch:
+            return
+        await asyncio.to_thread(found.check_after, await store.allowlist())
     except ListFileError as error:
         if await store.list_cursor() is None:
-            raise
+            raise ListFileError(error.in_log) from None
         log.error(
-            "list %s has %d errors, so the one before it stays in force; `slagboom list check` names them",
-            path,
-            len(error.problems),
+            "the list before it stays in force, because of %d errors, the first: %s",
+            len(error.in_log),
+            error.in_log[0],
         )
         return
-    for problem in found.problems:
-        log.warning("list %s: %s", path, problem)
-    cursor = await store.list_cursor()
-    if cursor is None or cursor.epoch != found.allowlist.epoch:
-        await store.replace_list(found.allowlist.epoch, found.allowlist.revision, found.changes)
+    if found.problems:
+        log.warning("list %s: %d warnings; `slagboom list check` shows them", path, len(found.problems))
+    await store.replace_list(found.allowlist.epoch, found.allowlist.revision, found.changes)

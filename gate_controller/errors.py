@@ -51,11 +51,14 @@ class ConfigError(BadInput):
 
 
 class ListFileError(BadInput):
-    """An allowlist file cannot be used; each problem names its line."""
+    """An allowlist file cannot be used; each problem names its line.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    `in_log` are the same problems without what stands in the rows, which names vehicles and persons.
+    """
+
+    def __init__(self, problems: Sequence[str], in_log: Sequence[str] = ()) -> None:
         super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+        self.problems, self.in_log = tuple(problems), tuple(in_log or problems)
 
 
 class MediaError(BadInput):

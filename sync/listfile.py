@@ -8,8 +8,8 @@ validity. Not here: the list a portal sends (`sync.messages`), and writing such 
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from hashlib import blake2b
 from pathlib import Path
@@ -55,14 +55,36 @@ class Problem:
         place += f", column {self.column}" if self.column and self.line else self.column
         return f"{place}: {self.message}" if place else self.message
 
+    def in_log(self) -> str:
+        """The same without what stands in a cell; ids may be told."""
+        if self.column in ("", "user_id"):
+            return str(self)
+        return str(replace(self, message="cannot be used; `slagboom list check` tells why"))
+
 
 @dataclass(frozen=True, slots=True)
 class ListFile:
-    """A list that can be used: the changes that build it, the list they build, and what is worth a look."""
+    """A list that can be used: the changes that build it, the list they build, and what is worth a look.
 
+    `lines` are the first lines of users by their external ids.
+    """
+
+    path: Path
     changes: tuple[Change, ...]
     allowlist: Allowlist
     problems: tuple[Problem, ...]
+    lines: Mapping[str, int]
+
+    def check_after(self, known: Allowlist) -> None:
+        """Raise `ListFileError` if the list in force has a user under another id: ids are write-once.
+
+        Takes as long as both lists are large.
+        """
+        try:
+            known.replaced(self.allowlist.epoch, self.changes, self.allowlist.revision)
+        except ListRejected as rejected:
+            line = self.lines.get(rejected.external_id, 0)
+            raise _refused(self.path, [Problem(line, "user_id", str(rejected))]) from rejected
 
 
 def read_list(path: Path, tz: tzinfo) -> ListFile:
@@ -85,7 +107,8 @@ def read_list(path: Path, tz: tzinfo) -> ListFile:
     except ListRejected as rejected:
         raise _refused(path, [Problem(0, "", str(rejected))]) from rejected
     warnings = [*scan.problems, *_limited(list(scan.collisions(allowlist)), "pairs of plates")]
-    return ListFile(changes, allowlist, tuple(warnings))
+    lines = {external_id: person.line for external_id, person in scan.people.items()}
+    return ListFile(path, changes, allowlist, tuple(warnings), lines)
 
 
 class _Unusable(Exception):
@@ -96,7 +119,8 @@ class _Unusable(Exception):
 
 
 def _refused(path: Path, problems: Sequence[Problem]) -> ListFileError:
-    return ListFileError([f"{path}: {problem}" for problem in _limited(problems, "problems")])
+    told = _limited(problems, "problems")
+    return ListFileError([f"{path}: {one}" for one in told], [f"{path}: {one.in_log()}" for one in told])
 
 
 def _limited(problems: Sequence[Problem], what: str) -> list[Problem]:
