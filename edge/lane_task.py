@@ -66,11 +66,13 @@ class LaneTask:
         return facts
 
     def drives(self) -> list[Drive]:
-        """The lane's outputs as drives of its board."""
+        """The lane's outputs as drives of its board; a relay that must stay as it is, is not named."""
         wanted = outputs(self._lane)
         levels = {"hold": wanted.hold, "green": wanted.green, "red": wanted.red}
         drives: list[Drive] = [
-            Level(self._channels[role], on) for role, on in levels.items() if role in self._channels
+            Level(self._channels[role], on)
+            for role, on in levels.items()
+            if on is not None and role in self._channels
         ]
         if wanted.pulse is not None:
             pulse = wanted.pulse

@@ -215,11 +215,15 @@ class CommandRefused:
     lane: LaneId
     command: str
     why: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseEntered:
-    """The lane reached a phase that a technician wants to see in the journal (fault, fire, held open...)."""
+    """The lane reached a phase that a technician wants to see in the journal (fault, fire, held open...).
+
+    Named again with a new `why` when an order is to end it and has to wait.
+    """
 
     lane: LaneId
     phase: str

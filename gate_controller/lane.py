@@ -30,6 +30,9 @@ acknowledges. A lane closed by order stays closed through all of them until it i
 `step` never changes the site. It grants at most once, and before anything else could end a hold in the same
 step, so that the site it was given is the truth it decides on; the caller folds the facts before the next step.
 
+**A boom that is held stays held.** Only a person lets go of the hold relay, and only beside a clear safety loop;
+where the lane cannot know whether the relay is on, it leaves it alone (`lane_hold`).
+
 Deadlines use monotonic seconds only. Not here: who may pass (`access`), bytes (`devices`), the words
 (`lane_state`), what an input changes (`lane_absorb`), which credential is asked about (`lane_ask`), orders
 (`lane_orders`), the moves that phases share (`lane_scan`), what is shown (`lane_outputs`).
@@ -38,6 +41,7 @@ Deadlines use monotonic seconds only. Not here: who may pass (`access`), bytes (
 from dataclasses import replace
 from typing import Final, assert_never
 
+from gate_controller.devices.codec import PulseId
 from gate_controller.facts import (
     Direction,
     Fact,
@@ -47,6 +51,7 @@ from gate_controller.facts import (
 )
 from gate_controller.lane_absorb import absorb, expire
 from gate_controller.lane_ask import ask
+from gate_controller.lane_hold import let_go
 from gate_controller.lane_orders import obey
 from gate_controller.lane_outputs import deadline, outputs
 from gate_controller.lane_scan import Crossed, Scan
@@ -124,6 +129,7 @@ def step(lane: Lane, input: Input, site: Site, now: Moment) -> tuple[Lane, list[
         _overrule(scan)
         expire(scan)
         _advance(scan)
+        let_go(scan)
         scan.watch()
         if scan.lane == before:
             return scan.lane, scan.facts
@@ -293,12 +299,12 @@ def _passing(scan: Scan) -> None:
         scan.enter(Phase.CLEARED)
 
 
-def _close(scan: Scan) -> None:
+def _close(scan: Scan, why: str = "") -> None:
     """Wait for the barrier's own controller to close; nothing here makes it."""
     scan.withdraw(scan.lane.manual)
     scan.unserve(scan.lane.manual)
     scan.put(manual=None)
-    scan.enter(Phase.CLOSING)
+    scan.enter(Phase.CLOSING, why)
 
 
 def _cleared(scan: Scan) -> None:
@@ -330,20 +336,20 @@ def _closing(scan: Scan) -> None:
 
 
 def _held_open(scan: Scan) -> None:
-    kind = Ungranted.MANUAL if scan.lane.on(Role.MANUAL) else Ungranted.HELD_OPEN
-    _follow(scan, kind)
+    by_hand = scan.lane.on(Role.MANUAL) or scan.lane.manual is not None
+    _follow(scan, Ungranted.MANUAL if by_hand else Ungranted.HELD_OPEN)
     _serve_open(scan)
     lane = scan.lane
+    shut = lane.on_for(Role.CLOSED_LIMIT, lane.setup.stable_for_s)
     if lane.releasing and lane.crossing is None and lane.off(Role.SAFETY):
         scan.requeue()
-        scan.put(held=False, releasing=False)
-        _close(scan)
+        scan.put(held=False, releasing=False, let_go=True)
+        _close(scan, "released")
     elif lane.held:
         if lane.on(Role.CLOSED_LIMIT) and lane.after(lane.setup.open_within_s):
             scan.stand_down(Phase.FAULT, "the boom did not open", Released.FAULT)
-    elif lane.on_for(Role.CLOSED_LIMIT, lane.setup.stable_for_s):
-        scan.requeue()
-        scan.enter(Phase.IDLE, "the boom is closed")
+    elif shut and lane.pulse is None:
+        _come_down(scan)
     elif lane.after(lane.setup.held_open_alarm_after_s):
         scan.alarm("held_open", "the boom stands open and nobody ordered it")
 
@@ -353,15 +359,27 @@ def _closed_lane(scan: Scan) -> None:
 
 
 def _forced_open(scan: Scan) -> None:
-    _follow(scan, Ungranted.FORCED)
+    _follow(scan, Ungranted.MANUAL if scan.lane.manual else Ungranted.FORCED)
     _serve_open(scan)
-    if scan.lane.on_for(Role.CLOSED_LIMIT, scan.lane.setup.stable_for_s):
-        scan.requeue()
-        scan.enter(Phase.IDLE, "the boom is closed")
+    lane = scan.lane
+    shut = lane.on_for(Role.CLOSED_LIMIT, lane.setup.stable_for_s)
+    if shut and lane.pulse is None:
+        _come_down(scan)
+    elif lane.after(lane.setup.forced_open_alarm_after_s):
+        scan.alarm("forced_open", "the boom is off its closed limit and nobody opened it, or the limit is broken")
+
+
+def _come_down(scan: Scan) -> None:
+    scan.requeue()
+    scan.put(manual=None)
+    scan.enter(Phase.IDLE, "the boom is closed")
 
 
 def _serve_open(scan: Scan) -> None:
-    """While the boom stands open a grant needs no pulse, but still its own vehicle."""
+    """While the boom stands open a grant needs no pulse, but still its own vehicle.
+
+    An exit gets its pulse all the same, see `_pulse_out`.
+    """
     lane = scan.lane
     current = lane.current
     late = current is not None and lane.now >= current.at + lane.setup.enter_within_s
@@ -369,6 +387,18 @@ def _serve_open(scan: Scan) -> None:
         scan.release(current, Released.NO_ENTRY)
     elif current is None and lane.queue:
         scan.put(current=replace(lane.queue[0], at=lane.now), queue=lane.queue[1:])
+    _pulse_out(scan)
+
+
+def _pulse_out(scan: Scan) -> None:
+    """A closed limit whose wire is broken says open of a boom that is shut; nobody is kept inside by a wire."""
+    lane, current = scan.lane, scan.lane.current
+    if current is None or current.fact.direction is Direction.IN or not current.committed or current.pulsed:
+        return
+    seen_open = lane.held or lane.on(Role.OPEN_LIMIT) or lane.crossing is not None
+    if not seen_open and lane.pulse is None:
+        scan.put(current=replace(current, pulsed=True))
+        scan.pulse(PulseId(current.fact.hold))
 
 
 def _follow(scan: Scan, kind: Ungranted) -> None:

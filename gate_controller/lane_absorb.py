@@ -38,7 +38,7 @@ def absorb(scan: Scan, input: Input) -> None:
         case Contact():
             _contact(scan, input)
         case ContactsLost():
-            scan.put(levels={}, pulse=None, crossing=None, leaving=None)
+            scan.put(levels={}, pulse=None, crossing=None, leaving=None, let_go=False, releasing=False)
         case Presented():
             scan.credential = input.credential
         case Unread():

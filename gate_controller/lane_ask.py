@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gate_controller.access import Ask, decide
 from gate_controller.credentials import BadgeRead
-from gate_controller.facts import CredentialDropped, Direction, Granted, HoldId, Refused
+from gate_controller.facts import AlarmRaised, CredentialDropped, Direction, Granted, HoldId, Refused
 from gate_controller.lane_scan import Scan
 from gate_controller.lane_state import DEAF, OPEN_TO_ALL, TOLD_LEN_MAX, WAITING, Arrival, Credential, Lane, Stray
 from gate_controller.plates import PlateRead
@@ -36,14 +36,25 @@ def ask(scan: Scan) -> None:
     seen = _surest(arrival.seen, credential)
     scan.put(arrival=replace(arrival, best=best, seen=seen, over=over))
     if arrival.voided >= lane.setup.voided_max and not isinstance(credential, BadgeRead):
-        # A camera would open for a parked car all day; a driver who means it shows a badge or comes anew.
-        scan.alarm("dawdling", f"{arrival.voided} openings came to nothing")
-        return
+        _call_for_help(scan)
+        # A camera would open an entry for a parked car all day; its driver may show a badge or come anew. At an
+        # exit there is nowhere else to go, as when the street is full, so there the lane goes on.
+        if arrival.direction is Direction.IN:
+            return
     if due and (best is None or arrival.direction is Direction.OUT):
         credential = best
     elif credential is None:
         return
     _judge(scan, credential, over)
+
+
+def _call_for_help(scan: Scan) -> None:
+    """Once for each vehicle, whatever phases the lane goes through while it stands there."""
+    arrival = scan.lane.arrival
+    if arrival is not None and not arrival.dawdled:
+        detail = f"{arrival.voided} openings came to nothing"
+        scan.facts.append(AlarmRaised(scan.lane.setup.id, "dawdling", detail))
+        scan.put(arrival=replace(arrival, dawdled=True))
 
 
 def _before_arrival(scan: Scan) -> None:

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 from gate_controller.devices.codec import PulseId
 from gate_controller.facts import BoomOpenedManually, CommandRefused
 from gate_controller.lane_scan import Scan
-from gate_controller.lane_state import Command, Lane, Order, Phase, Role
+from gate_controller.lane_state import OPEN_TO_ALL, WAITING, Command, Lane, Order, Phase, Role
 
 NOT_NOW: Final[dict[Order, dict[Phase, str]]] = {
     Order.OPEN: {
@@ -19,8 +19,6 @@ NOT_NOW: Final[dict[Order, dict[Phase, str]]] = {
         Phase.OPEN_WAIT: "the boom is open",
         Phase.PASSING: "the boom is open",
         Phase.CLEARED: "the boom is open",
-        Phase.HELD_OPEN: "the boom is held open",
-        Phase.FORCED_OPEN: "the boom is open",
         Phase.FIRE: "fire holds the boom open",
     },
     Order.HOLD_OPEN: {
@@ -41,7 +39,7 @@ def obey(scan: Scan) -> None:
         return
     why = _void(scan, command) or NOT_NOW[command.kind].get(scan.lane.phase) or _pointless(scan.lane, command)
     if why:
-        scan.facts.append(CommandRefused(scan.lane.setup.id, command.id, why))
+        scan.facts.append(CommandRefused(scan.lane.setup.id, command.id, why, command.by))
         return
     said = f"{command.by}: {command.reason}"
     match command.kind:
@@ -50,10 +48,14 @@ def obey(scan: Scan) -> None:
         case Order.HOLD_OPEN:
             _hold_open(scan, said)
         case Order.CLOSE_LANE:
-            scan.put(closed=said, releasing=scan.lane.phase is Phase.HELD_OPEN)
+            scan.put(closed=said)
+            if scan.lane.phase is Phase.HELD_OPEN:
+                scan.put(releasing=True)
+                scan.note(f"closed by {said}")
         case Order.RELEASE:
-            _release(scan, said)
+            _release(scan, f"released by {said}")
         case Order.ACKNOWLEDGE:
+            scan.put(releasing=scan.lane.releasing or scan.lane.phase is Phase.FIRE)
             scan.enter(Phase.HELD_OPEN if scan.lane.phase is Phase.FORCED_OPEN else Phase.UNKNOWN, said)
         case _:
             assert_never(command.kind)
@@ -80,17 +82,25 @@ def _pointless(lane: Lane, command: Command) -> str:
         case Order.OPEN:
             if not command.reason.strip():
                 return "opening by hand needs a reason"
+            if lane.held:
+                return "the boom is held open"
             return "" if lane.complete() else "the board is silent"
         case Order.HOLD_OPEN:
+            if not lane.setup.hold_fitted:
+                return "no hold relay is wired"
             return "the lane is closed; release it first" if lane.closed is not None else ""
         case Order.CLOSE_LANE:
             return "the lane is closed already" if lane.closed is not None else ""
         case Order.RELEASE:
-            return "" if lane.closed is not None or lane.phase is Phase.HELD_OPEN else "nothing to release"
+            return "" if _may_be_held(lane) or lane.closed is not None else "nothing to release"
         case Order.ACKNOWLEDGE:
             return _not_settled(lane)
         case _:
             assert_never(command.kind)
+
+
+def _may_be_held(lane: Lane) -> bool:
+    return lane.phase is Phase.HELD_OPEN or (lane.setup.hold_fitted and not lane.let_go)
 
 
 def _not_settled(lane: Lane) -> str:
@@ -111,11 +121,14 @@ def _open_by_order(scan: Scan, command: Command) -> None:
     lane = scan.lane
     pulse = PulseId(scan.next_id())
     scan.facts.append(BoomOpenedManually(lane.setup.id, pulse, command.by, command.reason))
-    arrival = replace(lane.arrival, served=pulse) if lane.arrival else None
-    scan.put(numbered=lane.numbered + 1, manual=pulse, arrival=arrival)
+    scan.put(numbered=lane.numbered + 1, manual=pulse)
     scan.pulse(pulse, command.expires_mono_s)
-    if lane.phase is not Phase.FAULT:
-        scan.enter(Phase.OPENING)
+    stays = lane.phase in OPEN_TO_ALL or lane.phase is Phase.FAULT
+    if stays:
+        return  # Limits that do not tell where the boom is would only end an opening as a fault.
+    if lane.arrival is not None:
+        scan.put(arrival=replace(lane.arrival, served=pulse))
+    scan.enter(Phase.OPENING)
 
 
 def _hold_open(scan: Scan, said: str) -> None:
@@ -125,6 +138,9 @@ def _hold_open(scan: Scan, said: str) -> None:
 
 
 def _release(scan: Scan, said: str) -> None:
-    scan.put(closed=None, releasing=scan.lane.phase is Phase.HELD_OPEN)
-    if scan.lane.phase is Phase.CLOSED_LANE:
+    waits = scan.lane.phase in WAITING
+    scan.put(closed=None, releasing=_may_be_held(scan.lane))
+    if waits:
         scan.enter(Phase.UNKNOWN, said)
+    else:
+        scan.note(said)

@@ -31,18 +31,24 @@ TELLING: Final = frozenset({Phase.IDLE, Phase.ARMED, Phase.CLOSED_LANE, Phase.CL
 
 def outputs(lane: Lane) -> Outputs:
     """What the hardware should show now: a pulse with its id, and levels to assert again and again."""
-    held = lane.phase is Phase.HELD_OPEN and lane.held
-    green = lane.phase in GO and not lane.on(Role.CLOSED_LIMIT)
+    held = lane.phase is Phase.FIRE or (lane.phase is Phase.HELD_OPEN and lane.held)
+    green = _may_go(lane)
     arrival = lane.arrival
     reason = arrival.refusal if arrival is not None and lane.phase in TELLING else None
     return Outputs(
         pulse=lane.pulse,
-        hold=lane.phase is Phase.FIRE or held,
+        hold=True if held else False if lane.let_go else None,
         green=green,
         red=not green,
         display=DRIVER[reason] if reason else SENTENCES[lane.phase],
         reason=reason,
     )
+
+
+def _may_go(lane: Lane) -> bool:
+    if lane.phase is Phase.FIRE and not lane.setup.hold_fitted:
+        return lane.off(Role.CLOSED_LIMIT)
+    return lane.phase in GO and not lane.on(Role.CLOSED_LIMIT)
 
 
 def deadline(lane: Lane) -> float | None:
@@ -70,6 +76,8 @@ def _times(lane: Lane) -> Iterator[float]:
         case Phase.HELD_OPEN:
             yield lane.since + setup.open_within_s
             yield lane.since + setup.held_open_alarm_after_s
+        case Phase.FORCED_OPEN:
+            yield lane.since + setup.forced_open_alarm_after_s
         case _:
             pass
     yield from _level_times(lane)

@@ -90,6 +90,10 @@ class Scan:
         if phase in DEAF:
             self.put(arrival=None, stray=None)
 
+    def note(self, why: str) -> None:
+        """Journal something about the present phase that does not end it yet."""
+        self.facts.append(PhaseEntered(self.lane.setup.id, self.lane.phase.value, why))
+
     def alarm(self, name: str, detail: str = "") -> None:
         """Call for a person, once per stay in a phase."""
         if not self.lane.alarmed:

@@ -189,6 +189,7 @@ class LaneSetup:
     fitted: frozenset[Role]
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
     store_policy: StorePolicy = StorePolicy.PASS
+    hold_fitted: bool = True
     arrive_after_s: float = 0.3
     leave_after_s: float = 3.0
     read_for_s: float = 3.0
@@ -204,6 +205,7 @@ class LaneSetup:
     obstructed_after_s: float = 180.0
     close_within_s: float = 10.0
     held_open_alarm_after_s: float = 120.0
+    forced_open_alarm_after_s: float = 10.0
     queued_for_s: float = 60.0
     same_vehicle_for_s: float = 10.0
     command_ahead_max_s: float = 60.0
@@ -247,8 +249,9 @@ class Arrival:
     """One vehicle on an approach loop, asked for a credential since `at`.
 
     `served` names the hold or pulse that was given for it, `voided` counts those that came to nothing. `over`
-    says that its read attempt was judged, `best` is its best credential so far, `seen` its surest plate. `told`
-    holds the refusals already journaled, `refusal` the latest.
+    says that its read attempt was judged, `best` is its best credential so far, `seen` its surest plate. `dawdled`
+    says that too many openings for it came to nothing, and that somebody was called. `told` holds the refusals
+    already journaled, `refusal` the latest.
     """
 
     direction: Direction
@@ -260,6 +263,7 @@ class Arrival:
     over: bool = False
     gave_up: bool = False
     dropped: bool = False
+    dawdled: bool = False
     told: tuple[tuple[str, Reason], ...] = ()
     refusal: Reason | None = None
 
@@ -326,9 +330,10 @@ class Lane:
     """Everything a lane knows at one instant; times are monotonic seconds.
 
     `current` is the grant being served, `queue` those behind it. `manual` names the pulse of an opening by order.
-    `held` is an order to stand open, `releasing` its end while a vehicle is still in the way; `closed` tells who
-    closed the lane and why. `side` is the way the next vehicle is expected to go, `leaving` the loop on which the
-    last vehicle still stands. `numbered` counts the hold and pulse ids given out in this run.
+    `held` is an order to stand open, `releasing` its end while a vehicle is still in the way. `let_go` says that
+    the hold relay is off or may be; until then it may be on, from before. `closed` tells who closed the lane and
+    why. `side` is the way the next vehicle is expected to go, `leaving` the loop on which the last vehicle still
+    stands. `numbered` counts the hold and pulse ids given out in this run.
     """
 
     setup: LaneSetup
@@ -348,6 +353,7 @@ class Lane:
     manual: PulseId | None = None
     held: bool = False
     releasing: bool = False
+    let_go: bool = False
     closed: str | None = None
     alarmed: bool = False
     leaving: Role | None = None
@@ -407,11 +413,12 @@ class Lane:
 class Outputs:
     """All that the world may see of a lane. A boom is moved by `pulse` and `hold` alone; nothing here closes it.
 
-    `display` is the sentence for the driver, `reason` the refusal behind it if there is one.
+    `hold` is None where nobody may say whether the relay is on: it is not to be touched (`lane_hold`). `display` is
+    the sentence for the driver, `reason` the refusal behind it if there is one.
     """
 
     pulse: Pulse | None
-    hold: bool
+    hold: bool | None
     green: bool
     red: bool
     display: str

@@ -47,6 +47,8 @@ FITTINGS: tuple[frozenset[str], ...] = (
     frozenset({"approach", "safety", "far", "closed_limit", "fire", "fault"}),
     frozenset({"approach", "safety"}),
 )
+NO_HOLD = (4,)
+"""Fittings without a hold relay, and so without a fire contact."""
 GRANT_AGE_MAX_S = 120.0
 """Queue, opening, waiting and confirming together, with room: beside a clear loop no hold lives longer."""
 
@@ -68,6 +70,8 @@ class Told:
     lost: bool = True
     fire: bool = False
     held: bool = False
+    relay: bool = False
+    released: bool = False
     safety_on: float = 0.0
     safety_busy: float = 0.0
     far_on: float = -1.0
@@ -109,6 +113,7 @@ class World:
             {"in": Direction.IN, "out": Direction.OUT, "both": None}[way],
             frozenset(self.m.Role(name) for name in names),
             store_policy=list(self.m.StorePolicy)[policy],
+            hold_fitted=fitting not in NO_HOLD,
         )
         if known_only:
             setup = replace(setup, exit_policy=type(setup.exit_policy)("known_only"))
@@ -130,11 +135,11 @@ class World:
         holds = [hold for hold in self.site.occupancy.holds.values() if hold.lane == id]
         left = [HoldReleased(hold.lane, hold.id, Released.FAULT) for hold in holds]
         self.ended.update(fact.hold for fact in left)
-        fresh = Told(told.setup, lane, real=told.real, safety_busy=self.t)
+        fresh = Told(told.setup, lane, real=told.real, relay=told.relay, safety_busy=self.t)
         self.lanes[id] = fresh
         self._fold([*facts, *left])
         shown = self.m.outputs(lane)
-        must(shown.pulse is None and not shown.hold, "I7: a restart moves the boom")
+        must(shown.pulse is None and shown.hold is None, "I7: a restart moves the boom")
 
     def contact(self, id: str, role: str, on: bool) -> None:
         """An input changes; the lane hears of it if its board is heard at all."""
@@ -288,7 +293,7 @@ class World:
     def _note(self, told: Told, input: Any) -> None:
         if isinstance(input, self.m.ContactsLost):
             told.contacts = {}
-            told.held = False
+            told.held = told.released = False
         if told.level("safety") is not False:
             told.safety_busy = self.t
         if any(told.level(role) for role in self._sides(told)):
@@ -360,6 +365,7 @@ class World:
         lane, phase = told.lane, told.lane.phase
         shown = self.m.outputs(lane)
         self._watch_orders(told, input, facts, shown)
+        self._watch_relay(told, before, input, facts, shown.hold)
         self._watch_outputs(told, shown, input)
         self._watch_pulse(told, shown.pulse, input)
         self._watch_holds(id, told)
@@ -385,6 +391,23 @@ class World:
                 told.fire = False
             must(not told.fire or (shown.hold and shown.pulse is None), "I4: fire does not win")
         must(not shown.hold or told.fire or told.held, "I7: the boom is held open by nobody's order")
+
+    def _watch_relay(self, told: Told, before: Any, input: Any, facts: list[Fact], hold: bool | None) -> None:
+        """The relay keeps what it was told last; it falls by a person's word or under a shut boom, never else."""
+        if isinstance(input, self.m.Command) and not any(isinstance(fact, CommandRefused) for fact in facts):
+            order, phase = self.m.Order, before.phase
+            ends = {order.RELEASE: True, order.CLOSE_LANE: phase is self.m.Phase.HELD_OPEN}
+            told.released = told.released or ends.get(input.kind, False)
+            told.released = told.released or (input.kind is order.ACKNOWLEDGE and phase is self.m.Phase.FIRE)
+        if told.relay and hold is False:
+            must(told.level("safety") is False, "I3: the boom falls over a safety loop that is occupied or unknown")
+            closed, since = told.contacts.get("closed_limit", (False, self.t))
+            shut = closed and self.t - since >= told.setup.stable_for_s - 1e-6
+            must(told.released or shut, "I7: the boom falls without a person's word")
+        if hold is not None:
+            told.relay = hold
+        if hold:
+            told.released = False
 
     def _watch_pulse(self, told: Told, pulse: Any, input: Any) -> None:
         for id in [known for known in told.shown if pulse is None or known != pulse.id]:
@@ -421,6 +444,7 @@ class World:
             return
         told.executed.add(input.id)
         told.held = told.held or input.kind is self.m.Order.HOLD_OPEN
+        must(told.setup.hold_fitted or not told.held, "I8: an order to hold without a relay that could")
         must(len(opened) == (input.kind is self.m.Order.OPEN), "I8: an order does not what it says")
         if opened:
             must(shown.pulse is not None and shown.pulse.id == opened[0].pulse, "I8: an opening without its pulse")

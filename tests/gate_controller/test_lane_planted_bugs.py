@@ -16,7 +16,7 @@ from gate_controller import lane
 from tests.gate_controller.lane_world import play
 
 HOME = Path(lane.__file__).parent
-FAMILY = ("lane_state", "lane_scan", "lane_absorb", "lane_ask", "lane_orders", "lane_outputs", "lane")
+FAMILY = ("lane_state", "lane_scan", "lane_absorb", "lane_ask", "lane_hold", "lane_orders", "lane_outputs", "lane")
 PLAYS_MAX = 400
 """Random games until a bug must have shown, when the world has changed and its own seed shows it no longer."""
 
@@ -45,8 +45,8 @@ BUGS = {
             ("lane_orders", 'Order.CLOSE_LANE: {Phase.FIRE: "fire holds the boom open"}', "Order.CLOSE_LANE: {}"),
             (
                 "lane_orders",
-                "scan.put(closed=said, releasing=scan.lane.phase is Phase.HELD_OPEN)",
-                "scan.put(closed=said)\n            scan.enter(Phase.CLOSED_LANE)",
+                "            scan.put(closed=said)\n",
+                "            scan.put(closed=said)\n            scan.enter(Phase.CLOSED_LANE)\n",
             ),
         ),
         "I4",
@@ -115,6 +115,43 @@ BUGS = {
     ),
     "a hold by order comes back with the board": Bug(
         (("lane_scan", "manual=None, held=False, releasing=False)", "manual=None, releasing=False)"),), "I7", 30
+    ),
+    "a restart lets go of the boom": Bug(
+        (("lane", "phase=Phase.UNKNOWN, since=now.mono_s", "let_go=True, phase=Phase.UNKNOWN, since=now.mono_s"),),
+        "I7",
+    ),
+    "silence lets go of the boom": Bug((("lane_outputs", "False if lane.let_go else None", "False"),), "I[37]"),
+    "the boom falls when its board is heard again": Bug(
+        (("lane_hold", "        if down or released:\n", "        if True:\n"),), "I[37]"
+    ),
+    "a fault lets go of the boom": Bug(
+        (
+            (
+                "lane_scan",
+                "held=False, releasing=False)\n",
+                "held=False, releasing=False, let_go=True)\n",
+            ),
+        ),
+        "I[37]",
+    ),
+    "a fire acknowledged lets go onto a vehicle": Bug(
+        (
+            (
+                "lane_hold",
+                "    elif lane.crossing is None and lane.off_for(Role.SAFETY, lane.setup.clear_for_s):\n",
+                "    elif lane.crossing is None:\n",
+            ),
+        ),
+        "I3",
+    ),
+    "an order to hold is taken without a relay": Bug(
+        (("lane_orders", "if not lane.setup.hold_fitted:", "if False:"),), "I8"
+    ),
+    "a pulse under a broken limit does not wait for the disk": Bug(
+        (("lane", "or not current.committed or current.pulsed", "or current.pulsed"),), "I5"
+    ),
+    "a grant under a broken limit is pulsed again and again": Bug(
+        (("lane", "or not current.committed or current.pulsed", "or not current.committed"),), "I5"
     ),
     "an order is executed twice": Bug((("lane_orders", "id == command.id for", "id == '' for"),), "I8", 6),
     "an expired order is executed": Bug(
