@@ -47,6 +47,52 @@ def test_an_id_stays_with_its_user() -> None:
     assert gone.apply([UserPut(user("ann"))], 3).user("id-ann") is not None, "the same user may come back"
 
 
+def replacing(*users: User, before: Allowlist = START) -> str:
+    """Why a whole new list of these users is refused."""
+    with pytest.raises(ListRejected) as error:
+        before.replaced("f", [UserPut(user) for user in users], 1)
+    assert error.value.external_id in {user.external_id for user in users}
+    return error.value.reason
+
+
+def test_an_id_stays_with_its_user_across_a_whole_new_list() -> None:
+    assert replacing(user("bob"), replace(user("ann"), id="id-new")) == "immutable_id"
+    assert replacing(replace(user("ann"), customer="another")) == "immutable_id"
+    swapped = (replace(user("ann", "B-NO 1234"), id="id-bob"), replace(user("bob", "K-AB 12"), id="id-ann"))
+    assert replacing(*swapped) == "immutable_id"
+
+
+def test_whom_a_whole_new_list_leaves_out_is_remembered() -> None:
+    gone = START.apply([UserRemoved("id-bob")], 2).replaced("f", [UserPut(user("cid"))], 1)
+    assert (gone.epoch, gone.revision, [user.id for user in gone.users()]) == ("f", 1, ["id-cid"])
+    assert gone.find_plate(Plate.parse("B-NO 1234")).user is None
+    for name in ("ann", "bob"):
+        stolen = replace(user("dan"), id=f"id-{name}")
+        assert rejected([UserPut(stolen)], gone) == "immutable_id"
+        assert replacing(stolen, before=gone) == "immutable_id"
+    assert gone.replaced("g", [UserPut(user("ann")), UserPut(user("bob"))], 1).user("id-ann") == user("ann")
+
+
+def test_a_whole_new_list_may_call_users_anew_and_give_a_former_name_to_another() -> None:
+    renamed = START.replaced(
+        "f", [UserPut(replace(user("bob"), external_id="ann")), UserPut(replace(user("ann"), external_id="bob"))], 1
+    )
+    assert renamed.user_by_external("ann") == replace(user("bob"), external_id="ann")
+    without = START.replaced("f", [], 1)
+    assert without.replaced("g", [UserPut(replace(user("ann"), id="id-2"))], 1).user("id-2") is not None
+    came_back = START.apply([UserRemoved("id-ann")], 2).apply([UserPut(user("ann"))], 3)
+    called_anew = came_back.apply([UserPut(replace(user("ann"), external_id="anna"))], 4)
+    anna = replace(user("ann"), external_id="anna")
+    assert called_anew.replaced("f", [UserPut(anna)], 1).user("id-ann") == anna
+
+
+def test_a_plate_that_is_none_is_refused_and_not_told_in_full() -> None:
+    odd = replace(user("eve"), plates=(PlateCredential(Plate("ab-123-cd")),))
+    with pytest.raises(ListRejected, match="unusable_plate") as error:
+        START.apply([UserPut(odd)], 2)
+    assert "123" not in str(error.value)
+
+
 def test_an_external_id_has_one_user_within_a_customer() -> None:
     again = replace(user("ann"), id="id-other")
     assert rejected([UserPut(again)], START) == "duplicate_external_id"

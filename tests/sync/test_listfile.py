@@ -254,3 +254,39 @@ def test_no_file_crashes_the_reader(content: bytes) -> None:
         except ListFileError:
             return
         assert len(file.changes) >= 2
+
+
+# ---- after the list in force ----
+
+
+def test_a_changed_user_id_is_refused_with_its_line_and_the_fix(listed: Listed) -> None:
+    old = listed("external_id,plate,user_id\nanna,B-NO 1234,u1\nbob,K-AB 12,u2\n")
+    for text, line in (
+        ("external_id,plate,user_id\nbob,K-AB 12,u2\nanna,B-NO 1234,u9\n", 3),
+        ("external_id,plate,user_id\nanna,B-NO 1234,u2\nbob,K-AB 12,u1\n", 2),
+    ):
+        with pytest.raises(ListFileError) as error:
+            listed(text).check_after(old.allowlist)
+        (problem,) = error.value.in_log
+        assert problem.startswith(f"{listed.path}: line {line}, column user_id: immutable_id")
+        assert "give it u1 again" in problem
+    listed("external_id,plate,user_id\nbob,K-AB 99,u2\nanna,B-NO 77,u1\n").check_after(old.allowlist)
+
+
+def test_ids_that_no_file_names_stay_the_same(listed: Listed) -> None:
+    old = listed("external_id,plate\nanna,B-NO 1234\nbob,K-AB 12\n").allowlist
+    listed("external_id;plate\nbob;K-AB 12\nanna;B-NO 99\ncid;M-X 1\n").check_after(old)
+
+
+def test_what_is_logged_names_no_plate_and_no_badge(listed: Listed) -> None:
+    for row in ("anna,B-NO 1234 and a trailer,", "anna,B-NO 1234,12", "anna,B-NO 1234,\nbob,BNO1234,"):
+        with pytest.raises(ListFileError) as error:
+            listed(f"external_id,plate,badge\n{row}\n")
+        (line,) = error.value.in_log
+        assert "1234" not in line
+        assert "12" not in line.removeprefix(str(listed.path))
+        assert "line " in line
+        assert "slagboom list check" in line
+    with pytest.raises(ListFileError) as error:
+        listed("external_id;number\nanna;B-NO 1234\n")
+    assert "column plate missing" in error.value.in_log[0]
