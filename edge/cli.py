@@ -263,9 +263,12 @@ def _leaves(group: BaseException | None) -> list[SlagboomError]:
 
 
 def _machine_refused(error: OSError) -> int:
-    if error.errno == errno.EPIPE:
-        # Whoever read our answers has gone; what is still buffered must not fail again at the end.
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is still buffered must not fail again at the end, with an exit code of the interpreter's own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
         return 1
     present.error(f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another place")
     return WRONG_INPUT
