@@ -35,6 +35,7 @@ from gate_controller.devices.codec import (
     ContactChanged,
     DeviceOnline,
     DeviceSilent,
+    LevelRefused,
     PulseDone,
     Signal,
 )
@@ -45,9 +46,11 @@ from gate_controller.facts import (
     Closed,
     CommandRefused,
     Fact,
+    Granted,
     HoldId,
     HoldReleased,
     LaneId,
+    Refused,
     Released,
     SessionClosed,
 )
@@ -86,6 +89,7 @@ class Daemon:
         self._config = config
         self._store = store
         self._broken: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+        self._evidence = EvidenceFolder(config.path(config.store.evidence))
         self._recorder = Recorder(store, self._committed, self._commit_failed)
         self._release_holds_of_the_last_run()
         self._links = {
@@ -118,6 +122,8 @@ class Daemon:
         for fact in facts:
             occupancy = occupancy.fold(fact, now.wall)
             log.info("%s", narrate(fact))
+            if isinstance(fact, Granted | Refused) and fact.basis.evidence is not None:
+                self._evidence.keep(fact.basis.evidence, stranger=fact.user_id is None)
         if facts:
             self.site = replace(self.site, occupancy=occupancy)
             self._recorder.record(facts, now.wall)
@@ -128,17 +134,17 @@ class Daemon:
 
     async def run(self) -> None:
         """Work until cancelled; what is recorded by then is written before it returns."""
-        evidence = EvidenceFolder(self._config.path(self._config.store.evidence))
         asyncio.get_running_loop().set_exception_handler(self._on_broken_callback)
         try:
             with ThreadPoolExecutor(1, "recognition") as worker:
                 async with asyncio.TaskGroup() as group:
-                    for task in self._tasks(worker, evidence):
+                    for task in self._tasks(worker):
                         group.create_task(task)
         finally:
             for lane in self._lanes.values():
                 lane.stop()
             await self._recorder.flush()
+            await asyncio.to_thread(self._evidence.close)
 
     def answer(self, request: Request) -> Answer:
         """Do what a person at the machine asks, now; the journal keeps who asked and why."""
@@ -164,16 +170,16 @@ class Daemon:
         self.record(closed, clock.now())
         return Answer(bool(own), f"{len(own)} open sessions of {request.external_id} ended")
 
-    def _tasks(self, worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> list[Coroutine[None, None, None]]:
+    def _tasks(self, worker: ThreadPoolExecutor) -> list[Coroutine[None, None, None]]:
         links = [*self._links.values(), *self._readers.values()]
         portals = [self._portal_link(table) for table in (self._config.portal,) if table is not None]
         return [
             self._until_broken(),
             self._recorder.run(),
-            self._tidy(evidence),
+            self._tidy(),
             control.serve(control.socket_of(self._config.path(self._config.store.path)), self.answer),
             *(link.run() for link in links),
-            *(watcher.run() for watcher in self._watchers(worker, evidence)),
+            *(watcher.run() for watcher in self._watchers(worker)),
             *(portal.run() for portal in portals),
         ]
 
@@ -202,13 +208,13 @@ class Daemon:
     def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
         self.site = replace(self.site, allowlist=allowlist, list_confirmed_at=confirmed_at)
 
-    def _watchers(self, worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> list[Watcher]:
+    def _watchers(self, worker: ThreadPoolExecutor) -> list[Watcher]:
         cameras = {name: table.camera for name, table in self._config.lanes.items() if table.camera is not None}
         if not cameras:
             return []
         recognizer = Recognizer()
         return [
-            Watcher(self._lanes[LaneId(name)], camera, recognizer, worker, evidence)
+            Watcher(self._lanes[LaneId(name)], camera, recognizer, worker, self._evidence)
             for name, camera in cameras.items()
         ]
 
@@ -219,26 +225,26 @@ class Daemon:
             [HoldReleased(h.lane, h.id, Released.OUTCOME_UNKNOWN) for h in self.site.occupancy.holds.values()], now
         )
 
-    async def _tidy(self, evidence: EvidenceFolder) -> None:
+    async def _tidy(self) -> None:
         """Forget in time; what a sick disk does not let go of is tried again."""
         while True:
             now = clock.now()
             self.record(self.site.occupancy.expired(now.wall, self.site.rules.session_expires_after), now)
             try:
-                await self._forget(evidence, now.wall)
+                await self._forget(now.wall)
             except (StoreError, OSError) as error:
                 log.error("what is due could not be erased, and is tried again: %s", error)
             await asyncio.sleep(TIDY_EVERY_S)
 
-    async def _forget(self, evidence: EvidenceFolder, now: datetime) -> None:
+    async def _forget(self, now: datetime) -> None:
         """Personal fields and pictures past their retention; strangers sooner, down to a keyed hash."""
         table = self._config.store
         keep = timedelta(days=table.keep_personal_days)
         strangers = now - timedelta(hours=table.keep_strangers_h)
         pictures = await self._store.hash_strangers(strangers, now, secrets.token_bytes(32))
-        await asyncio.to_thread(evidence.delete, pictures)
+        await asyncio.to_thread(self._evidence.delete, pictures)
         await self._store.erase_personal(now - keep)
-        await asyncio.to_thread(evidence.erase, now, keep)
+        await asyncio.to_thread(self._evidence.erase, now, keep, timedelta(hours=table.keep_strangers_h))
 
     # ---- what comes in ----
 
@@ -265,6 +271,11 @@ class Daemon:
                 for lane in self._lanes_on(board):
                     self.record([AlarmRaised(lane.setup.id, "board_silent", why)], clock.now())
                     lane.put(ContactsLost())
+            case LevelRefused(channel, on, why):
+                said = f"board {board}, output {channel + 1}: cannot be switched {'on' if on else 'off'}: {why}"
+                for lane in self._lanes_on(board):
+                    if channel + 1 in self._config.lanes[lane.setup.id].outputs.fitted().values():
+                        self.record([AlarmRaised(lane.setup.id, "output_refused", said)], clock.now())
             case DeviceOnline():
                 log.info("board %s: answers", board)
             case BadBytes(count, why):

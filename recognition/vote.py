@@ -169,6 +169,10 @@ class Voter:
         """Ends every track: the stream is over."""
         return self._end(math.inf)
 
+    def tracks(self) -> tuple[Track, ...]:
+        """The vehicles that have not ended, decided or not; to look at only."""
+        return tuple(self._tracks)
+
     def _begin(self, frame: Frame, read: LocatedRead) -> None:
         self._count += 1
         late = self._first_s is not None and frame.at_s - self._first_s >= ARRIVED_AFTER_S
