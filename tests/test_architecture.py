@@ -300,12 +300,14 @@ NO_TEST_OF_ITS_OWN = {
 TESTED_THROUGH = {
     "gate_controller/lane_absorb.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_ask.py": "tests/gate_controller/test_lane.py",
+    "gate_controller/lane_hold.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_orders.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_outputs.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_scan.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_state.py": "tests/gate_controller/test_lane.py",
+    "sync/cached_list.py": "tests/sync/test_cached_list.py",
 }
-"""Parts of one whole, which nobody calls by themselves: the lane is driven through its `step`."""
+"""Parts of one whole, which nobody calls by themselves: the lane is driven through `step`, a list by its store."""
 NO_MODULE_OF_ITS_OWN = ("tests/stories", "tests/fixtures")
 
 
