@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from gate_controller.allowlist import Allowlist, User, UserPut, UserStatus
+from gate_controller.allowlist import Allowlist, User, UserPut, UserRemoved, UserStatus
+from gate_controller.credentials import PlateCredential
 from gate_controller.errors import PortalError, StoreError
 from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneId, Matched, VehicleLeft
 from gate_controller.moment import Moment
@@ -483,15 +485,159 @@ async def test_a_rejected_change_makes_the_gate_ask_for_the_whole_list(
         await authority.add_user("1", plates=["B-NO 1234"])
         # The gate has the right revision and the wrong content.
         now = authority.allowlist
-        await edge.store.replace_list(now.epoch, now.revision, [UserPut(User("impostor", "2"))])
+        await edge.store.replace_list(
+            now.epoch, now.revision, [UserPut(User("u9", "9", plates=(PlateCredential(Plate("MAX77")),)))]
+        )
         edge = Edge(edge.store, await edge.store.allowlist(), mosquitto.port)
         async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
             await until(lambda: _applied(authority, (1, 1)))
             assert not await edge.knows("BNO1234")
             await authority.add_user("2", plates=["M-AX 77"])
-            await until(lambda: edge.knows("MAX77"))
-        assert await edge.knows("BNO1234")
+            await until(lambda: edge.knows("BNO1234"))
+        assert await edge.knows("MAX77")
+        assert edge.allowlist.user_by_external("9") is None
         assert edge.link.refused["list_rejected"] >= 1
         cursor = await edge.store.list_cursor()
         assert cursor is not None
         assert Revision(cursor.epoch, cursor.rev) == Revision(now.epoch, authority.allowlist.revision)
+
+
+# ---- a list that cannot be followed ----
+
+
+class HandMadePortal:
+    """Answers every question for the list with what it is told to, and keeps what the gate says of itself."""
+
+    def __init__(self, port: int, whole: ListPart, delta: ListDelta | None) -> None:
+        self.port, self.whole, self.delta = port, whole, delta
+        self.listens = asyncio.Event()
+        self.asked: list[tuple[float, Revision | None]] = []
+        self.troubles: list[str] = []
+
+    async def run(self) -> None:
+        topics = [EDGE.topic("list/get"), EDGE.topic("state")]
+        async with connect(Endpoint("127.0.0.1", self.port, "hand"), None, topics) as connection:
+            self.listens.set()
+            async for message in connection.incoming():
+                message.ack()
+                if message.topic == EDGE.topic("state"):
+                    self.troubles.append(messages.decode(State, message.payload).trouble)
+                    continue
+                have = messages.decode(messages.ListGet, message.payload).have
+                self.asked.append((asyncio.get_running_loop().time(), have))
+                if have is not None and self.delta is not None:
+                    connection.publish(EDGE.topic("list/delta"), messages.encode(self.delta))
+                else:
+                    connection.publish(EDGE.topic("list/part"), messages.encode(self.whole))
+
+
+ANN, BOB = UserPut(User("u1", "ann")), UserPut(User("u2", "bob"))
+CONQUER = msgspec.Raw(b'{"op": "conquer"}')
+
+
+@contextlib.asynccontextmanager
+async def an_edge_with_ann_and_bob(
+    folder: Path, port: int, whole: ListPart, delta: ListDelta | None = None
+) -> AsyncIterator[tuple[Edge, HandMadePortal]]:
+    async with an_edge(folder, port) as first:
+        await first.store.replace_list("e", 5, [ANN, BOB])
+        edge, hand = Edge(first.store, await first.store.allowlist(), port), HandMadePortal(port, whole, delta)
+        async with running(hand.run()):
+            await hand.listens.wait()
+            async with running(edge.link.run()):
+                yield edge, hand
+
+
+async def _knows_ids(edge: Edge, *ids: str) -> bool:
+    return {user.id for user in edge.allowlist.users()} == set(ids)
+
+
+async def test_a_change_of_a_kind_not_known_here_costs_a_whole_list_and_no_revocation(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal, "GAP_WAIT_S", 0.1)
+    whole = ListPart(epoch="e", rev=7, ops=[encode_change(ANN)])
+    delta = ListDelta(epoch="e", from_=5, to=7, ops=[encode_change(UserRemoved("u2")), CONQUER])
+    async with an_edge_with_ann_and_bob(tmp_path, mosquitto.port, whole, delta) as (edge, hand):
+        await until(lambda: _knows_ids(edge, "u1"))
+        assert [have for _, have in hand.asked] == [Revision("e", 5), None]
+        assert set(hand.troubles) == {""}
+        assert edge.link.refused == Counter(malformed=1)
+
+
+async def test_a_list_that_cannot_be_read_is_told_once_shown_and_asked_for_ever_more_rarely(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(portal, "GAP_WAIT_S", 0.05)
+    monkeypatch.setattr(portal, "ASK_AGAIN_S", 0.1)
+    whole = ListPart(epoch="e", rev=7, ops=[encode_change(ANN), CONQUER])
+    delta = ListDelta(epoch="e", from_=5, to=7, ops=[CONQUER])
+    async with an_edge_with_ann_and_bob(tmp_path, mosquitto.port, whole, delta) as (edge, hand):
+        await until(lambda: _whole_lists_asked_for(hand, 5))
+        assert await _knows_ids(edge, "u1", "u2")
+        assert [record.levelname for record in caplog.records if "cannot be used" in record.message] == ["ERROR"]
+        assert "ops[1]" in hand.troubles[-1]
+        at = [when for when, have in hand.asked if have is None]
+        assert at[-1] - at[-2] > 2 * (at[-4] - at[-5]), "the wait grows"
+        hand.whole = ListPart(epoch="e", rev=8, ops=[encode_change(ANN)])
+        await until(lambda: _knows_ids(edge, "u1"))
+        await until(lambda: _last_trouble(hand, ""))
+
+
+async def _whole_lists_asked_for(hand: HandMadePortal, wanted: int) -> bool:
+    return sum(have is None for _, have in hand.asked) >= wanted
+
+
+async def _last_trouble(hand: HandMadePortal, wanted: str) -> bool:
+    return hand.troubles[-1:] == [wanted]
+
+
+async def test_a_whole_list_that_gives_a_user_another_id_is_not_put_in_force(
+    mosquitto: Any, tmp_path: Path
+) -> None:
+    whole = ListPart(epoch="new", rev=1, ops=[encode_change(BOB), encode_change(UserPut(User("u9", "ann")))])
+    async with an_edge_with_ann_and_bob(tmp_path, mosquitto.port, whole) as (edge, hand):
+        await until(lambda: _refused_once(edge))
+        assert edge.link.refused == Counter(list_rejected=1)
+        await until(lambda: _in_trouble(hand, "immutable_id: user ann has id u1, which cannot become u9"))
+        assert await _knows_ids(edge, "u1", "u2")
+        assert {user.id for user in (await edge.store.allowlist()).users()} == {"u1", "u2"}
+
+
+async def _refused_once(edge: Edge) -> bool:
+    return bool(edge.link.refused)
+
+
+async def _in_trouble(hand: HandMadePortal, wanted: str) -> bool:
+    return any(trouble.startswith(wanted) for trouble in hand.troubles)
+
+
+async def test_a_large_change_does_not_hold_up_the_event_loop(tmp_path: Path) -> None:
+    ops = [encode_change(UserPut(User(f"u{n}", f"x{n}", plates=(_plate(n),)))) for n in range(4000)]
+    async with an_edge(tmp_path, 1) as edge:
+        await edge.store.replace_list("e", 5, [])
+        link = Edge(edge.store, await edge.store.allowlist(), 1).link
+        link._have = Revision("e", 5)
+        delta = ListDelta(epoch="e", from_=5, to=6, ops=ops)
+        begun = time.perf_counter()
+        portal._changed(link._allowlist, delta)
+        takes_s = time.perf_counter() - begun
+        waits: list[float] = []
+        ticking = asyncio.ensure_future(_note_waits(waits))
+        await asyncio.sleep(0.01)
+        nobody = cast(Connection, OneMessage("", b"", lambda: None))
+        await link._on_delta(nobody, messages.encode(delta))
+        ticking.cancel()
+        assert link._allowlist.revision == 6
+        assert max(waits) < takes_s / 2
+
+
+def _plate(number: int) -> PlateCredential:
+    return PlateCredential(Plate(f"AB{number:04}CD"))
+
+
+async def _note_waits(waits: list[float]) -> None:
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(0.001)
+        waits.append(time.perf_counter() - begun)
