@@ -19,7 +19,7 @@ import msgspec
 from sync.journal import instant_text
 
 KEY_DAYS: Final = 7
-SLICE_ROWS: Final = 250
+SLICE_ROWS: Final = 100
 """Rows hashed in one transaction, so that no grant waits longer than about 20 ms behind it."""
 LOOK_ROWS: Final = 1000
 """Rows looked at in one go, for the same reason."""

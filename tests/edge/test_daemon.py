@@ -253,6 +253,40 @@ async def test_a_bad_list_without_a_good_one_starts_nothing(gate: Gate) -> None:
         await serve(load_config(gate.folder / "site.toml"))
 
 
+async def test_a_list_with_changed_ids_lets_no_second_car_in(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    listed = "external_id,plate,badge,user_id\nanna,98-THD-4,{},{}\n"
+    (gate.folder / "list.csv").write_text(listed.format(ANNAS_BADGE, "u1"))
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+        await gate.passes()
+    (gate.folder / "list.csv").write_text(listed.format(ANNAS_BADGE, "u9"))
+    async with running(gate):
+        gate.contacts["approach"] = True
+        await gate.facts(VehicleArrived, 2)
+        gate.reader.present(ANNAS_BADGE)
+        (refused,) = await gate.facts(Refused)
+        assert isinstance(refused, Refused)
+        assert (refused.reason, refused.user_id) == (Reason.ALREADY_INSIDE, "u1")
+    assert len(gate.board.flashes) == 1
+    assert "line 2, column user_id: immutable_id" in caplog.text
+
+
+async def test_no_plate_of_a_list_file_is_logged(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    (gate.folder / "list.csv").write_text("external_id,plate\nanna,98-THD-4\nbob,XX99XX99XX\n")
+    async with running(gate):
+        await gate.facts(LaneStarted)
+    (gate.folder / "list.csv").write_text("external_id,plate\nanna,98-THD-4?\n")
+    async with running(gate):
+        await gate.facts(LaneStarted, 2)
+    assert "1 warnings" in caplog.text
+    assert "line 2, column plate" in caplog.text
+    assert "THD" not in caplog.text
+    assert "99XX" not in caplog.text
+
+
 async def test_an_inactive_lane_refuses_for_that_reason(gate: Gate) -> None:
     config = gate.folder / "site.toml"
     config.write_text(config.read_text().replace('direction = "in"', 'direction = "in"\nactive = false'))
