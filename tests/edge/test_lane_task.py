@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 
+from edge import clock
 from edge.lane_task import LaneTask
 from gate_controller.allowlist import Action, Allowlist, Permit, PermitPut, User, UserPut
 from gate_controller.credentials import Badge, BadgeRead
 from gate_controller.devices.codec import Drive, Level, Pulse
 from gate_controller.facts import Direction, Fact, Granted, LaneId, LaneStarted, Refused, VehicleArrived
-from gate_controller.lane import Committed, Contact, LaneSetup, Presented, Role
+from gate_controller.lane import Command, Committed, Contact, ContactsLost, LaneSetup, Order, Presented, Role
 from gate_controller.moment import Moment
 from gate_controller.reasons import Reason
 from gate_controller.site import Site
@@ -88,6 +89,22 @@ async def test_a_grant_drives_its_pulse_only_once_it_is_on_disk_and_names_its_ch
     assert Level(6, True) in house.driven
     assert not any(isinstance(drive, Level) and drive.channel not in (5, 6) for drive in house.driven)
     task.stop()
+
+
+async def test_a_relay_that_must_stay_as_it_is_is_not_named() -> None:
+    house = House()
+    task = lane(house, hold=3, green=5)
+    await asyncio.sleep(0.15)
+    expires_s = clock.now().mono_s + 5.0
+    task.put(Command("c", Order.HOLD_OPEN, "clerk", "delivery", expires_s))
+    assert Level(3, True) in task.drives()
+    house.driven.clear()
+    task.put(ContactsLost())
+    restarted = LaneTask(SETUP, "next", house, {"open": 2, "hold": 3, "green": 5}, house.driven.extend)
+    restarted.put(Contact(Role.SAFETY, True))
+    assert {drive.channel for drive in house.driven} == {5}
+    task.stop()
+    restarted.stop()
 
 
 async def test_a_stopped_lane_wakes_no_more() -> None:

@@ -397,8 +397,10 @@ class World:
         if isinstance(input, self.m.Command) and not any(isinstance(fact, CommandRefused) for fact in facts):
             order, phase = self.m.Order, before.phase
             ends = {order.RELEASE: True, order.CLOSE_LANE: phase is self.m.Phase.HELD_OPEN}
-            told.released = told.released or ends.get(input.kind, False)
+            told.released = (told.released and input.kind is not order.HOLD_OPEN) or ends.get(input.kind, False)
             told.released = told.released or (input.kind is order.ACKNOWLEDGE and phase is self.m.Phase.FIRE)
+        if told.lane.phase is self.m.Phase.FIRE:
+            told.released = False
         if told.relay and hold is False:
             must(told.level("safety") is False, "I3: the boom falls over a safety loop that is occupied or unknown")
             closed, since = told.contacts.get("closed_limit", (False, self.t))
@@ -406,8 +408,6 @@ class World:
             must(told.released or shut, "I7: the boom falls without a person's word")
         if hold is not None:
             told.relay = hold
-        if hold:
-            told.released = False
 
     def _watch_pulse(self, told: Told, pulse: Any, input: Any) -> None:
         for id in [known for known in told.shown if pulse is None or known != pulse.id]:

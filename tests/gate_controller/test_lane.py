@@ -812,7 +812,7 @@ def test_an_order_holds_the_boom_open_until_released_and_clear() -> None:
     rig.off(S)
     rig.wait(3.0)
     assert rig.phase is Phase.CLOSING
-    assert not rig.shown.hold
+    assert rig.shown.hold is False
 
 
 def test_a_boom_that_stands_open_without_an_order_calls_for_help() -> None:
@@ -836,7 +836,7 @@ def test_a_boom_that_does_not_obey_the_hold_is_a_fault() -> None:
     rig.order(Order.HOLD_OPEN)
     rig.wait(8.0)
     assert rig.phase is Phase.FAULT
-    assert not rig.shown.hold
+    assert rig.shown.hold is False
 
 
 def test_known_vehicles_are_recorded_while_the_boom_is_held_open() -> None:
@@ -1044,6 +1044,76 @@ def test_a_known_vehicle_under_a_forced_boom_is_recorded_or_opened_for_later() -
     assert rig.pulses == ["entry-r1-1"]
 
 
+def broken_limit(rig: Rig) -> Rig:
+    """The wire of the closed limit breaks while the boom is shut."""
+    rig.off(LC)
+    assert rig.phase is Phase.FORCED_OPEN
+    return rig
+
+
+def test_a_forced_boom_calls_for_help_once() -> None:
+    rig = broken_limit(Rig())
+    assert not rig.of(AlarmRaised, rig.wait(9.9))
+    assert [f.alarm for f in rig.of(AlarmRaised, rig.wait(600.0))] == ["forced_open"]
+
+
+def test_a_driver_at_an_exit_with_a_broken_limit_is_let_out() -> None:
+    rig = inside(setup(Direction.OUT, fitted=ALL - {LO}, id="exit"))
+    rig.off(LC, lane="exit")
+    [granted] = rig.of(Granted, rig.arrive(ANNA, lane="exit"))
+    assert granted.hold in rig.pulses
+    assert rig.lanes["exit"].phase is Phase.FORCED_OPEN
+    rig.drive_through("exit")
+    assert not rig.inside()
+
+
+def test_a_driver_at_an_exit_with_a_broken_limit_who_was_slow_gets_another_pulse() -> None:
+    rig = Rig(setup(Direction.OUT, id="exit"))
+    broken_limit(rig).arrive(plate("NO-999-X"))
+    rig.wait(3.0)
+    assert len(rig.pulses) == 1
+    rig.wait(60.0)
+    assert releases(rig)[:2] == [Released.NO_ENTRY] * 2
+    assert len(rig.pulses) == len(rig.of(Granted)) == 3
+
+
+def test_an_exit_found_with_a_broken_limit_lets_out_too() -> None:
+    rig = Rig(setup(Direction.OUT, fitted=ALL - {LO}, id="exit"), ready=False)
+    found(rig, closed=False, open_=False).wait(10.0)
+    assert rig.phase is Phase.HELD_OPEN
+    rig.arrive(plate("NO-999-X"))
+    rig.wait(3.0)
+    assert len(rig.pulses) == 1
+
+
+def test_a_boom_seen_open_gets_no_pulse_at_an_exit() -> None:
+    rig = broken_limit(Rig(setup(Direction.OUT, id="exit")))
+    rig.on(LO)
+    rig.arrive(plate("NO-999-X"))
+    rig.wait(10.0)
+    assert len(rig.of(Granted)) == 1
+    assert not rig.pulses
+
+
+def test_a_pulse_under_a_broken_limit_waits_for_the_disk() -> None:
+    rig = Rig(setup(Direction.OUT, id="exit"), auto=False)
+    broken_limit(rig).arrive()
+    rig.wait(3.0)
+    [granted] = rig.of(Granted)
+    assert rig.shown.pulse is None
+    rig.say(Committed(granted.hold))
+    assert rig.shown.pulse is not None
+    assert rig.shown.pulse.id == granted.hold
+
+
+def test_an_entry_with_a_broken_limit_gives_no_pulse_by_itself() -> None:
+    rig = broken_limit(Rig())
+    rig.arrive(ANNA)
+    rig.wait(10.0)
+    assert len(rig.of(Granted)) == 1
+    assert not rig.pulses
+
+
 # ---- FAULT ----
 
 
@@ -1127,7 +1197,7 @@ def test_fire_is_left_when_it_is_over_and_acknowledged() -> None:
     rig.wait(600.0)
     assert rig.shown.hold
     rig.order(Order.ACKNOWLEDGE)
-    assert not rig.shown.hold
+    assert rig.shown.hold is False
     assert rig.phase is Phase.IDLE
 
 
@@ -1187,14 +1257,15 @@ def test_silence_clears_a_pulse_and_the_return_of_the_board_does_not_bring_it_ba
     assert rig.phase is Phase.IDLE
 
 
-def test_silence_ends_a_hold_by_order_and_its_return_does_not_bring_it_back() -> None:
+def test_silence_ends_a_hold_by_order_and_neither_it_nor_the_return_moves_the_boom() -> None:
     rig = held()
     rig.say(ContactsLost())
-    assert not rig.shown.hold
+    assert rig.shown.hold is None
     found(rig, closed=False, open_=True)
     rig.wait(1.0)
     assert rig.phase is Phase.HELD_OPEN
-    assert not rig.shown.hold
+    assert rig.shown.hold is None
+    assert not rig.lane.held
 
 
 def test_a_lost_safety_loop_counts_as_occupied() -> None:
@@ -1428,6 +1499,20 @@ def test_a_car_that_never_drives_on_does_not_cycle_the_boom_all_day() -> None:
     assert [alarm.alarm for alarm in rig.of(AlarmRaised)] == ["dawdling"]
     rig.show(badge())
     assert len(rig.of(Granted)) == 4
+
+
+def test_nobody_is_trapped_at_an_exit_by_a_street_that_is_full() -> None:
+    rig = Rig(setup(Direction.OUT, id="exit"))
+    rig.arrive(plate("NO-999-X"))
+    for _ in range(10):
+        rig.wait(3.0)
+        assert rig.phase is Phase.OPENING
+        dawdles(rig)
+    assert [alarm.alarm for alarm in rig.of(AlarmRaised)] == ["dawdling"]
+    rig.wait(3.0)
+    rig.rise()
+    rig.drive_through()
+    assert len(rig.of(Passed)) == 1
 
 
 def test_a_car_that_comes_anew_after_dawdling_is_admitted_by_its_plate() -> None:

@@ -2,9 +2,17 @@
 
 import pytest
 
-from gate_controller.facts import BoomOpenedManually, CommandRefused, Fact, Granted, Ungranted, UngrantedPassage
+from gate_controller.facts import (
+    BoomOpenedManually,
+    CommandRefused,
+    Fact,
+    Granted,
+    PhaseEntered,
+    Ungranted,
+    UngrantedPassage,
+)
 from gate_controller.lane import ContactsLost, Order, Phase, Role
-from tests.gate_controller.lane_rig import LO, A, Rig, S, plate, setup
+from tests.gate_controller.lane_rig import LC, LO, LOOPS, A, Rig, S, plate, setup
 
 ANNA, STRANGER = plate("AB-123-CD"), plate("NO-999-X")
 
@@ -82,6 +90,80 @@ def test_the_pulse_of_an_order_dies_with_it() -> None:
     assert rig.shown.pulse.expires_mono_s == rig.t + 1.0
     rig.wait(1.0)
     assert rig.shown.pulse is None
+
+
+def test_a_refusal_names_who_asked() -> None:
+    [refused] = Rig().order(Order.RELEASE, by="mona")
+    assert refused == CommandRefused(setup().id, "c1", "nothing to release", "mona")
+
+
+def test_a_boom_that_nothing_could_hold_is_not_ordered_to_stand_open() -> None:
+    rig = Rig(setup(hold_fitted=False))
+    assert why(rig.order(Order.HOLD_OPEN)) == ["no hold relay is wired"]
+    assert rig.phase is Phase.IDLE
+    rig.arrive(ANNA)
+    assert rig.pulses == ["entry-r1-1"]
+
+
+def test_a_lane_without_a_hold_relay_has_nothing_of_it_to_release() -> None:
+    rig = Rig(setup(fitted=LOOPS, hold_fitted=False))
+    assert why(rig.order(Order.RELEASE)) == ["nothing to release"]
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_an_operator_may_open_under_a_broken_limit(acknowledged: bool) -> None:
+    rig = Rig()
+    rig.off(LC)
+    if acknowledged:
+        rig.order(Order.ACKNOWLEDGE)
+    before = rig.phase
+    assert len(rig.of(BoomOpenedManually, rig.order(Order.OPEN))) == 1
+    assert rig.pulses == ["entry-r1-1"]
+    assert rig.phase is before
+    rig.drive_through()
+    assert [f.kind for f in rig.of(UngrantedPassage)] == [Ungranted.MANUAL]
+    rig.drive_through()
+    assert rig.of(UngrantedPassage)[-1].kind is not Ungranted.MANUAL
+
+
+def test_a_boom_held_by_order_is_not_opened_by_another() -> None:
+    rig = Rig()
+    rig.order(Order.HOLD_OPEN)
+    assert why(rig.order(Order.OPEN)) == ["the boom is held open"]
+    assert not rig.pulses
+
+
+def said(facts: list[Fact]) -> list[tuple[str, str]]:
+    return [(fact.phase, fact.why) for fact in facts if isinstance(fact, PhaseEntered)]
+
+
+def test_a_release_is_journaled_with_who_and_why_though_it_has_to_wait() -> None:
+    rig = Rig()
+    rig.order(Order.HOLD_OPEN)
+    rig.rise()
+    rig.on(S)
+    assert said(rig.order(Order.RELEASE)) == [("held_open", "released by clerk: delivery")]
+    assert said([*rig.off(S), *rig.wait(3.0)]) == [("closing", "released")]
+
+
+def test_a_release_of_a_closed_lane_is_journaled_with_who_and_why() -> None:
+    rig = Rig()
+    rig.order(Order.CLOSE_LANE)
+    assert said(rig.order(Order.RELEASE))[0] == ("unknown", "released by clerk: delivery")
+
+
+def test_a_release_of_a_lane_that_has_not_closed_yet_is_journaled_too() -> None:
+    rig = Rig()
+    rig.arrive(ANNA)
+    rig.order(Order.CLOSE_LANE)
+    assert said(rig.order(Order.RELEASE)) == [("opening", "released by clerk: delivery")]
+    assert rig.lane.closed is None
+
+
+def test_closing_a_lane_that_is_held_open_is_journaled_with_who_and_why() -> None:
+    rig = Rig()
+    rig.order(Order.HOLD_OPEN)
+    assert ("held_open", "closed by clerk: delivery") in said(rig.order(Order.CLOSE_LANE))
 
 
 def test_an_order_while_a_vehicle_opens_adds_no_second_pulse() -> None:

@@ -122,7 +122,7 @@ BUGS = {
     ),
     "silence lets go of the boom": Bug((("lane_outputs", "False if lane.let_go else None", "False"),), "I[37]"),
     "the boom falls when its board is heard again": Bug(
-        (("lane_hold", "        if down or released:\n", "        if True:\n"),), "I[37]"
+        (("lane_hold", "        if down or released:\n", "        if True:\n"),), "I[37]", 32
     ),
     "a fault lets go of the boom": Bug(
         (
@@ -133,6 +133,7 @@ BUGS = {
             ),
         ),
         "I[37]",
+        3,
     ),
     "a fire acknowledged lets go onto a vehicle": Bug(
         (
@@ -143,9 +144,10 @@ BUGS = {
             ),
         ),
         "I3",
+        25,
     ),
     "an order to hold is taken without a relay": Bug(
-        (("lane_orders", "if not lane.setup.hold_fitted:", "if False:"),), "I8"
+        (("lane_orders", "if not lane.setup.hold_fitted:", "if False:"),), "I8", 11
     ),
     "a pulse under a broken limit does not wait for the disk": Bug(
         (("lane", "or not current.committed or current.pulsed", "or current.pulsed"),), "I5"
@@ -166,7 +168,7 @@ BUGS = {
         32,
     ),
     "the queue has no bound": Bug(
-        (("lane_state", "len(self.queue) >= self.setup.queue_len_max", "len(self.queue) > 5"),), "I9", 66
+        (("lane_state", "len(self.queue) >= self.setup.queue_len_max", "len(self.queue) > 5"),), "I9", 95
     ),
     "ids are given out twice": Bug((("lane_scan", "self.put(numbered=lane.numbered + 1, ", "self.put("),), "I9"),
     "a vehicle is believed present after it left": Bug(
