@@ -128,10 +128,6 @@ class Daemon:
             self.site = replace(self.site, occupancy=occupancy)
             self._recorder.record(facts, now.wall)
 
-    def lane(self, lane: LaneId) -> LaneTask:
-        """One of its lanes."""
-        return self._lanes[lane]
-
     async def run(self) -> None:
         """Work until cancelled; what is recorded by then is written before it returns."""
         asyncio.get_running_loop().set_exception_handler(self._on_broken_callback)
