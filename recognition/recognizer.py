@@ -15,7 +15,7 @@ import numpy as np
 
 from gate_controller.layouts import Settled, layouts_for, settle
 from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, Plate, PlateRead
-from recognition.detector import BuiltinDetector, Corners, Detector
+from recognition.detector import BuiltinDetector, Corners, Detection, Detector
 from recognition.frame import Image
 from recognition.ocr import ALTERNATIVE_MIN, Ocr, Options, TextRead, rectify
 
@@ -40,6 +40,9 @@ ODDS_SHORT = 0.1
 """The same for a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of lamps,
 lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
 
+SCORE_MIN = 0.55
+"""Detector's score below which a text is not believed: whole plates score above, half hidden ones below."""
+
 BORDER_WIDTHS = 0.06
 BORDER_MAX_PX = 12.0
 """Nearer to the frame's edge than this share of its width, and than this at most, a plate may have lost characters
@@ -55,6 +58,7 @@ class Rejected(StrEnum):
     TOO_FEW = "too few characters"
     INNER_PAD = "a gap inside the text"
     AT_BORDER = "cut by the frame's edge"
+    FAINT = "hardly looks like a whole plate"
     WEAK = "a weak character"
     BELOW = "below the threshold"
     NEVER_MOVED = "never moved"
@@ -125,8 +129,7 @@ class Recognizer:
             if not PLATE_LEN_MIN <= len(text.text) <= PLATE_LEN_MAX:
                 continue
             read = settled_read(text.alternatives, text.countries, text.complete)
-            cut = _at_border(one.corners, image)
-            rejected = Rejected.AT_BORDER if cut else judge(read, text, self.settings.accept_at)
+            rejected = _placed_badly(one, image) or judge(read, text, self.settings.accept_at)
             picture = _picture(image, one.corners)
             reads.append(
                 LocatedRead(read, one.corners, picture, one.score, _sharpness(crop), text.countries, rejected)
@@ -182,6 +185,13 @@ def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options,
             options = ((now, total), *(pair for pair in rest if pair[1] >= ALTERNATIVE_MIN))
         out.append(tuple(options))
     return tuple(out)
+
+
+def _placed_badly(found: Detection, image: Image) -> Rejected | None:
+    """Why the find itself forbids to believe any text of it."""
+    if _at_border(found.corners, image):
+        return Rejected.AT_BORDER
+    return Rejected.FAINT if found.score < SCORE_MIN else None
 
 
 def _at_border(corners: Corners, image: Image) -> bool:

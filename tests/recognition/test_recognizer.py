@@ -129,6 +129,15 @@ def test_a_corner_at_the_frame_s_edge_is_a_reason_to_reject() -> None:
     assert [read.rejected for read in cut] == [Rejected.AT_BORDER]
 
 
+def test_a_find_that_hardly_looks_like_a_plate_is_never_accepted() -> None:
+    image = car(("FP", "786", "YF"), "F")
+    inside = ((220.0, 230.0), (440.0, 237.0), (440.0, 290.0), (220.0, 283.0))
+    (clear,) = Recognizer(detector=Everywhere(Detection(inside, 0.8))).read(image)
+    (faint,) = Recognizer(detector=Everywhere(Detection(inside, 0.5))).read(image)
+    assert clear.accepted
+    assert (faint.read.plate, faint.rejected) == (clear.read.plate, Rejected.FAINT)
+
+
 def test_layouts_settle_o_and_0_by_position() -> None:
     doubtful = (*options("FP7"), (("B", 0.6), ("8", 0.39)), *options("6YF"))
     read = settled_read(doubtful, (("F", 0.97),), 1.0)

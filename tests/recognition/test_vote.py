@@ -191,6 +191,7 @@ def test_one_picture_alone_is_judged_by_itself() -> None:
         ("B12", None, Rejected.TOO_FEW),
         ("BNO1234", Rejected.AT_BORDER, Rejected.AT_BORDER),
         ("BNO1234", Rejected.INNER_PAD, Rejected.INNER_PAD),
+        ("BNO1234", Rejected.FAINT, Rejected.FAINT),
     ],
 )
 def test_reads_not_to_be_believed_are_reported_with_the_reason(
