@@ -45,6 +45,7 @@ class Hand:
     open_four: bool = False
     flat_three: bool = False
     spur_g: bool = False
+    bar_g: float = 0.55  # how far down G's bar lies
     high_y: float = 0.5  # where the arms of Y meet
     tail_q: float = 0.3
     hook: float = 1.0  # how far open strokes curl back (2, 3, 5, 6, 9, C, G, J, S)
@@ -61,7 +62,8 @@ HANDS: dict[str, Hand] = {
                    deep_m=0.5, tail_q=0.35),
     "dutch": Hand(weight=0.13, width=0.66, round=0.34, ellipse=0.3, spread=0.3, wide_o=1.05, deep_m=0.75,
                   high_w=0.1),
-    "italian": Hand(weight=0.12, width=0.54, round=0.30, ellipse=0.3, deep_m=0.5, flag_one=0.4),
+    "italian": Hand(weight=0.12, width=0.54, round=0.30, ellipse=0.3, deep_m=0.5, flag_one=0.4, bar_g=0.67,
+                    flat_three=True),
     "british": Hand(weight=0.175, width=0.63, round=0.27, square_ends=0.9, deep_m=0.6, high_w=0.3, flag_one=0.3),
     "swiss": Hand(weight=0.135, width=0.56, round=0.30, ellipse=0.4, deep_m=1.0, high_w=0.0, spread=0.3),
     "nordic": Hand(weight=0.14, width=0.58, round=0.30, ellipse=0.5, deep_m=0.9, high_w=0.05, spread=0.25),
@@ -89,6 +91,7 @@ def perturbed(hand: Hand, rng: np.random.Generator, amount: float = 1.0) -> Hand
         flag_one=near(hand.flag_one, 0.25, 0.15, 1.0),
         high_y=near(hand.high_y, 0.1, 0.35, 0.65),
         tail_q=near(hand.tail_q, 0.25, 0.2, 0.5),
+        bar_g=near(hand.bar_g, 0.08, 0.46, 0.74),
         hook=near(hand.hook, 0.2, 0.4, 1.1),
         **_other_shapes(hand, rng, amount),
     )
@@ -161,8 +164,8 @@ def _letter_lines(char: str, hand: Hand) -> list[Line]:
         "D": [_corner((0.4, 0), (0, 0), (0, 1), (0.4, 1)), _open((0.3, 0), (1, 0), (1, 1), (0.3, 1))],
         "E": [_corner((1, 0), (0, 0), (0, 1), (1, 1)), _open((0, 0.48), (0.85, 0.48))],
         "F": [_corner((1, 0), (0, 0), (0, 1)), _open((0, 0.5), (0.85, 0.5))],
-        "G": [_open((1, 0.26 * hook), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0.6)),
-              _corner((0.55, 0.55), (1, 0.55), (1, 0.75))],
+        "G": [_open((1, 0.26 * hook), (1, 0), (0, 0), (0, 1), (1, 1), (1, hand.bar_g + 0.05)),
+              _corner((0.55, hand.bar_g), (1, hand.bar_g), (1, 0.8))],
         "H": [_open((0, 0), (0, 1)), _open((1, 0), (1, 1)), _open((0, 0.48), (1, 0.48))],
         "I": [_open((0.5, 0), (0.5, 1))],
         "J": [_open((1, 0), (1, 1), (0, 1), (0, 1 - 0.28 * hook))],

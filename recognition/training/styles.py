@@ -95,7 +95,8 @@ STYLES: dict[str, tuple[Style, ...]] = {
     "I": (
         Style("I", "italian", (
             Look(0.78, right="province"), Look(0.12, right="blank"), Look(0.1, left="")),
-            ("gap|slim",), r"[A-Z]{2} \d{3} [A-Z]{2}", ((0.7, 520, 110), (0.3, 360, 110)), (0.06, 297, 202), 76,
+            ("gap", "gap|slim|none"), r"[A-Z]{2} \d{3} [A-Z]{2}", ((0.7, 520, 110), (0.3, 360, 110)),
+            (0.06, 297, 202), 76,
             0.3),
         Style("I", "italian", (Look(0.5, left=""), Look(0.5, BLACK, WHITE, left="")), ("gap",), ".*",
               ((0.7, 520, 110), (0.3, 360, 110))),
