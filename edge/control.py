@@ -82,7 +82,8 @@ def _listening(path: Path) -> socket.socket:
         listener.listen(CALLERS_MAX)
     except OSError as error:
         listener.close()
-        raise ControlError(f"{path}: no socket for orders can be made here: {error.strerror or error}; shorten or change store.path") from None
+        why = error.strerror or error
+        raise ControlError(f"{path}: no socket for orders can be made here ({why}); change store.path") from None
     finally:
         os.umask(before)
     return listener
