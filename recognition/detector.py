@@ -38,7 +38,7 @@ COVERED_MAX = 0.25
 GREY = 114
 """What the net sees beyond the frame's edge."""
 
-COARSE_SHARE = 0.6
+COARSE_SHARE = 0.8
 """Of `detect_at`: what a first look may be less sure of, since a second one follows."""
 
 VIEW_SIZE_PX = (256, 160)
@@ -168,7 +168,7 @@ def decode(plates: NDArray[np.float32], to_frame: NDArray[np.float64], detect_at
     heat = np.ascontiguousarray(plates[..., 0])
     peaks = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat >= detect_at)
     rows, cols = np.nonzero(peaks)
-    order = np.argsort(-heat[rows, cols])[: 4 * DETECTIONS_LEN_MAX]
+    order = np.argsort(-heat[rows, cols])[: 2 * DETECTIONS_LEN_MAX]
     found: list[Detection] = []
     for row, col in zip(rows[order], cols[order], strict=True):
         quad = _corners(plates, int(row), int(col)) @ to_frame[:, :2].T + to_frame[:, 2]
