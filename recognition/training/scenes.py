@@ -78,9 +78,7 @@ def _crop(frame: StreetFrame, size: int, rng: np.random.Generator) -> tuple[Imag
     turn = float(rng.normal(0, 4)) if rng.random() < 0.5 else 0.0
     turn = turn if rng.random() < 0.8 else float(rng.uniform(-22, 22))
     move = cv2.getRotationMatrix2D((size / 2, size / 2), turn, 1.0)
-    full = np.vstack([move, [0, 0, 1]]) @ np.array(
-        [[scale, 0, -left * scale], [0, scale, -top * scale], [0, 0, 1]]
-    )
+    full = np.vstack([move, [0, 0, 1]]) @ np.array([[scale, 0, -left * scale], [0, scale, -top * scale], [0, 0, 1]])
     source, shrunk = (frame.half, 0.5) if scale < 0.75 else (frame.image, 1.0)
     if scale < 0.6 * shrunk:  # shrink by area first, or the warp aliases
         source = cv2.resize(source, None, fx=scale / shrunk, fy=scale / shrunk, interpolation=cv2.INTER_AREA)
@@ -217,8 +215,12 @@ def _bumper(image: Image, quad: Quad, rng: np.random.Generator) -> None:
         foot = thick * rng.uniform(1.0, 2.8)
         u, v = along / (np.linalg.norm(along) + 1e-6), down / (high + 1e-6)
         frame = np.array(
-            [points[0] - u * thick - v * thick, points[1] + u * thick - v * thick,
-             points[2] + u * thick + v * foot, points[3] - u * thick + v * foot]
+            [
+                points[0] - u * thick - v * thick,
+                points[1] + u * thick - v * thick,
+                points[2] + u * thick + v * foot,
+                points[3] - u * thick + v * foot,
+            ]
         )
         shade = int(rng.integers(5, 70)) if rng.random() < 0.75 else int(rng.integers(90, 220))
         cv2.fillConvexPoly(image, frame.astype(np.int32), (shade, shade, shade), cv2.LINE_AA)
