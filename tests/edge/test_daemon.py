@@ -1,10 +1,12 @@
-"""The daemon whole: real ports, real database, a board and a reader on the far side. No camera, no portal."""
+"""The daemon whole: real ports, real database, a board and a reader on the far side. No portal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge import daemon
@@ -30,7 +32,9 @@ from gate_controller.facts import (
 )
 from gate_controller.lane import Order
 from gate_controller.reasons import Reason
+from hardware_sim.camera import draw
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from hardware_sim.world import Boom, Doing, Placed, Scene, Vehicle
 from sync.onlooker import journal_of, look_in
 from sync.store import Store
 
@@ -379,3 +383,43 @@ async def test_an_operator_ends_the_session_of_a_car_that_left_unseen(gate: Gate
         assert (closed.why, closed.by, closed.reason) == (Closed.OPERATOR, "joris", "left at noon")
         assert not (await asyncio.to_thread(ask, path, ClearUser("anna", "joris", "again"))).done
     assert look_in(gate.folder / "slagboom.db").occupancy.of_user(anna(gate)) == ()
+
+
+async def test_an_output_that_the_board_does_not_switch_is_one_alarm(gate: Gate) -> None:
+    execute = gate.board._execute
+
+    def refuses_levels(request: bytes) -> bytes:
+        return b"\x01\x85\x04" if request[1] == 5 and request[2] == 0 else execute(request)
+
+    gate.board._execute = refuses_levels
+    async with running(gate):
+        await gate.facts(AlarmRaised)
+        await asyncio.sleep(2.5)
+        (alarm,) = await gate.facts(AlarmRaised)
+    assert alarm.alarm == "output_refused"
+    assert "board gate, output 4" in alarm.detail
+
+
+@pytest.mark.parametrize(("groups", "kept_in"), [(("98", "THD", "4"), ""), (("TX", "88", "KL"), "strangers")])
+async def test_a_picture_is_kept_once_its_plate_decided_and_a_strangers_apart(
+    gate: Gate, groups: tuple[str, ...], kept_in: str
+) -> None:
+    film, car = gate.folder / "film", Vehicle(groups, "NL")
+    film.mkdir()
+    for index, front_m in enumerate([*np.linspace(-8.0, -2.5, 16), *([-2.5] * 40)]):
+        scene = Scene("entry", front_m, Boom.CLOSED, 0.0, (Placed(car, front_m, 1.0, Doing.ARRIVING),))
+        cv2.imwrite(str(film / f"{index}.png"), draw(scene))
+    text = (gate.folder / "site.toml").read_text()
+    text = text.replace('direction = "in"\n', f'direction = "in"\ncamera = "{film}"\n')
+    (gate.folder / "site.toml").write_text(text)
+    pictures = gate.folder / "evidence"
+    async with running(gate):
+        await asyncio.sleep(2.5)
+        assert not list(pictures.rglob("*.jpg"))
+        await gate.drives_up()
+        async with asyncio.timeout(15):
+            while not (found := [path.relative_to(pictures) for path in pictures.rglob("*.jpg")]):
+                await asyncio.sleep(0.05)
+    verdicts = [fact for fact in journal(gate.folder / "slagboom.db") if isinstance(fact, Granted | Refused)]
+    assert found[0].parent == Path(kept_in)
+    assert found[0].name in [verdict.basis.evidence for verdict in verdicts]
