@@ -91,7 +91,7 @@ def perturbed(hand: Hand, rng: np.random.Generator, amount: float = 1.0) -> Hand
         flag_one=near(hand.flag_one, 0.25, 0.15, 1.0),
         high_y=near(hand.high_y, 0.1, 0.35, 0.65),
         tail_q=near(hand.tail_q, 0.25, 0.2, 0.5),
-        bar_g=near(hand.bar_g, 0.08, 0.46, 0.74),
+        bar_g=near(hand.bar_g, 0.15, 0.46, 0.76),
         hook=near(hand.hook, 0.2, 0.4, 1.1),
         **_other_shapes(hand, rng, amount),
     )
