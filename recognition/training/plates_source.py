@@ -191,6 +191,8 @@ def _work(sources: Sources, seed: int, size: int, easy: int, queue: Any) -> None
             except Full:
                 continue
         else:
+            # What is left in the pipe has no reader any more; waiting for one would keep this process for ever.
+            queue.cancel_join_thread()
             return
 
 
