@@ -23,7 +23,7 @@ DrawPlate = Callable[[np.random.Generator], Image]
 PLATE_WIDTH_MIN_PX = 16.0
 """A narrower plate cannot be read: it is neither wanted nor a mistake, and ignored in training."""
 
-BOX_TRUST = 0.1
+BOX_TRUST = 0.3
 """Weight of the corners of a real box: it says where a plate is, but not how it slants."""
 
 VISIBLE_MIN = 0.75

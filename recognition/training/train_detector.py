@@ -31,7 +31,7 @@ SCENE_SIZE_PX = 320
 BATCH = 16
 LEARNING_RATE = 2e-3
 WARM_UP_STEPS = 200
-CORNER_SHARE = 4.0
+CORNER_SHARE = 2.0
 """Weight of the corners beside the heat."""
 
 MEAN_DECAY = 0.998
