@@ -150,7 +150,7 @@ class BuiltinDetector:
         moved: list[Detection] = []
         for one, view, table in zip(coarse, views, tables, strict=True):
             back = np.linalg.inv(np.vstack([view, [0, 0, 1]]))[:2]
-            for fine in decode(table, back, 0.0)[:1]:
+            for fine in decode(table, back, self._detect_at**2)[:1]:  # less cannot make up the mean
                 shared = _overlap(_points(one.corners), _points(fine.corners))
                 kept = Detection(fine.corners, float(np.sqrt(one.score * fine.score)))
                 if shared > SETTLED_OVERLAP:

@@ -43,6 +43,9 @@ lettering and plates half hidden (street frames; taken milder, since short plate
 SCORE_MIN = 0.55
 """Detector's score below which a text is not believed: whole plates score above, half hidden ones below."""
 
+PLAUSIBLE_MIN = 0.01
+"""A find below `SCORE_MIN` whose text is less probable than this is no plate at all."""
+
 BORDER_WIDTHS = 0.06
 BORDER_MAX_PX = 12.0
 """Nearer to the frame's edge than this share of its width, and than this at most, a plate may have lost characters
@@ -121,7 +124,7 @@ class Recognizer:
         self._ocr = ocr or Ocr()
 
     def read(self, image: Image) -> list[LocatedRead]:
-        """The plates in an (H, W, 3) uint8 BGR image, most confident first; what shows no text is left out."""
+        """The plates in an (H, W, 3) uint8 BGR image, most confident first; what is no plate is left out."""
         found = self._detector.detect(image)
         crops = [rectify(image, one.corners, self._ocr.width_px, self._ocr.height_px) for one in found]
         reads = []
@@ -129,6 +132,8 @@ class Recognizer:
             if not PLATE_LEN_MIN <= len(text.text) <= PLATE_LEN_MAX:
                 continue
             read = settled_read(text.alternatives, text.countries, text.complete)
+            if one.score < SCORE_MIN and read.confidence < PLAUSIBLE_MIN:
+                continue
             rejected = _placed_badly(one, image) or judge(read, text, self.settings.accept_at)
             picture = _picture(image, one.corners)
             reads.append(

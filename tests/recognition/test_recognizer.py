@@ -138,6 +138,18 @@ def test_a_find_that_hardly_looks_like_a_plate_is_never_accepted() -> None:
     assert (faint.read.plate, faint.rejected) == (clear.read.plate, Rejected.FAINT)
 
 
+def test_a_faint_find_without_a_likely_text_is_no_plate() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (480, 640, 3), np.uint8)
+    blurred = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 3), None, 0, 255, cv2.NORM_MINMAX)
+    places = [
+        ((x, y), (x + 90.0, y), (x + 90.0, y + 20), (x, y + 20)) for x in (50.0, 250, 450) for y in (80.0, 300)
+    ]
+    faint = Recognizer(detector=Everywhere(*(Detection(place, 0.5) for place in places))).read(blurred)
+    assert all(read.read.confidence >= 0.01 for read in faint)
+    clear = Recognizer(detector=Everywhere(*(Detection(place, 0.9) for place in places))).read(blurred)
+    assert len(clear) > len(faint)
+
+
 def test_layouts_settle_o_and_0_by_position() -> None:
     doubtful = (*options("FP7"), (("B", 0.6), ("8", 0.39)), *options("6YF"))
     read = settled_read(doubtful, (("F", 0.97),), 1.0)
