@@ -136,7 +136,7 @@ class Link:
                 if not gone:
                     gone = True
                     log.warning("port %s: gone (%s); trying again until it returns", self._port, error)
-                    self._on_signal(DeviceSilent(f"port {self._port}: {error}"))
+                    self._tell(DeviceSilent(f"port {self._port}: {error}"))
             pause_s = REOPEN_FIRST_S if self._answered else pause_s
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, REOPEN_MAX_S)
@@ -169,13 +169,19 @@ class Link:
                 data = reader.take()
                 self._answered = self._answered or bool(data)
                 for signal in self._codec.receive(data, clock.now()):
-                    self._on_signal(signal)
+                    self._tell(signal)
                 self._send([])
                 if why := reader.lost or self._write_failed:
                     raise OSError(why)
                 await self._until_due()
         finally:
             reader.stop()
+
+    def _tell(self, signal: Signal) -> None:
+        """Pass a signal on. What was wanted of a device that fell silent is void: who still wants it says so again."""
+        if isinstance(signal, DeviceSilent):
+            self._levels.clear()
+        self._on_signal(signal)
 
     async def _until_due(self) -> None:
         due_s = self._codec.deadline()

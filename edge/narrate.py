@@ -67,7 +67,8 @@ def narrate(fact: Fact) -> str:
         case BoomOpenedManually():
             return f"{fact.lane}: opened by {fact.by}: {fact.reason}"
         case CommandRefused():
-            return f"{fact.lane}: command {fact.command} refused: {fact.why}"
+            by = f" of {fact.by}" if fact.by else ""
+            return f"{fact.lane}: order{by} refused: {fact.why}"
         case CredentialDropped():
             return f"{fact.lane}: a {fact.kind} more than the queue holds was dropped"
         case Neutralised():

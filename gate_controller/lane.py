@@ -74,7 +74,6 @@ from gate_controller.lane_state import (
     Role,
     StorePolicy,
     Tick,
-    Unread,
 )
 from gate_controller.moment import Moment
 from gate_controller.site import Site
@@ -98,7 +97,6 @@ __all__ = [
     "Role",
     "StorePolicy",
     "Tick",
-    "Unread",
     "deadline",
     "outputs",
     "start",

@@ -27,7 +27,6 @@ from gate_controller.lane_state import (
     Role,
     StorePolicy,
     Tick,
-    Unread,
 )
 from gate_controller.reasons import Reason
 
@@ -41,9 +40,6 @@ def absorb(scan: Scan, input: Input) -> None:
             scan.put(levels={}, pulse=None, crossing=None, leaving=None, let_go=False, releasing=False)
         case Presented():
             scan.credential = input.credential
-        case Unread():
-            if scan.lane.arrival is not None:
-                scan.put(arrival=replace(scan.lane.arrival, gave_up=True))
         case Committed():
             _mark(scan, input.hold, failed=False)
         case CommitFailed():

@@ -171,9 +171,7 @@ class Scan:
         """The opening for the vehicle in front came to nothing; if it still stands there it is asked anew."""
         arrival = self.lane.arrival
         if arrival is not None and served is not None and arrival.served == served:
-            again = replace(
-                arrival, served=None, voided=arrival.voided + 1, at=self.lane.now, over=False, gave_up=False
-            )
+            again = replace(arrival, served=None, voided=arrival.voided + 1, at=self.lane.now, over=False)
             self.put(arrival=again)
 
     def stand_down(self, phase: Phase, why: str, opened: Released) -> None:

@@ -109,11 +109,6 @@ class Presented:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """Recognition gave up on the vehicle in view before its time was over."""
-
-
-@dataclass(frozen=True, slots=True)
 class Committed:
     """The grant of this hold is on disk."""
 
@@ -159,18 +154,7 @@ class Tick:
     """The deadline came."""
 
 
-Input = (
-    Contact
-    | ContactsLost
-    | Presented
-    | Unread
-    | Committed
-    | CommitFailed
-    | PulseSent
-    | PulseUncertain
-    | Command
-    | Tick
-)
+Input = Contact | ContactsLost | Presented | Committed | CommitFailed | PulseSent | PulseUncertain | Command | Tick
 
 
 # ---- configuration ----
@@ -261,7 +245,6 @@ class Arrival:
     best: Credential | None = None
     seen: PlateRead | None = None
     over: bool = False
-    gave_up: bool = False
     dropped: bool = False
     dawdled: bool = False
     told: tuple[tuple[str, Reason], ...] = ()
@@ -402,7 +385,7 @@ class Lane:
         arrival = self.arrival
         if arrival is None or arrival.served is not None or arrival.over or self.full():
             return False
-        return arrival.gave_up or self.now >= arrival.at + self.setup.read_for_s
+        return self.now >= arrival.at + self.setup.read_for_s
 
     def after(self, seconds: float) -> bool:
         """Whether the present phase has lasted so long."""

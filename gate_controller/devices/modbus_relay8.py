@@ -265,6 +265,8 @@ class ModbusRelay8:
         self._missed_polls += 1
         if self._missed_polls == MISSED_POLLS_MAX:
             self._online = False
+            self._levels.clear()
+            self._level_due_s.clear()
             self._news.append(DeviceSilent(f"{MISSED_POLLS_MAX} polls failed: {why}"))
             while self._pulses:
                 self._not_sent(self._pulses.popleft(), "the board fell silent")

@@ -87,7 +87,7 @@ async def test_a_badge_crosses_a_real_pty(tmp_path):
             assert heard.signals == []
 
 
-async def test_levels_named_one_by_one_stay_wanted_and_return_after_an_unplugging(tmp_path):
+async def test_levels_stay_wanted_until_the_device_falls_silent_and_then_only_if_named_again(tmp_path):
     relays = {}
     with BoardPeer(tmp_path / "board", lambda: [False] * 8, relay=relays.__setitem__) as board:
         async with Listener(board.path, "modbus_relay8") as heard:
@@ -99,10 +99,18 @@ async def test_levels_named_one_by_one_stay_wanted_and_return_after_an_unpluggin
             board.unplug()
             relays.clear()
             await heard.until(DeviceSilent)
+            heard.link.drive([Level(4, True)])
             board.plug()
             await heard.until(DeviceOnline)
             await asyncio.sleep(0.3)
-            assert relays == {4: True, 5: False}
+            assert relays == {4: True}
+            relays.clear()
+            board.silent = True
+            await heard.until(DeviceSilent)
+            board.silent = False
+            await heard.until(DeviceOnline)
+            await asyncio.sleep(1.3)
+            assert relays == {}
 
 
 async def test_unplug_and_return_is_one_silence_one_return_and_two_lines(board, caplog):

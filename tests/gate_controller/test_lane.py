@@ -36,7 +36,6 @@ from gate_controller.lane import (
     Role,
     StorePolicy,
     Tick,
-    Unread,
     start,
     step,
 )
@@ -308,13 +307,6 @@ def test_a_vehicle_refused_by_its_plate_is_not_told_that_it_was_unreadable() -> 
     rig.arrive(plate("NO-999-X"))
     rig.wait(30.0)
     assert [f.reason for f in rig.of(Refused)] == [Reason.UNKNOWN_CREDENTIAL]
-
-
-def test_recognition_that_gives_up_ends_the_wait() -> None:
-    rig = Rig()
-    rig.arrive()
-    assert [f.reason for f in rig.of(Refused, rig.say(Unread()))] == [Reason.UNREADABLE_PLATE]
-    assert not rig.of(Refused, rig.wait(10.0))
 
 
 def test_a_forced_boom_is_noticed_while_a_vehicle_waits() -> None:
