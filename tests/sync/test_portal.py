@@ -613,23 +613,33 @@ async def _in_trouble(hand: HandMadePortal, wanted: str) -> bool:
 
 
 async def test_a_large_change_does_not_hold_up_the_event_loop(tmp_path: Path) -> None:
+    """One quiet try of three is enough: a busy machine holds up the loop now and then, a large change always."""
     ops = [encode_change(UserPut(User(f"u{n}", f"x{n}", plates=(_plate(n),)))) for n in range(4000)]
-    async with an_edge(tmp_path, 1) as edge:
-        await edge.store.replace_list("e", 5, [])
-        link = Edge(edge.store, await edge.store.allowlist(), 1).link
-        link._have = Revision("e", 5)
-        delta = ListDelta(epoch="e", from_=5, to=6, ops=ops)
-        begun = time.perf_counter()
-        portal._changed(link._allowlist, delta)
-        takes_s = time.perf_counter() - begun
-        waits: list[float] = []
-        ticking = asyncio.ensure_future(_note_waits(waits))
-        await asyncio.sleep(0.01)
-        nobody = cast(Connection, OneMessage("", b"", lambda: None))
-        await link._on_delta(nobody, messages.encode(delta))
-        ticking.cancel()
-        assert link._allowlist.revision == 6
-        assert max(waits) < takes_s / 2
+    delta = ListDelta(epoch="e", from_=5, to=6, ops=ops)
+    tries = []
+    for name in ("e1", "e2", "e3"):
+        async with an_edge(tmp_path, 1, name) as edge:
+            tries.append(await _longest_wait(edge, delta))
+    waits, takes = zip(*tries, strict=True)
+    assert min(waits) < min(takes) / 2
+
+
+async def _longest_wait(edge: Edge, delta: ListDelta) -> tuple[float, float]:
+    """Seconds for which the loop stood still at most during a change, and seconds that the change takes."""
+    await edge.store.replace_list("e", 5, [])
+    link = Edge(edge.store, await edge.store.allowlist(), 1).link
+    link._have = Revision("e", 5)
+    begun = time.perf_counter()
+    portal._changed(link._allowlist, delta)
+    takes_s = time.perf_counter() - begun
+    payload, nobody = messages.encode(delta), cast(Connection, OneMessage("", b"", lambda: None))
+    waits: list[float] = []
+    ticking = asyncio.ensure_future(_note_waits(waits))
+    await asyncio.sleep(0.01)
+    await link._on_delta(nobody, payload)
+    ticking.cancel()
+    assert link._allowlist.revision == 6
+    return max(waits), takes_s
 
 
 def _plate(number: int) -> PlateCredential:
