@@ -255,6 +255,7 @@ class Scan:
             self.facts.append(UngrantedPassage(lane.setup.id, crossing.direction, kind))
             self.withdraw(lane.manual)
             self._was_it(lane.manual)
+            self._doubt_grants_since(crossing)
         else:
             self.facts.append(Passed(lane.setup.id, crossing.direction, grant.fact.hold, assumed))
             until = lane.now + lane.setup.same_vehicle_for_s
@@ -265,6 +266,20 @@ class Scan:
         far = lane.setup.far(crossing.direction)
         leaving = far if far is not None and lane.on(far) else None
         self.put(crossing=None, manual=None, leaving=leaving)
+
+    def _doubt_grants_since(self, crossing: Crossing) -> None:
+        """A grant given while a vehicle crossed on none is void if nobody is left on the approach loop.
+
+        It was that vehicle's, or one's that drove off behind it. Either way there is nobody to open for, and the
+        user is neutral.
+        """
+        lane = self.lane
+        if lane.on(lane.setup.approach(crossing.direction)):
+            return
+        for grant in (*((lane.current,) if lane.current else ()), *lane.queue):
+            if grant.at >= crossing.since and not grant.pulsed:
+                self.release(grant, Released.UNCONFIRMED)
+        self._was_it(None)
 
     def turned_back(self, crossing: Crossing) -> None:
         """The vehicle left the safety loop, and nothing saw it beyond."""

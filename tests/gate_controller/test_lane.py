@@ -840,6 +840,48 @@ def test_known_vehicles_are_recorded_while_the_boom_is_held_open() -> None:
     assert rig.phase is Phase.HELD_OPEN
 
 
+def test_a_plate_read_on_the_way_through_a_boom_found_open_opens_for_nobody_afterwards() -> None:
+    """After a restart: a grant for whoever is on the way through already must not open an empty lane."""
+    rig = Rig(ready=False)
+    rig.on(A)
+    rig.off(S, X, LC, *(ALL - {A, S, X, LC, LO}))
+    rig.on(LO)
+    rig.wait(1.0)
+    assert rig.phase is Phase.HELD_OPEN
+    rig.on(S)
+    rig.wait(0.6)
+    rig.show(plate("AB-123-CD"))
+    hold = rig.of(Granted)[0].hold
+    rig.off(A)
+    rig.on(X)
+    rig.wait(0.5)
+    rig.off(S)
+    rig.wait(1.0)
+    rig.off(X)
+    assert [(f.hold, f.why) for f in rig.of(HoldReleased)] == [(hold, Released.UNCONFIRMED)]
+    rig.fall()
+    rig.wait(30.0)
+    assert rig.phase is Phase.IDLE
+    assert not rig.pulses
+
+
+def test_a_grant_of_the_next_vehicle_outlives_a_passage_without_one() -> None:
+    rig = Rig(ready=False)
+    rig.on(A)
+    rig.off(S, X, LC, *(ALL - {A, S, X, LC, LO}))
+    rig.on(LO)
+    rig.wait(1.0)
+    rig.on(S)
+    rig.wait(0.6)
+    rig.show(plate("AB-123-CD"))
+    rig.on(X)
+    rig.wait(0.5)
+    rig.off(S)
+    rig.wait(1.0)
+    assert rig.of(UngrantedPassage)
+    assert not rig.of(HoldReleased)
+
+
 def test_unknown_vehicles_are_counted_while_the_boom_is_held_open() -> None:
     rig = held()
     rig.arrive(plate("NO-999-X"))
