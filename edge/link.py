@@ -178,7 +178,7 @@ class Link:
             reader.stop()
 
     def _tell(self, signal: Signal) -> None:
-        """Pass a signal on. What was wanted of a device that fell silent is void: who still wants it says so again."""
+        """Pass a signal on. What was wanted of a silent device is void; who still wants it says so again."""
         if isinstance(signal, DeviceSilent):
             self._levels.clear()
         self._on_signal(signal)
@@ -186,8 +186,10 @@ class Link:
     async def _until_due(self) -> None:
         due_s = self._codec.deadline()
         wait_s = None if due_s is None else max(WAKE_MIN_S, due_s - clock.now().mono_s)
+        # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
 
     def _send(self, pulses: Sequence[Drive]) -> None:
         data = self._codec.send([*pulses, *self._levels.values()], clock.now())

@@ -207,7 +207,8 @@ class SimulatedSite:
             return
         daemon.send_signal(number)
         try:
-            await asyncio.wait_for(daemon.wait(), STOPS_WITHIN_S)
+            async with asyncio.timeout(STOPS_WITHIN_S):
+                await daemon.wait()
         except TimeoutError:
             daemon.kill()
             await daemon.wait()
