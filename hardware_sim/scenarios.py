@@ -4,6 +4,7 @@ A story is a function over a running site. It sends vehicles, expects facts, and
 come. The same stories run in the demo, by name in the simulator, and as tests.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -21,6 +22,9 @@ BERTS_RENTAL: Final = Vehicle(("XK", "507", "RT"), "F", badge="000414CD7E", badg
 DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", patience_s=3.0, speed_mps=6.0)
 
 CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR)
+
+WIRE_EMPTIES_S: Final = 0.5
+"""A pulse that the daemon wrote just before it died may still be on its way to the board."""
 
 Story = Callable[[SimulatedSite], Awaitable[None]]
 
@@ -73,6 +77,7 @@ async def power_cut(site: SimulatedSite) -> None:
     site.world.arrive(ENTRY, ANNAS_CAR)
     granted = await site.expect(Granted, ENTRY, external_id="anna")
     await site.kill_daemon()
+    await asyncio.sleep(WIRE_EMPTIES_S)
     pulses = site.board.flashes.copy()
     await site.start_daemon()
     await site.expect(HoldReleased, ENTRY, hold=granted.hold, why=Released.OUTCOME_UNKNOWN)
