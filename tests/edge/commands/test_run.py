@@ -50,9 +50,15 @@ def site(tmp_path: Path) -> Path:
     return path
 
 
+def interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(site: Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "edge.cli", "run", "--config", str(site)]
+    # Whoever runs the tests in the background may have SIGINT ignored; the daemon would inherit that.
+    options = {"preexec_fn": interruptible, **options}
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **options) as process:
         try:
             yield process
