@@ -17,7 +17,11 @@ def test_each_story_is_listed_with_what_happens(capsys: pytest.CaptureFixture[st
     assert "second car waits" in shown
 
 
-async def test_a_story_ends_with_books_that_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_story_ends_with_books_that_agree_and_can_be_told_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await play([], tmp_path)
+    capsys.readouterr()
     await play(["stranger"], tmp_path)
     shown = capsys.readouterr().out
     assert "unknown_credential" in shown
