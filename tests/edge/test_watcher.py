@@ -155,7 +155,7 @@ async def test_what_cannot_be_read_ends_no_ones_read_attempt(
     tmp_path: Path, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "edge.watcher")
-    small = [cv2.GaussianBlur(picture(front_m), (0, 0), 3.0) for front_m in np.linspace(-9.0, -6.0, 12)]
+    small = [cv2.GaussianBlur(picture(front_m), (0, 0), 2.2) for front_m in np.linspace(-9.0, -6.0, 12)]
     lane = Lane()
     await watch(lane, film(tmp_path / "frames", [np.asarray(image, np.uint8) for image in small])).run()
     assert "not sure enough" in caplog.text
