@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge import clock, control
 from edge.config import Config, PortalTable
@@ -25,7 +25,6 @@ from edge.lane_task import LaneTask
 from edge.link import Link
 from edge.narrate import narrate
 from edge.recorder import Recorder
-from edge.watcher import Watcher
 from gate_controller.allowlist import Allowlist
 from gate_controller.credentials import BadgeRead
 from gate_controller.devices import CODECS
@@ -67,12 +66,14 @@ from gate_controller.lane import (
 )
 from gate_controller.moment import Moment
 from gate_controller.site import Site
-from recognition.recognizer import Recognizer
 from sync.listfile import read_list
 from sync.messages import Address
 from sync.mqtt import Endpoint
 from sync.portal import PortalLink, Surroundings
 from sync.store import Store
+
+if TYPE_CHECKING:
+    from edge.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -204,10 +205,14 @@ class Daemon:
     def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
         self.site = replace(self.site, allowlist=allowlist, list_confirmed_at=confirmed_at)
 
-    def _watchers(self, worker: ThreadPoolExecutor) -> list[Watcher]:
+    def _watchers(self, worker: ThreadPoolExecutor) -> "list[Watcher]":
         cameras = {name: table.camera for name, table in self._config.lanes.items() if table.camera is not None}
         if not cameras:
             return []
+        # Here, because a site of badges alone need not wait for them at every start, nor carry them in memory.
+        from edge.watcher import Watcher
+        from recognition.recognizer import Recognizer
+
         recognizer = Recognizer()
         return [
             Watcher(self._lanes[LaneId(name)], camera, recognizer, worker, self._evidence)

@@ -5,18 +5,20 @@ its own: no driver waits for a disk. Pictures of vehicles that belong to nobody 
 own, so that they go in time even where the journal's row that named them is gone already.
 """
 
+from __future__ import annotations
+
 import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
-
-import cv2
+from typing import TYPE_CHECKING, Final
 
 from gate_controller.errors import StoreError
-from recognition.frame import Image
+
+if TYPE_CHECKING:
+    from recognition.frame import Image
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +79,8 @@ class EvidenceFolder:
         return self._unlink(old)
 
     def _write(self, path: Path, crop: Image) -> None:
+        import cv2  # a site without cameras never gets here, and need not carry it
+
         try:
             encoded, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             if encoded:

@@ -1,6 +1,8 @@
 """The daemon whole: real ports, real database, a board and a reader on the far side. No portal."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -423,3 +425,10 @@ async def test_a_picture_is_kept_once_its_plate_decided_and_a_strangers_apart(
     verdicts = [fact for fact in journal(gate.folder / "slagboom.db") if isinstance(fact, Granted | Refused)]
     assert found[0].parent == Path(kept_in)
     assert found[0].name in [verdict.basis.evidence for verdict in verdicts]
+
+
+def test_a_start_does_not_load_what_only_cameras_need() -> None:
+    """A third of the time until a site of badges stands, and 50 MB."""
+    told = "import sys, edge.daemon; print({'cv2', 'numpy', 'onnxruntime', 'fast_plate_ocr'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
