@@ -126,7 +126,8 @@ NOTES: Final[dict[Note, str]] = {
     Note.EXIT_MISSED: "The same plate was still inside: its exit had been missed, and that session was closed.",
     Note.EXIT_UNIDENTIFIED: "The exit opened for a vehicle that could not be identified.",
     Note.DEGRADED: "Decided without something that the rules would have asked, such as the portal.",
-    Note.LOG_GAP: "The grant was not on disk when the barrier opened; a row of the journal is missing.",
+    Note.LOG_GAP: "The barrier opened before the grant was on disk; the fact `log_gap` names the journal's row "
+    "that is reserved for it.",
     Note.NEUTRAL: "The user's presence is unknown after a fault; the next movement settles it.",
 }
 

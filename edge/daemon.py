@@ -120,14 +120,13 @@ class Daemon:
     def record(self, facts: Sequence[Fact], now: Moment) -> None:
         """Fold facts into the site at once, queue them for the journal, and say them."""
         occupancy = self.site.occupancy
-        for fact in facts:
+        for fact in self._recorder.record(facts, now.wall):
             occupancy = occupancy.fold(fact, now.wall)
             log.info("%s", narrate(fact))
             if isinstance(fact, Granted | Refused) and fact.basis.evidence is not None:
                 self._evidence.keep(fact.basis.evidence, stranger=fact.user_id is None)
         if facts:
             self.site = replace(self.site, occupancy=occupancy)
-            self._recorder.record(facts, now.wall)
 
     async def run(self) -> None:
         """Work until cancelled; what is recorded by then is written before it returns."""

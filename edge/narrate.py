@@ -74,7 +74,8 @@ def narrate(fact: Fact) -> str:
         case Neutralised():
             return f"next movement believed for {len(fact.users)} users: {fact.why}"
         case LogGap():
-            return f"{fact.lane}: passed without a journal entry in time"
+            row = "no row" if fact.seq is None else f"row {fact.seq}"
+            return f"{fact.lane}: granted before it was on disk; {row} of the journal is reserved for it"
 
 
 def _granted(fact: Granted) -> str:

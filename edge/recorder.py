@@ -3,17 +3,21 @@
 A lane never waits here: `record` only queues. Everything that queued up while one commit ran goes into the next.
 When the disk fails, each waiting grant hears of it once and its lane's policy decides; the facts stay queued and
 are written when the disk returns.
+
+Each fact has its row from the moment it is queued, so that a `log_gap` can name the one that its grant will fill,
+however late. Rows are written in that order only: whatever ends the program, no row is there without those before.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
 from gate_controller.errors import StoreError
-from gate_controller.facts import Fact, Granted, HoldId, LaneId
+from gate_controller.facts import Fact, Granted, HoldId, LaneId, LogGap
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +27,11 @@ BATCH_LEN_MAX: Final = 500
 
 
 class Appends(Protocol):
-    """The one thing the journal needs of a store."""
+    """What the recorder needs of a store that nobody else appends to."""
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next row gets."""
 
     async def append(self, facts: Sequence[tuple[datetime, Fact]]) -> range:
         """Commit the facts in one transaction and return their sequence numbers; raises `StoreError`."""
@@ -42,21 +50,37 @@ class Recorder:
         self._on_committed = on_committed
         self._on_failed = on_failed
         self._pending: deque[tuple[datetime, Fact]] = deque()
+        self._first_seq = store.next_seq
+        self._reserved: dict[HoldId, int] = {}
         self._news = asyncio.Event()
         self._failing = False
         self._told: set[HoldId] = set()
         self._losing = False
         self._under_way: tuple[list[tuple[datetime, Fact]], asyncio.Future[range]] | None = None
 
-    def record(self, facts: Sequence[Fact], at: datetime) -> None:
-        """Queue facts that happened at `at`. Past 100,000 waiting ones a new one is lost; the log tells so once."""
-        room = PENDING_LEN_MAX - len(self._pending)
-        self._pending.extend((at, fact) for fact in facts[:room])
-        if len(facts) > room and not self._losing:
-            log.error("journal: the disk has failed for so long that facts are being lost")
-        self._losing = len(facts) > room
+    def record(self, facts: Sequence[Fact], at: datetime) -> list[Fact]:
+        """Queue facts that happened at `at`; returns them as they are written, a `LogGap` with its row.
+
+        Past 100,000 waiting ones a new one is lost; the log tells so once.
+        """
+        numbered = [self._queue(fact, at) for fact in facts]
         if facts:
             self._news.set()
+        return numbered
+
+    def _queue(self, fact: Fact, at: datetime) -> Fact:
+        if isinstance(fact, LogGap):
+            fact = replace(fact, seq=self._reserved.get(fact.hold))
+        waiting = len(self._pending)
+        full = waiting >= PENDING_LEN_MAX
+        if full and not self._losing:
+            log.error("journal: the disk has failed for so long that facts are being lost")
+        self._losing = full
+        if not full:
+            if isinstance(fact, Granted):
+                self._reserved[fact.hold] = self._first_seq + waiting
+            self._pending.append((at, fact))
+        return fact
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -80,7 +104,7 @@ class Recorder:
         batch, commit = self._under_way
         grants = [fact for _, fact in batch if isinstance(fact, Granted)]
         try:
-            await asyncio.shield(commit)
+            rows = await asyncio.shield(commit)
         except StoreError as error:
             self._under_way = None
             self._say_failing(error)
@@ -90,10 +114,14 @@ class Recorder:
         if self._failing:
             self._failing = False
             log.warning("journal: writing again")
+        reserved, self._first_seq = self._first_seq, rows.stop
+        if rows.start != reserved:
+            log.error("journal: rows from %d on were reserved, those from %d on written", reserved, rows.start)
         for _ in batch:
             self._pending.popleft()
         self._told.clear()
         for grant in grants:
+            self._reserved.pop(grant.hold, None)
             self._on_committed(grant.lane, grant.hold)
         return True
 

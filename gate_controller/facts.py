@@ -249,11 +249,16 @@ class CredentialDropped:
 
 @dataclass(frozen=True, slots=True)
 class LogGap:
-    """A grant passed although it could not be written in time; its user is neutral from here."""
+    """A grant passed although it could not be written in time; its user is neutral from here.
+
+    `seq` is the row of the journal that is reserved for the grant, filled in by whoever numbers the rows. None if
+    it has none, because so many facts wait for the disk that this one is lost.
+    """
 
     lane: LaneId
     hold: HoldId
     user_id: str | None
+    seq: int | None = None
 
 
 Fact = (

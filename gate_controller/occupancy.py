@@ -150,7 +150,7 @@ class Occupancy:
             case Neutralised():
                 return replace(self, neutral=self.neutral | set(fact.users))
             case LogGap():
-                return self if fact.user_id is None else replace(self, neutral=self.neutral | {fact.user_id})
+                return self._gap(fact)
             case UngrantedPassage():
                 return self._ungranted(fact)
             case _:
@@ -222,6 +222,14 @@ class Occupancy:
         if hold is None or hold.user_id is None or fact.why not in DOUBTFUL:
             return rest
         return replace(rest, neutral=rest.neutral | {hold.user_id})
+
+    def _gap(self, fact: LogGap) -> "Occupancy":
+        hold = self.holds.get(fact.hold)
+        holds = self.holds
+        if hold is not None:
+            holds = {**holds, hold.id: replace(hold, notes=(*hold.notes, Note.LOG_GAP))}
+        in_doubt = {fact.user_id} if fact.user_id is not None else set()
+        return replace(self, holds=holds, neutral=self.neutral | in_doubt)
 
     def _close(self, user_id: str, ids: tuple[HoldId, ...]) -> "Occupancy":
         own = self.of_user(user_id)

@@ -3,8 +3,9 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ from gate_controller.facts import (
     Granted,
     HoldReleased,
     LaneStarted,
+    LogGap,
     Opened,
     Passed,
     Refused,
@@ -169,6 +171,30 @@ async def test_the_grant_is_on_disk_before_the_relay_moves(gate: Gate) -> None:
         gate.reader.present(ANNAS_BADGE)
         await gate.facts(Opened)
     assert seen == [True]
+
+
+async def test_a_slow_disk_opens_in_time_and_the_gap_names_the_row_of_the_late_grant(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = Store.append
+
+    async def slow(self: Store, facts: Sequence[tuple[datetime, Fact]]) -> range:
+        if any(isinstance(fact, Granted) for _, fact in facts):
+            async with asyncio.timeout(10):
+                while not gate.board.flashes:
+                    await asyncio.sleep(0.02)
+        return await append(self, facts)
+
+    monkeypatch.setattr(Store, "append", slow)
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        (gap,) = await gate.facts(LogGap)
+    rows = {row.seq: row.fact() for row in journal_of(gate.folder / "slagboom.db")}
+    assert isinstance(gap, LogGap)
+    assert gap.seq is not None
+    assert isinstance(rows[gap.seq], Granted)
+    assert rows[gap.seq].hold == gap.hold
 
 
 async def test_an_unknown_badge_moves_nothing_and_says_why(gate: Gate) -> None:

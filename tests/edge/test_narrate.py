@@ -15,6 +15,7 @@ from gate_controller.facts import (
     Granted,
     HoldId,
     LaneId,
+    LogGap,
     Matched,
     Refused,
     SessionClosed,
@@ -50,3 +51,9 @@ def test_a_masked_text_hides_at_least_half(text: str) -> None:
     shown = masked(text)
     assert sum(char == "•" for char in shown) >= len(text) / 2
     assert len(shown) == len(text)
+
+
+def test_a_gap_names_the_row_that_is_reserved() -> None:
+    gap = LogGap(LaneId("entry"), HoldId("h"), "u", 17)
+    assert "row 17 " in narrate(gap)
+    assert "no row" in narrate(LogGap(LaneId("entry"), HoldId("h"), "u"))

@@ -11,7 +11,7 @@ import pytest
 import edge.recorder
 from edge.recorder import Recorder
 from gate_controller.errors import StoreError
-from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneId, LaneStarted, Matched
+from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneId, LaneStarted, LogGap, Matched
 from sync.store import Store
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -28,12 +28,32 @@ class FailingDisk:
     def __init__(self, store: Store, failures: int) -> None:
         self.store, self.failures, self.commits = store, failures, 0
 
+    @property
+    def next_seq(self) -> int:
+        return self.store.next_seq
+
     async def append(self, facts: Sequence[tuple[datetime, Fact]]) -> range:
         if self.failures:
             self.failures -= 1
             raise StoreError("no space left on the disk")
         self.commits += 1
         return await self.store.append(facts)
+
+
+class HangingDisk(FailingDisk):
+    """A store whose disk takes nothing until it is let go."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, failures=0)
+        self.let_go = asyncio.Event()
+
+    async def append(self, facts: Sequence[tuple[datetime, Fact]]) -> range:
+        await self.let_go.wait()
+        return await super().append(facts)
+
+
+def gap(hold: str, seq: int | None = None) -> LogGap:
+    return LogGap(LANE, HoldId(hold), "anna", seq)
 
 
 class Heard:
@@ -161,4 +181,79 @@ async def test_what_no_longer_fits_is_told_once(
     await recorder.flush()
     assert heard.committed == ["h0", "h1"]
     assert sum("being lost" in line for line in caplog.messages) == 1
+    await store.close()
+
+
+async def test_a_gap_names_the_row_that_the_late_grant_then_fills(tmp_path: Path) -> None:
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    await store.append([(AT, LaneStarted(LANE))] * 6)
+    disk = HangingDisk(store)
+    recorder = heard.recorder(disk)
+    async with running(recorder):
+        recorder.record([LaneStarted(LANE), grant("h1")], AT)
+        await asyncio.sleep(0.02)
+        recorder.record([grant("h2")], AT)
+        assert recorder.record([gap("h1"), gap("h2")], AT) == [gap("h1", 8), gap("h2", 9)]
+        disk.let_go.set()
+        await until(lambda: heard.committed == ["h1", "h2"])
+        await recorder.flush()
+        assert recorder.record([grant("h3"), gap("h3")], AT)[1] == gap("h3", 12)
+    rows = {row.seq: row.fact() for row in await store.rows(6, 10)}
+    await store.close()
+    assert rows == {7: LaneStarted(LANE), 8: grant("h1"), 9: grant("h2"), 10: gap("h1", 8), 11: gap("h2", 9)}
+
+
+async def test_a_disk_that_refuses_keeps_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.recorder, "RETRY_AFTER_S", 0.01)
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(FailingDisk(store, failures=2))
+    async with running(recorder):
+        recorder.record([grant("h1")], AT)
+        await until(lambda: len(heard.failed) == 1)
+        recorder.record([gap("h1")], AT)
+        await until(lambda: heard.committed == ["h1"])
+        await recorder.flush()
+    rows = [row.fact() for row in await store.rows(0, 10)]
+    await store.close()
+    assert rows == [grant("h1"), gap("h1", 1)]
+
+
+async def test_a_row_that_never_lands_leaves_no_hole(tmp_path: Path) -> None:
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    await store.append([(AT, LaneStarted(LANE))])
+    task = asyncio.ensure_future((recorder := heard.recorder(HangingDisk(store))).run())
+    recorder.record([grant("h1")], AT)
+    await asyncio.sleep(0.02)
+    assert recorder.record([gap("h1"), LaneStarted(LANE)], AT)[0] == gap("h1", 2)
+    task.cancel()
+    await asyncio.wait([task])
+    await store.close()
+    again = await Store.open(tmp_path / "db", lambda: "another")
+    after = heard.recorder(again)
+    assert after.record([grant("h2"), gap("h2")], AT)[1] == gap("h2", 2)
+    await after.flush()
+    rows = await again.rows(0, 10)
+    await again.close()
+    assert [row.seq for row in rows] == [1, 2, 3]
+    assert [row.fact() for row in rows[1:]] == [grant("h2"), gap("h2", 2)]
+
+
+async def test_a_grant_that_is_lost_has_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.recorder, "PENDING_LEN_MAX", 1)
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(HangingDisk(store))
+    assert recorder.record([LaneStarted(LANE), grant("h1"), gap("h1")], AT)[2] == gap("h1", None)
+    await store.close()
+
+
+async def test_another_writer_is_named_and_later_gaps_are_right_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(store)
+    await store.append([(AT, LaneStarted(LANE))])
+    recorder.record([grant("h1")], AT)
+    await recorder.flush()
+    assert "from 1 on were reserved, those from 2 on written" in caplog.text
+    assert recorder.record([grant("h2"), gap("h2")], AT)[1] == gap("h2", 3)
     await store.close()

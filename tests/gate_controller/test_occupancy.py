@@ -24,6 +24,7 @@ from gate_controller.facts import (
     UngrantedPassage,
 )
 from gate_controller.occupancy import Occupancy
+from gate_controller.reasons import Note
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 ENTRY, EXIT = LaneId("entry"), LaneId("exit")
@@ -96,6 +97,11 @@ def test_the_next_movement_of_a_neutral_user_settles_the_record() -> None:
 def test_a_grant_that_could_not_be_written_makes_its_user_neutral() -> None:
     assert after(LogGap(ENTRY, HoldId("h1"), "anna")).neutral == {"anna"}
     assert after(LogGap(EXIT, HoldId("h1"), None)).neutral == frozenset()
+
+
+def test_a_session_remembers_that_its_grant_was_not_on_disk_in_time() -> None:
+    state = after(grant_in("h1", "anna", "NL1"), LogGap(ENTRY, HoldId("h1"), "anna", 7), passed("h1"))
+    assert [s.notes for s in state.of_user("anna")] == [(Note.LOG_GAP,)]
 
 
 def test_leaving_by_another_vehicle_than_recorded_leaves_the_user_in_doubt() -> None:
