@@ -14,6 +14,7 @@ from gate_controller.devices.codec import Drive, Level
 from gate_controller.devices.codec import Pulse as PulseDrive
 from gate_controller.facts import Fact
 from gate_controller.lane import Input, LaneSetup, Tick, deadline, outputs, start, step
+from gate_controller.lane_state import DEAF
 from gate_controller.moment import Moment
 from gate_controller.site import Site
 
@@ -55,6 +56,11 @@ class LaneTask:
         """Whether a vehicle waits to be identified: the camera then reads at full rate."""
         arrival = self._lane.arrival
         return arrival is not None and arrival.served is None
+
+    @property
+    def free(self) -> bool:
+        """Whether the lane is sure that no vehicle stands before it."""
+        return self._lane.phase not in DEAF and self._lane.arrival is None
 
     def put(self, item: Input) -> list[Fact]:
         """Take one input now; what happened at once."""

@@ -3,6 +3,9 @@
 A live camera is read at a low rate while nobody waits, so that the approach is not lost, and as fast as the
 recogniser allows while a vehicle does. A file is replayed whole, in media time. Reading happens in a worker
 thread; the lane is only ever touched from the event loop. Whose turn it is in a queue of vehicles is `Queue`'s.
+
+What stands still from the first frame on is no vehicle, save after a start beside an occupied loop: then nobody saw
+the vehicle there come, and its plate is believed to be its own until the loop was free once.
 """
 
 import asyncio
@@ -96,29 +99,30 @@ class Queue:
         while len(self._stands) > 2 * TRACKS_LEN_MAX:
             del self._stands[next(iter(self._stands))]
 
-    def front(self, tracks: Sequence[Track], ended: Sequence[VoteEvent]) -> str | None:
+    def front(self, tracks: Sequence[Track], ended: Sequence[VoteEvent], standing: bool = False) -> str | None:
         """The plate of the vehicle in front; None if there is none, or if it cannot be read (yet).
 
-        `ended` are vehicles decided by their going out of view, which stand where they were seen best.
+        `ended` are vehicles decided by their going out of view, which stand where they were seen best. What never
+        moved may be in front only while `standing`: a vehicle that was there before the camera.
         """
         places = [
             _Place(track.keys[0], track.centre, track.width_px, self._parked(track))
             for track in tracks
-            if track.decided
+            if track.decided and (track.arrived or standing)
         ]
         places += [_Place(e.read.plate.key, centre_of(e.best), e.best.width_px, parked=False) for e in ended]
         if not places:
             return None
         first = min(places, key=_Place.order)
-        covered = any(self._unread_before(first, track) for track in tracks if not track.decided)
+        covered = any(self._unread_before(first, track, standing) for track in tracks if not track.decided)
         return None if covered else first.key
 
-    def _unread_before(self, first: _Place, track: Track) -> bool:
+    def _unread_before(self, first: _Place, track: Track, standing: bool) -> bool:
         """Whether this is a vehicle before the first one that is read, rather than lettering or a lamp."""
         lower = track.centre[1] > first.centre[1] + IN_FRONT_BELOW_WIDTHS * first.width_px
         wider = track.width_px > IN_FRONT_WIDER * first.width_px
         drove = math.dist(track.low, track.high) > MOVED_WIDTHS * track.width_px
-        return lower and wider and drove and not self._parked(track)
+        return lower and wider and (drove or standing) and not self._parked(track)
 
     def _parked(self, track: Track) -> bool:
         stand = self._stands.get(_name(track))
@@ -144,6 +148,7 @@ class Watcher:
         self._evidence = evidence
         self._voter = Voter(recognizer.settings.accept_at)
         self._queue = Queue()
+        self._was_free = False
         self._decided: dict[str, _Decided] = {}
         self._pictures = 0
         self._failures: set[type[Exception]] = set()
@@ -183,15 +188,21 @@ class Watcher:
             except (MediaError, cv2.error) as error:  # what was good of it has been seen; the site works on
                 log.error("%s: %s", self._lane.setup.id, error)
         last = [track for track in self._voter.tracks() if track.decided]
-        self._tell(self._voter.flush(), last, at_s)
+        self._tell(self._voter.flush(), last, at_s, self._standing())
         log.info("%s: %s is over", self._lane.setup.id, self._camera)
 
     async def _look(self, frame: Frame) -> None:
         reads = await self._read(frame.image)
-        events = self._voter.add(frame, reads)
+        standing = self._standing()
+        events = self._voter.add(frame, reads, standing=standing)
         tracks = self._voter.tracks()
         self._queue.look(tracks, frame.at_s, self._lane.vehicle_waits)
-        self._tell(events, tracks, frame.at_s)
+        self._tell(events, tracks, frame.at_s, standing)
+
+    def _standing(self) -> bool:
+        """Whether the vehicle at the loop was there before the camera: nobody saw it come."""
+        self._was_free = self._was_free or self._lane.free
+        return self._lane.vehicle_waits and not self._was_free
 
     async def _read(self, image: Image) -> list[LocatedRead]:
         """The plates of one frame; none if it cannot be read, which is told once of each kind of failure."""
@@ -205,13 +216,13 @@ class Watcher:
                 log.error("%s: a frame could not be read, not told again: %r", self._lane.setup.id, error)
             return []
 
-    def _tell(self, events: Sequence[VoteEvent], tracks: Sequence[Track], at_s: float) -> None:
+    def _tell(self, events: Sequence[VoteEvent], tracks: Sequence[Track], at_s: float, standing: bool) -> None:
         """Show the vehicle in front to the lane: at once, and again while it still waits there."""
         for event in events:
             self._remember(event)
         in_view = {track.number for track in tracks}
         ended = [event for event in events if event.accepted and event.track not in in_view]
-        key = self._queue.front(tracks, ended)
+        key = self._queue.front(tracks, ended, standing)
         decided = self._decided.get(key) if key is not None else None
         if decided is None:
             return

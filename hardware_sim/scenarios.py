@@ -18,8 +18,9 @@ ANNAS_OTHER_CAR: Final = Vehicle(("AB", "123", "CD"), "F", patience_s=3.0, speed
 STRANGER: Final = Vehicle(("ZG", "4821", "KP"), "HR", patience_s=3.0, speed_mps=6.0)
 BERTS_RENTAL: Final = Vehicle(("XK", "507", "RT"), "F", badge="000414CD7E", badge_after_s=2.0, speed_mps=6.0)
 DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", patience_s=3.0, speed_mps=6.0)
+EMMAS_CAR: Final = Vehicle(("GR", "418", "N"), "NL", patience_s=90.0, speed_mps=6.0)
 
-CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR)
+CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR, EMMAS_CAR)
 
 WIRE_EMPTIES_S: Final = 0.5
 """A pulse that the daemon wrote just before it died may still be on its way to the board."""
@@ -85,12 +86,31 @@ async def power_cut(site: SimulatedSite) -> None:
     await site.until(lambda: not site.world.scene(ENTRY).vehicles, "an empty entry")
 
 
+async def power_cut_with_a_car_waiting(site: SimulatedSite) -> None:
+    """The daemon dies while a car stands at the loop: started again, it reads the car that nobody saw come."""
+    site.say("story", "Emma waits at the boom for her manager to register her, and the power fails.")
+    site.world.arrive(ENTRY, EMMAS_CAR)
+    await site.expect(Refused, ENTRY, reason=Reason.UNKNOWN_CREDENTIAL)
+    await site.kill_daemon()
+    pulses = len(site.board.flashes)
+    site.say("portal", "the fleet manager adds emma with plate GR-418-N")
+    await site.portal.add_user("emma", ["GR-418-N"])
+    await site.start_daemon()
+    granted = await site.expect(Granted, ENTRY, external_id="emma")
+    await site.expect(Passed, ENTRY, hold=granted.hold)
+    if len(site.board.flashes) != pulses + 1:
+        raise StoryFailed("the restart moved a boom")
+    await leaves(site, EMMAS_CAR)
+    await site.portal.remove_user("emma")
+
+
 STORIES: Final[dict[str, Story]] = {
     "second-car": second_car,
     "stranger": stranger,
     "badge": badge,
     "new-user": new_user,
     "power-cut": power_cut,
+    "power-cut-waiting": power_cut_with_a_car_waiting,
 }
 
 

@@ -1,8 +1,9 @@
 """One answer per vehicle: reads of successive frames joined into tracks, voted, and decided once.
 
 A vehicle is decided as soon as enough frames agree, at the latest when it is gone. Text that was there from the
-first frame and never moves (parked cars, time stamps burnt into the picture) is no vehicle. Deliberately not
-here: the vote over characters (`fusion.py`), cameras and clocks: time is the frames' own.
+first frame and never moves (parked cars, time stamps burnt into the picture) is no vehicle, unless the caller knows
+that one was standing there before. Deliberately not here: the vote over characters (`fusion.py`), cameras and
+clocks: time is the frames' own.
 """
 
 from __future__ import annotations
@@ -145,8 +146,11 @@ class Voter:
         self._first_s: float | None = None
         self._count = 0
 
-    def add(self, frame: Frame, reads: list[LocatedRead]) -> list[VoteEvent]:
-        """The vehicles decided by this frame, and those that ended before it."""
+    def add(self, frame: Frame, reads: list[LocatedRead], *, standing: bool = False) -> list[VoteEvent]:
+        """The vehicles decided by this frame, and those that ended before it.
+
+        `standing`: a vehicle has stood in view since before the first frame, and what never moved may be it.
+        """
         if self._first_s is None:
             self._first_s = frame.at_s
         events = self._end(frame.at_s - LOST_AFTER_S)
@@ -159,7 +163,7 @@ class Voter:
                 free.remove(track)
                 joined.append(id(read))
                 track.join(frame, read)
-                events += self._try(track, frame)
+                events += self._try(track, frame, standing)
         for read in reads:
             if id(read) not in joined and len(self._tracks) < TRACKS_LEN_MAX:
                 self._begin(frame, read)
@@ -192,13 +196,13 @@ class Voter:
                 self._remember(event)
         return events
 
-    def _try(self, track: Track, frame: Frame) -> list[VoteEvent]:
+    def _try(self, track: Track, frame: Frame, standing: bool) -> list[VoteEvent]:
         if track.decided:
             self._remember_last(track)
             return []
-        if not track.arrived or track.frames < VOTES_MIN:
+        if not (track.arrived or standing) or track.frames < VOTES_MIN:
             return []
-        event = self._event(track, frame.at_s, final=False)
+        event = self._event(track, frame.at_s, final=False, standing=standing)
         if not event.accepted or event.read.votes < VOTES_MIN:
             return []
         track.decided = True
@@ -207,19 +211,18 @@ class Voter:
         self._remember(event)
         return [] if known else [event]
 
-    def _event(self, track: Track, at_s: float, final: bool) -> VoteEvent:
+    def _event(self, track: Track, at_s: float, final: bool, standing: bool = False) -> VoteEvent:
         usable = [pair for pair in track.reads if pair[0].rejected not in _UNREADABLE] or track.reads
         fused = fuse([Ballot(r.read.alternatives, _complete(r), _quality(r)) for r, _ in usable])
         read = settled_read(fused.alternatives[:PLATE_LEN_MAX], _countries(usable), fused.complete)
         agree = [pair for pair in usable if pair[0].read.plate.key == read.plate.key]
         best, index = max(agree or usable, key=lambda pair: _quality(pair[0]))
         read = PlateRead(read.plate, read.confidence, read.alternatives, max(1, len(agree)))
-        rejected = self._judge(track, read, best, len(agree), final)
+        fixed = not standing and track.never_moved()
+        rejected = Rejected.NEVER_MOVED if fixed else self._judge(track, read, best, len(agree), final)
         return VoteEvent(track.number, track.first_s, at_s, read, best, index, track.frames, rejected)
 
     def _judge(self, track: Track, read: PlateRead, best: LocatedRead, agree: int, final: bool) -> Rejected | None:
-        if track.never_moved():
-            return Rejected.NEVER_MOVED
         if best.rejected in _UNREADABLE:
             return best.rejected
         if len(read.plate.key) < CHARACTERS_MIN:

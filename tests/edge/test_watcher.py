@@ -36,8 +36,8 @@ class Lane:
 
     setup = SETUP
 
-    def __init__(self, *, vehicle_waits: bool = True) -> None:
-        self.vehicle_waits = vehicle_waits
+    def __init__(self, *, vehicle_waits: bool = True, free: bool = True) -> None:
+        self.vehicle_waits, self.free = vehicle_waits, free
         self.inputs: list[Input] = []
 
     def put(self, item: Input) -> None:
@@ -151,6 +151,19 @@ async def test_of_two_vehicles_in_view_the_one_behind_is_shown_once_the_one_in_f
     assert set(told[turn:]) == {BEHIND.plate}
 
 
+@pytest.mark.parametrize(
+    ("vehicle_waits", "free", "told"),
+    [(True, False, {CAR.plate}), (False, False, set()), (False, True, set()), (True, True, set())],
+    ids=["waits since before", "no vehicle known yet", "parked beside a free lane", "parked, and another came"],
+)
+async def test_a_vehicle_that_stood_there_before_the_camera_counts_once_the_loop_knows_it(
+    tmp_path: Path, watch: Watch, vehicle_waits: bool, free: bool, told: set[str]
+) -> None:
+    lane = Lane(vehicle_waits=vehicle_waits, free=free)
+    await watch(lane, film(tmp_path / "frames", [picture(STOPS_AT_M)] * 15)).run()
+    assert set(lane.plates()) == told
+
+
 async def test_what_cannot_be_read_ends_no_ones_read_attempt(
     tmp_path: Path, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -226,12 +239,13 @@ class Street:
         self.at_s = 0.0
         self.front: str | None = None
 
-    def see(self, *reads: LocatedRead, waits: bool = False) -> None:
+    def see(self, *reads: LocatedRead, waits: bool = False, standing: bool = False) -> None:
         self.at_s += 0.1
-        events = self.voter.add(Frame(BLACK, self.at_s, round(self.at_s * 10)), list(reads))
+        frame = Frame(BLACK, self.at_s, round(self.at_s * 10))
+        events = self.voter.add(frame, list(reads), standing=standing)
         tracks = self.voter.tracks()
-        self.queue.look(tracks, self.at_s, waits)
-        self.front = self.queue.front(tracks, [event for event in events if self._over(event)])
+        self.queue.look(tracks, self.at_s, waits or standing)
+        self.front = self.queue.front(tracks, [event for event in events if self._over(event)], standing)
 
     def _over(self, event: VoteEvent) -> bool:
         return event.accepted and event.track not in {track.number for track in self.voter.tracks()}
@@ -292,3 +306,20 @@ def test_a_vehicle_decided_only_as_it_left_the_picture_is_in_front_of_nobody_nea
     for _ in range(25):
         street.see(read_at("BNO1234", 350, 130))
         assert street.front == "BNO1234"
+
+
+def test_who_stood_there_before_the_camera_answers_only_for_the_vehicle_that_did() -> None:
+    street = Street()
+    for _ in range(10):
+        street.see(read_at("KLAB123", 300, 118), standing=True)
+    assert street.front == "KLAB123"
+    for _ in range(30):
+        street.see(read_at("KLAB123", 300, 118), waits=True)
+        assert street.front is None
+
+
+def test_a_plate_beside_does_not_answer_for_a_standing_vehicle_that_cannot_be_read() -> None:
+    street = Street()
+    for _ in range(30):
+        street.see(read_at("HHQQ770", 378, 136, sure=0.5), read_at("KLAB123", 119, 69), standing=True)
+        assert street.front is None

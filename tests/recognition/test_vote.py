@@ -226,3 +226,10 @@ def test_tracks_and_kept_reads_are_bounded() -> None:
     assert [len(track.reads) for track in film.voter._tracks] == [BALLOTS_LEN_MAX]
     film.play(*crowd)
     assert len(film.end()) <= TRACKS_LEN_MAX
+
+
+def test_what_never_moved_is_decided_once_a_vehicle_is_known_to_have_stood_there() -> None:
+    voter, still = Voter(ACCEPT_AT), read_of("BNO1234")
+    events = [voter.add(Frame(BLACK, index / FPS, index), [still], standing=index >= 20) for index in range(40)]
+    assert [index for index, told in enumerate(events) if accepted(told)] == [20]
+    assert voter.flush() == []
