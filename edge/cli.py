@@ -120,7 +120,7 @@ def list_check(
 
 @app.command(epilog='Example: slagboom why "B-NO 1234" --list users.csv --lane entry --at 2026-01-05T07:30')
 def why(
-    credential: Annotated[str, typer.Argument(help="A number plate or a badge number.")],
+    credential: Annotated[str, typer.Argument(help="A number plate, badge number, QR pass or guest code.")],
     lane: Lane,
     list_file: ListFile = None,
     config: Annotated[
@@ -133,7 +133,7 @@ def why(
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why would this plate or badge be granted or refused at this lane at this time?"""
+    """Why would this plate, badge or code be granted or refused at this lane at this time?"""
     from edge.commands.why import explain
 
     raise typer.Exit(

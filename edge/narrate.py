@@ -1,5 +1,9 @@
-"""Facts as lines for a person: the daemon's log. Plates and badges are masked, because logs travel."""
+"""Facts as lines for a person: the daemon's log. Plates and badges are masked, because logs travel.
 
+Of a pass or code nothing is told: a part of its digest would be enough to find a short one.
+"""
+
+from gate_controller.credentials import DIGEST_MARK
 from gate_controller.errors import PlateError
 from gate_controller.facts import (
     AlarmRaised,
@@ -27,7 +31,9 @@ from gate_controller.plates import masked as masked_text
 
 
 def masked(text: str) -> str:
-    """A plate, however it is written, or a badge number, with at least half of it hidden."""
+    """A plate, however it is written, or a badge number, with at least half of it hidden; a code with all of it."""
+    if text.startswith(DIGEST_MARK):
+        return "a code"
     try:
         return Plate.parse(text).masked()
     except PlateError:
@@ -57,7 +63,7 @@ def narrate(fact: Fact) -> str:
             return f"{fact.lane}: passage {fact.direction} without a grant: {fact.kind}"
         case SessionClosed():
             said = f" by {fact.by}: {fact.reason}" if fact.by else ""
-            return f"session of {masked(fact.plate) or 'a badge'} closed: {fact.why}{said}"
+            return f"session of {masked(fact.plate) or 'a badge or code'} closed: {fact.why}{said}"
         case LaneStarted():
             return f"{fact.lane}: lane started"
         case PhaseEntered():

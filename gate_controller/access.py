@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gate_controller.allowlist import Allowlist, Match, MatchKind, Permit, User
-from gate_controller.credentials import BadgeRead, CredentialState
+from gate_controller.credentials import BadgeRead, CodeRead, CredentialState, Shown
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Refused
 from gate_controller.moment import Moment
 from gate_controller.occupancy import ParkingSession
@@ -37,7 +37,7 @@ class Ask:
 
     lane: LaneId
     direction: Direction
-    credential: PlateRead | BadgeRead | None
+    credential: PlateRead | Shown | None
     hold: HoldId
     present: bool
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
@@ -63,12 +63,12 @@ def decide(ask: Ask, site: Site, now: Moment) -> Granted | Refused:
 def _decide_entry(ask: Ask, site: Site, now: Moment, basis: Basis) -> Granted | Refused:
     if ask.credential is None:
         return _refuse(ask, Reason.UNREADABLE_PLATE, basis)
-    match = _find(ask.credential, site.allowlist)
+    match = site.allowlist.find(ask.credential)
     basis = _matched(basis, match)
     if match.kind is MatchKind.AMBIGUOUS:
         return _refuse(ask, Reason.AMBIGUOUS_PLATE, basis)
     if match.user is None:
-        return _refuse(ask, Reason.UNKNOWN_CREDENTIAL, basis)
+        return _refuse(ask, _unknown(ask.credential), basis)
     user = match.user
     plate = match.plate.key if match.plate else ""
     reason = (
@@ -88,6 +88,11 @@ def _decide_entry(ask: Ask, site: Site, now: Moment, basis: Basis) -> Granted | 
     closes = tuple(s.id for s in place.closes)
     vehicle = plate or (ask.seen.plate.key if ask.seen else "")
     return _grant(ask, basis, user.id, user.external_id, vehicle, notes=notes, closes=closes)
+
+
+def _unknown(credential: PlateRead | Shown) -> Reason:
+    mistyped = isinstance(credential, CodeRead) and credential.code is not None
+    return Reason.CODE_WRONG if mistyped else Reason.UNKNOWN_CREDENTIAL
 
 
 def _credential_reason(match: Match, at: datetime) -> Reason | None:
@@ -197,9 +202,9 @@ def _exit_without_session(ask: Ask, site: Site, basis: Basis) -> Granted | Refus
     """A known user without a session missed the entry; anybody else is judged by the lane's policy."""
     user = None
     if ask.credential is not None:
-        match = _find(ask.credential, site.allowlist)
+        match = site.allowlist.find(ask.credential)
         basis, user = _matched(basis, match), match.user
-    if not ask.read_over and not isinstance(ask.credential, BadgeRead):
+    if not ask.read_over and not isinstance(ask.credential, Shown):
         return _refuse(ask, Reason.NOT_INSIDE, basis, user)
     in_doubt = user is not None and user.id in site.occupancy.neutral
     if ask.exit_policy is ExitPolicy.KNOWN_ONLY and not in_doubt:
@@ -210,7 +215,7 @@ def _exit_without_session(ask: Ask, site: Site, basis: Basis) -> Granted | Refus
     return _grant(ask, basis, user.id, user.external_id, plate, notes=(Note.NEUTRAL,))
 
 
-def _session_of(credential: PlateRead | BadgeRead | None, site: Site) -> tuple[ParkingSession | None, Matched]:
+def _session_of(credential: PlateRead | Shown | None, site: Site) -> tuple[ParkingSession | None, Matched]:
     """The open session that this credential belongs to, however its user stands today."""
     match credential:
         case PlateRead():
@@ -220,7 +225,19 @@ def _session_of(credential: PlateRead | BadgeRead | None, site: Site) -> tuple[P
             if session is None and (user := site.allowlist.find_badge(credential).user) is not None:
                 session = next(iter(site.occupancy.of_user(user.id)), None)
             return session, Matched.BADGE
+        case CodeRead():
+            return _session_of_code(credential, site)
     return None, Matched.NONE
+
+
+def _session_of_code(read: CodeRead, site: Site) -> tuple[ParkingSession | None, Matched]:
+    match = site.allowlist.find_code(read)
+    session = next((s for text in read.texts if (s := site.occupancy.by_credential(text)) is not None), None)
+    if session is None and match.user is not None:
+        session = next(iter(site.occupancy.of_user(match.user.id)), None)
+    # A user who was deleted while inside leaves by what was entered with; then only its length tells what it is.
+    unlisted = Matched.QR_PASS if read.code is None else Matched.GUEST_CODE
+    return session, _MATCHED[match.kind] if match.user is not None else unlisted
 
 
 def _session_of_plate(read: PlateRead, site: Site) -> tuple[ParkingSession | None, Matched]:
@@ -239,13 +256,7 @@ def _session_of_plate(read: PlateRead, site: Site) -> tuple[ParkingSession | Non
 # ---- common ----
 
 
-def _find(credential: PlateRead | BadgeRead, allowlist: Allowlist) -> Match:
-    if isinstance(credential, BadgeRead):
-        return allowlist.find_badge(credential)
-    return allowlist.find_plate(credential)
-
-
-def _seen(credential: PlateRead | BadgeRead | None, allowlist: Allowlist) -> Basis:
+def _seen(credential: PlateRead | Shown | None, allowlist: Allowlist) -> Basis:
     basis = Basis(allowlist.epoch, allowlist.revision, Matched.NONE)
     match credential:
         case PlateRead():
@@ -257,7 +268,7 @@ def _seen(credential: PlateRead | BadgeRead | None, allowlist: Allowlist) -> Bas
                 votes=credential.votes,
                 evidence=credential.evidence,
             )
-        case BadgeRead():
+        case BadgeRead() | CodeRead():
             return replace(basis, as_read=credential.text)
     return replace(basis, confidence=0.0, weakest=0.0, votes=0)
 
@@ -266,6 +277,8 @@ _MATCHED = {
     MatchKind.EXACT: Matched.EXACT,
     MatchKind.LOOK_ALIKE: Matched.LOOK_ALIKE,
     MatchKind.BADGE: Matched.BADGE,
+    MatchKind.QR_PASS: Matched.QR_PASS,
+    MatchKind.GUEST_CODE: Matched.GUEST_CODE,
     MatchKind.AMBIGUOUS: Matched.NONE,
     MatchKind.NONE: Matched.NONE,
 }

@@ -1,8 +1,8 @@
 """The list of who may do what here: an immutable snapshot that the daemon swaps by assignment.
 
-Here: lookup by plate, badge and id, permits, and `apply`, which makes the next snapshot out of changes or
+Here: lookup by plate, badge, code and id, permits, and `apply`, which makes the next snapshot out of changes or
 rejects them whole. A lookup is exact first; then look-alikes only, and only if exactly one user qualifies. An
-insertion, a deletion or an unrelated substitution never finds anybody.
+insertion, a deletion or an unrelated substitution never finds anybody. Badges and codes are found exactly or not.
 
 Not here: whether a user may pass (`access`), where the list is kept (`sync.store`), and plates of strangers.
 """
@@ -22,12 +22,20 @@ from gate_controller.changes import (
     external_key,
     truncated,
 )
-from gate_controller.credentials import Badge, BadgeRead, CredentialState, PlateCredential, low_bits, whole_number
+from gate_controller.credentials import (
+    BadgeRead,
+    CodeRead,
+    CredentialKind,
+    CredentialState,
+    PlateCredential,
+    low_bits,
+    whole_number,
+)
 from gate_controller.errors import ListRejected
 from gate_controller.layers import rows_under
 from gate_controller.look_alikes import skeleton
 from gate_controller.plates import Plate, PlateRead, told_apart
-from gate_controller.users import Action, Permit, User, UserStatus, permit_of, user_of
+from gate_controller.users import Action, ListedCredential, Permit, User, UserStatus, permit_of, user_of
 
 __all__ = [
     "Action", "Allowlist", "Change", "Collision", "Match", "MatchKind", "Permit", "PermitPut", "PermitRemoved",
@@ -48,6 +56,8 @@ class MatchKind(StrEnum):
     EXACT = "exact"
     LOOK_ALIKE = "look_alike"
     BADGE = "badge"
+    QR_PASS = "qr_pass"
+    GUEST_CODE = "guest_code"
     AMBIGUOUS = "ambiguous"
     NONE = "none"
 
@@ -56,13 +66,13 @@ class MatchKind(StrEnum):
 class Match:
     """What a lookup found.
 
-    `user` and `credential` are set for EXACT, LOOK_ALIKE and BADGE; `plate` is the plate as listed.
+    `user` and `credential` are set for every kind but AMBIGUOUS and NONE; `plate` is the plate as listed.
     `candidates` are the users who would all qualify when the kind is AMBIGUOUS.
     """
 
     kind: MatchKind
     user: User | None = None
-    credential: PlateCredential | Badge | None = None
+    credential: ListedCredential | None = None
     plate: Plate | None = None
     candidates: tuple[User, ...] = ()
 
@@ -149,7 +159,28 @@ class Allowlist:
                 for badge in user.badges
                 if badge.bits > read.bits and low_bits(badge.uid, read.bits) == low
             ]
-        return _one_badge(found)
+        return _one_shown(found)
+
+    def find_code(self, read: CodeRead) -> Match:
+        """Who a QR pass or a guest code belongs to: by its whole digest, and by nothing that is near it."""
+        rows = [row for text in read.texts for row in rows_under(self.tables.codes.get(text))]
+        return _one_shown(
+            [
+                (user, credential)
+                for user in map(user_of, rows)
+                for credential in user.secrets
+                if credential.text in read.texts
+            ]
+        )
+
+    def find(self, read: PlateRead | BadgeRead | CodeRead) -> Match:
+        """Who a credential belongs to, whatever its kind."""
+        match read:
+            case BadgeRead():
+                return self.find_badge(read)
+            case CodeRead():
+                return self.find_code(read)
+        return self.find_plate(read)
 
     def user(self, user_id: str) -> User | None:
         """The user with this id."""
@@ -273,11 +304,19 @@ def _one(kind: MatchKind, found: list[_Entry]) -> Match:
     return Match(kind, user, credential, credential.plate)
 
 
-def _one_badge(found: list[tuple[User, Badge]]) -> Match:
+_SHOWN_KIND = {
+    CredentialKind.BADGE: MatchKind.BADGE,
+    CredentialKind.QR_PASS: MatchKind.QR_PASS,
+    CredentialKind.GUEST_CODE: MatchKind.GUEST_CODE,
+}
+
+
+def _one_shown(found: Sequence[tuple[User, ListedCredential]]) -> Match:
+    """Active badges and codes count before others; what is left must be one user."""
     active = [entry for entry in found if entry[1].state is CredentialState.ACTIVE] or found
     if not active:
         return NOTHING
-    user, badge = active[0]
+    user, credential = active[0]
     if any(other.id != user.id for other, _ in active[1:]):
         return Match(MatchKind.AMBIGUOUS, candidates=tuple({other.id: other for other, _ in active}.values()))
-    return Match(MatchKind.BADGE, user, badge)
+    return Match(_SHOWN_KIND[credential.kind], user, credential)

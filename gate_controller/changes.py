@@ -1,20 +1,20 @@
 """Changes of the allowlist and the tables they are made in: all of a delta or nothing of it.
 
 Here: the four kinds of change, the index tables of one revision, and the invariants (write-once ids, unique
-external ids, one active owner of a plate or badge). Not here: looking anything up (`allowlist`), revisions and
-gaps (`sync.replica`).
+external ids, one active owner of a plate, badge or code). Not here: looking anything up (`allowlist`), revisions
+and gaps (`sync.replica`).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from gate_controller.credentials import Badge, CredentialState, PlateCredential, low_bits, whole_number
+from gate_controller.credentials import Badge, CredentialState, low_bits, whole_number
 from gate_controller.errors import ListRejected
 from gate_controller.layers import Draft, Layer, rows_under
 from gate_controller.look_alikes import skeleton
 from gate_controller.plates import Plate, told_apart, usable
-from gate_controller.users import Permit, Row, User, permit_row, user_of, user_row
+from gate_controller.users import ListedCredential, Permit, Row, User, permit_row, user_of, user_row
 
 TRUNCATED = "~"
 
@@ -56,7 +56,8 @@ class Tables:
 
     By user id: `users`, `permits_by_user`, and in `removed` what a deleted user was called. By customer and
     external id: the user id. By canonical key: rows of owners. By skeleton: the listed keys that have it. By
-    badge number: rows of owners, for whole numbers and for what a truncating reader reports.
+    badge number: rows of owners, for whole numbers and for what a truncating reader reports. By the digest of a
+    pass or guest code: rows of owners.
     """
 
     users: Layer[str]
@@ -64,6 +65,7 @@ class Tables:
     plates: Layer[str]
     skeletons: Layer[bytes]
     badges: Layer[str]
+    codes: Layer[str]
     permits: Layer[str]
     permits_by_user: Layer[str]
     permits_by_group: Layer[str]
@@ -143,6 +145,7 @@ class _Draft:
         self.plates = Draft(old.plates)
         self.skeletons = Draft(old.skeletons)
         self.badges = Draft(old.badges)
+        self.codes = Draft(old.codes)
         self.permits = Draft(old.permits)
         self.permits_by_user = Draft(old.permits_by_user)
         self.permits_by_group = Draft(old.permits_by_group)
@@ -169,6 +172,7 @@ class _Draft:
             self.plates.layer(),
             self.skeletons.layer(),
             self.badges.layer(),
+            self.codes.layer(),
             self.permits.layer(),
             self.permits_by_user.layer(),
             self.permits_by_group.layer(),
@@ -210,6 +214,7 @@ class _Draft:
         for user in put:
             self._check_plates(user)
             self._check_badges(user)
+            self._check_codes(user)
 
     def _unlink(self, row: Row) -> None:
         self.by_external.put(external_key(row[2], row[1]), None)
@@ -220,10 +225,13 @@ class _Draft:
                 self.skeletons.drop(skeleton(key), key)
         for key in self._badge_keys(user):
             self.badges.drop(key, row)
+        for key in _code_keys(user):
+            self.codes.drop(key, row)
 
     def _link(self, user: User) -> None:
         self._check_identity(user)
-        if any(map(_without_zone, user.plates)) or any(map(_without_zone, user.badges)):
+        dated: tuple[ListedCredential, ...] = (*user.plates, *user.badges, *user.secrets)
+        if any(map(_without_zone, dated)):
             raise ListRejected("bad_credential", f"user {user.external_id}: validity needs a time zone")
         row = user_row(user)
         self.users.put(user.id, row)
@@ -240,6 +248,8 @@ class _Draft:
             self.plates.add(key, row)
         for key in self._badge_keys(user):
             self.badges.add(key, row)
+        for key in _code_keys(user):
+            self.codes.add(key, row)
 
     def _badge_keys(self, user: User) -> set[str]:
         keys = {whole_number(badge.uid, badge.bits) for badge in user.badges}
@@ -315,8 +325,26 @@ class _Draft:
                         f"of {bits} bits",
                     )
 
+    def _check_codes(self, user: User) -> None:
+        """A pass or code is a password: one user of all customers has it, and no pool shares one."""
+        for mine in user.secrets:
+            if mine.state is not CredentialState.ACTIVE:
+                continue
+            for row in rows_under(self.codes.get(mine.text)):
+                other = user_of(row)
+                theirs = (one for one in other.secrets if one.text == mine.text)
+                if other.id != user.id and any(one.state is CredentialState.ACTIVE for one in theirs):
+                    raise ListRejected(
+                        "duplicate_credential",
+                        f"a pass or code of user {user.external_id} belongs to user {other.external_id}",
+                    )
 
-def _without_zone(dated: Permit | PlateCredential | Badge) -> bool:
+
+def _code_keys(user: User) -> dict[str, None]:
+    return dict.fromkeys(credential.text for credential in user.secrets)
+
+
+def _without_zone(dated: Permit | ListedCredential) -> bool:
     """Whether a moment would be compared with one that has a time zone, and fail."""
     return any(moment is not None and moment.tzinfo is None for moment in (dated.valid_from, dated.valid_to))
 
@@ -325,6 +353,8 @@ def _same_person(user: User, other: User) -> bool:
     """Whether two entries with one external id share a credential: then it is the id that was changed."""
     plates = {credential.plate.key for credential in user.plates}
     badges = {badge.uid for badge in user.badges}
-    return any(credential.plate.key in plates for credential in other.plates) or any(
-        badge.uid in badges for badge in other.badges
+    return (
+        any(credential.plate.key in plates for credential in other.plates)
+        or any(badge.uid in badges for badge in other.badges)
+        or not _code_keys(user).keys().isdisjoint(_code_keys(other))
     )

@@ -1,19 +1,35 @@
-"""What a user can show at a gate, in which state, and how a badge is compared.
+"""What a user can show at a gate, in which state, and how badges, QR passes and guest codes are compared.
 
-Here: plates and badges as list entries, badge reads. QR passes and guest codes have their kinds but no values
-yet. Not here: the viewing `AccessCode`, which never opens anything.
+Here: the four kinds as list entries, and what a badge reader, a scanner or a keypad reported. A pass or code is a
+password: its text ends where it is read or typed, and lists, reads and facts hold its digest only.
+Not here: the viewing `AccessCode`, which never opens anything, and passes that are signed or change by themselves.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
+from typing import Final
 
-from gate_controller.errors import BadgeError
+from gate_controller.errors import BadgeError, CodeError
 from gate_controller.plates import Plate
 
 BADGE_BITS_MIN = 16
 BADGE_BITS_MAX = 80  # ISO/IEC 14443-3: a UID has 4, 7 or 10 bytes
 _HEX = frozenset("0123456789ABCDEF")
+
+PASS_LEN_MIN: Final = 16
+"""Characters: a shorter pass could be guessed, or taken for a guest code."""
+PASS_LEN_MAX: Final = 512
+CODE_LEN_MIN: Final = 6
+CODE_LEN_MAX: Final = 10
+CODE_ALPHABET: Final = "23456789ACDEFHJKMNPRTVWXY"
+"""What a guest code is made of: of characters that are taken for one another, one at most."""
+_FOLDED: Final = str.maketrans("0OQZSBGU", "DDD2586V", " -._")
+_DIGEST_LEN: Final = 64
+_DIGEST: Final = frozenset("0123456789abcdef")
+DIGEST_MARK: Final = "sha256:"
+"""What the digest of a pass or code begins with wherever it stands beside plates and badge numbers."""
 
 
 class CredentialKind(StrEnum):
@@ -113,3 +129,122 @@ def whole_number(uid: str, bits: int) -> str:
 def low_bits(uid: str, bits: int) -> str:
     """Index key of what a reader that gives only `bits` of a longer number reports of it."""
     return f"{bits}:{int(uid, 16) & ((1 << bits) - 1):X}"
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _checked(digest: str, what: str) -> None:
+    if len(digest) != _DIGEST_LEN or not _DIGEST.issuperset(digest):
+        # Comes over the wire; what stands there may be somebody's code in clear.
+        raise CodeError(f"{what} of {len(digest)} characters: it is kept as its SHA-256, {_DIGEST_LEN} of 0-9 a-f")
+
+
+def folded(text: str) -> str:
+    """A guest code as meant, however it was typed: upper case, no spaces or dashes, look-alikes settled."""
+    return text.upper().translate(_FOLDED)
+
+
+@dataclass(frozen=True, slots=True)
+class QrPass:
+    """A QR pass on a user's list entry: the SHA-256 of exactly the text that a scanner reads.
+
+    The text must be hard to guess, since anybody can try texts against a digest: it is random, not a name.
+    """
+
+    digest: str
+    state: CredentialState = CredentialState.ACTIVE
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _checked(self.digest, "QR pass")
+
+    @classmethod
+    def of(cls, text: str) -> "QrPass":
+        """The pass with this text: 16 to 512 printable ASCII characters. Raises `CodeError`."""
+        if not PASS_LEN_MIN <= len(text) <= PASS_LEN_MAX or not (text.isascii() and text.isprintable()):
+            raise CodeError(
+                f"QR pass of {len(text)} characters: write {PASS_LEN_MIN} to {PASS_LEN_MAX} printable ASCII ones"
+            )
+        return cls(_digest(text))
+
+    @property
+    def kind(self) -> CredentialKind:
+        return CredentialKind.QR_PASS
+
+    @property
+    def text(self) -> str:
+        return DIGEST_MARK + self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class GuestCode:
+    """A guest's short code on a user's list entry: the SHA-256 of its canonical form.
+
+    So short a code can be found by trying all of them against the digest: a list is no place to publish.
+    """
+
+    digest: str
+    state: CredentialState = CredentialState.ACTIVE
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _checked(self.digest, "guest code")
+
+    @classmethod
+    def parse(cls, text: str) -> "GuestCode":
+        """A code as typed or imported (`k7m2-px94`); raises `CodeError` for one that cannot be a guest code."""
+        code = folded(text)
+        if not CODE_LEN_MIN <= len(code) <= CODE_LEN_MAX or not set(CODE_ALPHABET).issuperset(code):
+            raise CodeError(
+                f"guest code of {len(code)} characters: write {CODE_LEN_MIN} to {CODE_LEN_MAX} "
+                f"of {CODE_ALPHABET}, spaces and dashes as you like"
+            )
+        return cls(_digest(code))
+
+    @property
+    def kind(self) -> CredentialKind:
+        return CredentialKind.GUEST_CODE
+
+    @property
+    def text(self) -> str:
+        return DIGEST_MARK + self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRead:
+    """What a scanner or a keypad reported, as digests: of the very text, and of the guest code it may be.
+
+    `code` is None for a text that has not the length of a guest code; such a read is no try at guessing one.
+    """
+
+    exact: str
+    code: str | None
+
+    @classmethod
+    def of(cls, text: str) -> "CodeRead":
+        """A read of this text, whatever it is."""
+        code = folded(text)
+        short = CODE_LEN_MIN <= len(code) <= CODE_LEN_MAX
+        return cls(_digest(text), _digest(code) if short else None)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of list entries that this read fits: a pass, or a guest code."""
+        digests = dict.fromkeys(one for one in (self.exact, self.code) if one is not None)
+        return tuple(f"{DIGEST_MARK}{digest}" for digest in digests)
+
+    @property
+    def text(self) -> str:
+        """A guest code's digest where it may be one, so that however it is typed it is one text."""
+        return DIGEST_MARK + (self.code or self.exact)
+
+
+Secret = QrPass | GuestCode
+"""What a list keeps as a digest only."""
+
+Shown = BadgeRead | CodeRead
+"""What a person holds out or types, and no camera sees."""

@@ -5,6 +5,7 @@
     │   ├── PlateError          text that is no plate
     │   ├── ScheduleError       text that is no weekly schedule
     │   ├── BadgeError          text that is no badge number
+    │   ├── CodeError           text that is no QR pass or guest code
     │   ├── ConfigError         a setting, named by its path in the file
     │   ├── ListFileError       rows of an allowlist file, named by line
     │   └── MediaError          a picture, video or stream that cannot be used
@@ -42,6 +43,10 @@ class BadgeError(BadInput, ValueError):
     """Text that is not a badge's number."""
 
 
+class CodeError(BadInput, ValueError):
+    """Text that cannot be a QR pass or a guest code; it never says which text, because that is a password."""
+
+
 class ConfigError(BadInput):
     """One or more settings are wrong; each problem begins with its path in the file."""
 
@@ -74,7 +79,7 @@ class ListRejected(SlagboomError):
 
     `reason` is one of the names in `domain` use: `immutable_id`, `duplicate_external_id`,
     `duplicate_credential`, `badge_collision`. `external_id` is whose entry is to be mended, where one is.
-    No plate or badge is in its text in full, because it is logged.
+    No plate, badge or code is in its text in full, because it is logged.
     """
 
     def __init__(self, reason: str, detail: str, external_id: str = "") -> None:

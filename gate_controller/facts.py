@@ -29,6 +29,8 @@ class Matched(StrEnum):
     LOOK_ALIKE = "look_alike"
     NEAREST = "nearest"
     BADGE = "badge"
+    QR_PASS = "qr_pass"
+    GUEST_CODE = "guest_code"
     NONE = "none"
 
 
@@ -67,9 +69,10 @@ class Closed(StrEnum):
 class Basis:
     """What a decision was made on: enough to explain it a month later.
 
-    `as_read` is the credential as the reader gave it, `as_matched` the one on the list.
+    `as_read` is the credential as the reader gave it, `as_matched` the one on the list; of a QR pass or guest code
+    both are digests, which are as personal as the rest.
     `weakest` is the lowest probability of any character, `confidence` that of the whole text, both 0 to 1;
-    a badge has 1 for both. `votes` counts the frames behind the read.
+    what is shown or typed has 1 for both. `votes` counts the frames behind the read.
     """
 
     epoch: str

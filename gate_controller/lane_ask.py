@@ -6,10 +6,11 @@ Not here: the answer itself (`access`), and the opening that may follow (`lane`)
 from dataclasses import replace
 
 from gate_controller.access import Ask, decide
-from gate_controller.credentials import BadgeRead
+from gate_controller.credentials import BadgeRead, CodeRead, Shown
 from gate_controller.facts import AlarmRaised, CredentialDropped, Direction, Granted, HoldId, Refused
 from gate_controller.lane_scan import Scan
 from gate_controller.lane_state import DEAF, OPEN_TO_ALL, TOLD_LEN_MAX, WAITING, Arrival, Credential, Lane, Stray
+from gate_controller.lane_tries import limited
 from gate_controller.plates import PlateRead
 from gate_controller.reasons import Reason
 
@@ -35,9 +36,9 @@ def ask(scan: Scan) -> None:
     best = _better(arrival.best, credential)
     seen = _surest(arrival.seen, credential)
     scan.put(arrival=replace(arrival, best=best, seen=seen, over=over))
-    if arrival.voided >= lane.setup.voided_max and not isinstance(credential, BadgeRead):
+    if arrival.voided >= lane.setup.voided_max and not isinstance(credential, Shown):
         _call_for_help(scan)
-        # A camera would open an entry for a parked car all day; its driver may show a badge or come anew. At an
+        # A camera would open an entry for a parked car all day; its driver may show something or come anew. At an
         # exit there is nowhere else to go, as when the street is full, so there the lane goes on.
         if arrival.direction is Direction.IN:
             return
@@ -58,14 +59,14 @@ def _call_for_help(scan: Scan) -> None:
 
 
 def _before_arrival(scan: Scan) -> None:
-    """A read on the way up is kept for the arrival; a badge without a vehicle is refused there and then."""
+    """A read on the way up is kept for the arrival; a badge or code without a vehicle is refused there and then."""
     lane, credential = scan.lane, scan.credential
     if credential is None or lane.phase not in WAITING | OPEN_TO_ALL:
         return
     again = _fresh_stray(scan)
     scan.put(stray=Stray(credential, lane.now))
     repeated = again is not None and _text(again) == _text(credential)
-    if isinstance(credential, BadgeRead) and lane.phase in WAITING and not repeated:
+    if isinstance(credential, Shown) and lane.phase in WAITING and not repeated:
         question = Ask(lane.setup.id, lane.side, credential, _hold(scan), False, lane.setup.exit_policy, False)
         verdict = decide(question, scan.site, scan.now)
         if isinstance(verdict, Refused):
@@ -81,6 +82,8 @@ def _judge(scan: Scan, credential: Credential | None, over: bool) -> None:
     verdict = decide(question, scan.site, scan.now)
     if isinstance(credential, PlateRead) and _same_vehicle(lane, verdict):
         return
+    if isinstance(credential, CodeRead):
+        verdict = limited(scan, credential, verdict)
     if lane.closed is not None:
         verdict = _closed_to(verdict)
     if isinstance(verdict, Granted):
@@ -133,7 +136,7 @@ def _drop(scan: Scan, credential: Credential | None) -> None:
     arrival = scan.lane.arrival
     if credential is None or arrival is None or arrival.dropped:
         return
-    kind = "badge" if isinstance(credential, BadgeRead) else "plate"
+    kind = {BadgeRead: "badge", CodeRead: "code"}.get(type(credential), "plate")
     scan.facts.append(CredentialDropped(scan.lane.setup.id, kind))
     scan.put(arrival=replace(arrival, dropped=True))
 
@@ -162,7 +165,7 @@ def _surest(seen: PlateRead | None, new: Credential | None) -> PlateRead | None:
 
 
 def _better(best: Credential | None, new: Credential | None) -> Credential | None:
-    """The credential to judge an exit by when its time is over: the surest plate, or a badge after it."""
+    """The credential to judge an exit by when its time is over: the surest plate, or what was shown after it."""
     if isinstance(best, PlateRead) and isinstance(new, PlateRead):
         return _surest(best, new)
     return new if new is not None else best

@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Final
 
 from gate_controller.access import ExitPolicy
-from gate_controller.credentials import BadgeRead
+from gate_controller.credentials import Shown
 from gate_controller.devices.codec import PulseId
 from gate_controller.facts import Direction, Granted, HoldId, LaneId
 from gate_controller.plates import PlateRead
 from gate_controller.reasons import Reason
 
-Credential = PlateRead | BadgeRead
+Credential = PlateRead | Shown
 
 
 class Role(StrEnum):
@@ -103,7 +103,7 @@ class ContactsLost:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A plate was read or a badge shown."""
+    """A plate was read, a badge or pass shown, or a code typed."""
 
     credential: Credential
 
@@ -316,7 +316,8 @@ class Lane:
     `held` is an order to stand open, `releasing` its end while a vehicle is still in the way. `let_go` says that
     the hold relay is off or may be; until then it may be on, from before. `closed` tells who closed the lane and
     why. `side` is the way the next vehicle is expected to go, `leaving` the loop on which the last vehicle still
-    stands. `numbered` counts the hold and pulse ids given out in this run.
+    stands. `numbered` counts the hold and pulse ids given out in this run, `wrong_codes` are the latest times at
+    which a guest code was wrong.
     """
 
     setup: LaneSetup
@@ -342,6 +343,7 @@ class Lane:
     leaving: Role | None = None
     commands: tuple[tuple[str, float], ...] = ()
     gone: tuple[Seen, ...] = ()
+    wrong_codes: tuple[float, ...] = ()
 
     def on(self, role: Role) -> bool:
         """Whether the input is known to be on."""

@@ -15,6 +15,8 @@ class Reason(StrEnum):
     NO_PRESENCE = "no_presence"
     UNREADABLE_PLATE = "unreadable_plate"
     UNKNOWN_CREDENTIAL = "unknown_credential"
+    CODE_WRONG = "code_wrong"
+    TOO_MANY_TRIES = "too_many_tries"
     AMBIGUOUS_PLATE = "ambiguous_plate"
     CREDENTIAL_PENDING = "credential_pending"
     CREDENTIAL_SUSPENDED = "credential_suspended"
@@ -49,11 +51,13 @@ DRIVER: dict[Reason, str] = {
     Reason.LANE_CLOSED: "This lane is closed. Please use another one.",
     Reason.NO_PRESENCE: "Please drive up to the barrier.",
     Reason.UNREADABLE_PLATE: "Your number plate could not be read. Please show your badge or call for help.",
-    Reason.UNKNOWN_CREDENTIAL: "This vehicle or badge is not registered here.",
+    Reason.UNKNOWN_CREDENTIAL: "This vehicle, badge or pass is not registered here.",
+    Reason.CODE_WRONG: "This code is not right. Please type it again.",
+    Reason.TOO_MANY_TRIES: "Too many wrong codes. Please wait a few minutes or call for help.",
     Reason.AMBIGUOUS_PLATE: "Your number plate is not clear enough. Please show your badge.",
     Reason.CREDENTIAL_PENDING: "Your access is not active yet. Please try again in a few minutes.",
     Reason.CREDENTIAL_SUSPENDED: "Your access is suspended. Please ask your manager.",
-    Reason.CREDENTIAL_REVOKED: "This badge or plate has been withdrawn.",
+    Reason.CREDENTIAL_REVOKED: "This badge, plate or code has been withdrawn.",
     Reason.USER_INACTIVE: "Your account is switched off. Please ask your manager.",
     Reason.NO_PERMIT: "You have no permit for this car park.",
     Reason.OUTSIDE_SCHEDULE: "Your permit is not valid at this time.",
@@ -73,7 +77,9 @@ OPERATOR: dict[Reason, str] = {
     Reason.LANE_CLOSED: "The lane is closed by command or schedule.",
     Reason.NO_PRESENCE: "A credential came, but no vehicle stands on the approach loop.",
     Reason.UNREADABLE_PLATE: "No read was good enough to act on; see the evidence picture.",
-    Reason.UNKNOWN_CREDENTIAL: "No user of the cached list has this plate or badge.",
+    Reason.UNKNOWN_CREDENTIAL: "No user of the cached list has this plate, badge or pass.",
+    Reason.CODE_WRONG: "No user of the cached list has this guest code.",
+    Reason.TOO_MANY_TRIES: "Too many guest codes were wrong here; for two minutes none is looked at.",
     Reason.AMBIGUOUS_PLATE: "The read fits plates of two users; no guess is made.",
     Reason.CREDENTIAL_PENDING: "The credential waits for its activation.",
     Reason.CREDENTIAL_SUSPENDED: "The credential is suspended.",
@@ -84,7 +90,7 @@ OPERATOR: dict[Reason, str] = {
     Reason.NOT_YET_VALID: "The permit or credential becomes valid later.",
     Reason.EXPIRED: "The permit or credential has expired.",
     Reason.ANOTHER_VEHICLE_PARKED: "The user's place is taken: another vehicle is inside or on its way in.",
-    Reason.ALREADY_INSIDE: "The user's badge has entered and not left.",
+    Reason.ALREADY_INSIDE: "The user's badge, pass or code has entered and not left.",
     Reason.NOT_INSIDE: "The lane's exit policy is known_only and no open session fits.",
     Reason.FULL: "Vehicles inside and holds have reached the capacity.",
     Reason.LIST_TOO_OLD: "The cached list is older than the site's limit.",

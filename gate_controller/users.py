@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from gate_controller.credentials import Badge, CredentialState, PlateCredential
+from gate_controller.credentials import Badge, CredentialState, GuestCode, PlateCredential, QrPass, Secret
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
 
 Row = tuple[Any, ...]
+ListedCredential = PlateCredential | Badge | Secret
 
 
 class UserStatus(StrEnum):
@@ -49,10 +50,17 @@ class User:
     pool_size: int = 1
     plates: tuple[PlateCredential, ...] = ()
     badges: tuple[Badge, ...] = ()
+    passes: tuple[QrPass, ...] = ()
+    codes: tuple[GuestCode, ...] = ()
 
     @property
     def active(self) -> bool:
         return self.status is UserStatus.ACTIVE
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Passes and codes together."""
+        return (*self.passes, *self.codes)
 
     @property
     def pool(self) -> bool:
@@ -92,12 +100,14 @@ def user_row(user: User) -> Row:
         user.pool_size,
         tuple(map(_plate_row, user.plates)),
         tuple(map(_badge_row, user.badges)),
+        tuple(map(_code_row, user.passes)),
+        tuple(map(_code_row, user.codes)),
     )
 
 
 def user_of(row: Row) -> User:
     """The user of a row."""
-    key, external_id, customer, status, groups, name, pool_size, plates, badges = row
+    key, external_id, customer, status, groups, name, pool_size, plates, badges, passes, codes = row
     return User(
         key,
         external_id,
@@ -108,6 +118,8 @@ def user_of(row: Row) -> User:
         pool_size,
         tuple(map(_plate_of, plates)),
         tuple(map(_badge_of, badges)),
+        tuple(QrPass(*_code_of(one)) for one in passes),
+        tuple(GuestCode(*_code_of(one)) for one in codes),
     )
 
 
@@ -158,7 +170,16 @@ def _badge_of(row: str | Row) -> Badge:
     return Badge(uid, int(bits), *_state_of(rest))
 
 
-def _state_row(spelt: str, credential: PlateCredential | Badge) -> str | Row:
+def _code_row(credential: Secret) -> str | Row:
+    return _state_row(credential.digest, credential)
+
+
+def _code_of(row: str | Row) -> tuple[str, CredentialState, datetime | None, datetime | None]:
+    digest, *rest = (row,) if isinstance(row, str) else row
+    return digest, *_state_of(rest)
+
+
+def _state_row(spelt: str, credential: ListedCredential) -> str | Row:
     """Most credentials are simply active: those are a string and nothing else."""
     if credential.state is CredentialState.ACTIVE and credential.valid_from is None and credential.valid_to is None:
         return spelt

@@ -114,6 +114,7 @@ def test_every_forbidden_module_is_barred_from_the_core(copy: Path) -> None:
 PURE_IMPORTS = {"__future__", "abc", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "enum"}
 PURE_IMPORTS |= {
     "functools",
+    "hashlib",
     "itertools",
     "math",
     "operator",

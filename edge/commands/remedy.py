@@ -13,7 +13,6 @@ from rapidfuzz.distance import Levenshtein
 
 from gate_controller.access import Ask, decide, permit_reason
 from gate_controller.allowlist import Match, Permit
-from gate_controller.credentials import BadgeRead
 from gate_controller.facts import Granted, Refused
 from gate_controller.moment import Moment
 from gate_controller.plates import PlateRead
@@ -41,16 +40,14 @@ class Case:
         """Whom the list has for the credential."""
         credential = self.ask.credential
         assert credential is not None
-        if isinstance(credential, BadgeRead):
-            return self.site.allowlist.find_badge(credential)
-        return self.site.allowlist.find_plate(credential)
+        return self.site.allowlist.find(credential)
 
 
 def changes(reason: Reason, case: Case, match: Match, permits: tuple[Permit, ...]) -> Iterator[str]:
     """What to do so that the case would pass this reason, as sentences for an operator."""
     who = match.user.external_id if match.user else ""
     match reason:
-        case Reason.UNKNOWN_CREDENTIAL:
+        case Reason.UNKNOWN_CREDENTIAL | Reason.CODE_WRONG:
             yield "Add it to a user of the list."
             yield from _near(case)
         case Reason.AMBIGUOUS_PLATE:

@@ -1,4 +1,4 @@
-"""`slagboom why`: what the gate would say to a plate or badge here and now, and what would have to change.
+"""`slagboom why`: what the gate would say to a plate, badge or code here and now, and what would have to change.
 
 It asks the gate's own `decide`. With `--config` it looks at the site's cached list and at who is inside, through
 a connection that cannot write, so it is safe beside a running daemon.
@@ -6,7 +6,7 @@ a connection that cannot write, so it is safe beside a running daemon.
 
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edge import present
 from edge.commands.remedy import Case, changes
@@ -16,7 +16,7 @@ from edge.config import LaneTable, load_config
 from edge.tables import did_you_mean
 from gate_controller.access import Ask, ExitPolicy, permit_reason
 from gate_controller.allowlist import MatchKind, Permit
-from gate_controller.credentials import Badge, BadgeRead
+from gate_controller.credentials import CODE_LEN_MIN, DIGEST_MARK, PASS_LEN_MAX, Badge, BadgeRead, CodeRead, Shown
 from gate_controller.errors import BadgeError, BadInput, PlateError
 from gate_controller.facts import Direction, Granted, HoldId, LaneId, Matched, Refused
 from gate_controller.plates import Plate, PlateRead
@@ -71,17 +71,21 @@ def _lane(lanes: dict[str, LaneTable], name: str) -> LaneTable:
     return lanes[name]
 
 
-def _credential(text: str, site: Site) -> PlateRead | BadgeRead:
+def _credential(text: str, site: Site) -> PlateRead | Shown:
     """The text as what the list knows it as; unknown to it, as a plate if it can be one."""
-    plate, badge = _plate(text), _badge(text)
+    plate, badge, code = _plate(text), _badge(text), CodeRead.of(text)
     listed = plate is not None and site.allowlist.find_plate(plate).kind is not MatchKind.NONE
     if badge is not None and not listed and site.allowlist.find_badge(badge).kind is not MatchKind.NONE:
         return badge
+    if not listed and site.allowlist.find_code(code).kind is not MatchKind.NONE:
+        return code
     if plate is not None:
         return PlateRead(plate, 1.0, ())
     if badge is not None:
         return badge
-    raise BadInput(f'"{text[:40]}": neither a number plate nor a badge number; write it as it is on the list')
+    if text.isascii() and text.isprintable() and CODE_LEN_MIN <= len(text) <= PASS_LEN_MAX:
+        return code
+    raise BadInput(f'"{text[:40]}": no number plate, badge number or code; write it as it is on the list')
 
 
 def _plate(text: str) -> Plate | None:
@@ -101,6 +105,8 @@ def _badge(text: str) -> BadgeRead | None:
 
 # ---- the answer as one object ----
 
+_KINDS: Final = {PlateRead: "plate", BadgeRead: "badge", CodeRead: "code"}
+
 
 def _told(text: str, case: Case) -> dict[str, Any]:
     fact, match = case.answer(), case.found()
@@ -110,7 +116,7 @@ def _told(text: str, case: Case) -> dict[str, Any]:
     inside = case.site.occupancy.of_user(fact.user_id) if fact.user_id else ()
     return {
         "credential": text,
-        "kind": "badge" if isinstance(case.ask.credential, BadgeRead) else "plate",
+        "kind": _KINDS[type(case.ask.credential)],
         "lane": case.ask.lane,
         "direction": case.ask.direction.value,
         "at": _minute(case.at, case),
@@ -119,7 +125,7 @@ def _told(text: str, case: Case) -> dict[str, Any]:
         "driver": DRIVER[reason] if reason else "Please drive in." if _way_in(case) else "Please drive out.",
         "operator": OPERATOR[reason] if reason else _granted(fact, permits, case),
         "matched": fact.basis.matched.value,
-        "as_matched": fact.basis.as_matched or None,
+        "as_matched": _listed(fact.basis.as_matched),
         "external_id": fact.external_id or None,
         "user_id": fact.user_id,
         "notes": [note.value for note in fact.notes] if isinstance(fact, Granted) else [],
@@ -127,6 +133,10 @@ def _told(text: str, case: Case) -> dict[str, Any]:
         "inside": [{"plate": s.plate or None, "since": _minute(s.entered_at, case)} for s in inside],
         "change": list(changes(reason, case, match, permits)) if reason else [],
     }
+
+
+def _listed(as_matched: str) -> str | None:
+    return None if as_matched.startswith(DIGEST_MARK) else as_matched or None
 
 
 def _minute(at: datetime | None, case: Case) -> str | None:
@@ -145,6 +155,8 @@ def _granted(fact: Granted | Refused, permits: tuple[Permit, ...], case: Case) -
         Matched.EXACT: "The plate is on the list as it was written.",
         Matched.LOOK_ALIKE: f"Listed as {fact.basis.as_matched}; a reader must hold that possible.",
         Matched.BADGE: "The badge is on the list.",
+        Matched.QR_PASS: "The QR pass is on the list.",
+        Matched.GUEST_CODE: "The guest code is on the list.",
     }[fact.basis.matched]
     return f"{how} Permit {by} allows this lane at this time."
 
@@ -176,7 +188,7 @@ def _print(told: dict[str, Any]) -> None:
         ("Matched", f"{told['matched']} {told['as_matched'] or ''}".strip()),
     ]
     rows += [("Note", note) for note in told["notes"]]
-    rows += [("Inside", f"{s['plate'] or 'by badge'} since {s['since']}") for s in told["inside"]]
+    rows += [("Inside", f"{s['plate'] or 'by badge or code'} since {s['since']}") for s in told["inside"]]
     rows += [("To change", text) for text in told["change"]]
     for name, text in rows:
         present.say(f"  {name + ':':<11}{text}")

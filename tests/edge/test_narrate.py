@@ -1,4 +1,4 @@
-"""The daemon's log lines: one for every kind of fact, and no plate or badge in full."""
+"""The daemon's log lines: one for every kind of fact, and no plate, badge or code in full."""
 
 from typing import get_args
 
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.narrate import masked, narrate
+from gate_controller.credentials import CodeRead
 from gate_controller.facts import (
     Basis,
     Closed,
@@ -57,3 +58,14 @@ def test_a_gap_names_the_row_that_is_reserved() -> None:
     gap = LogGap(LaneId("entry"), HoldId("h"), "u", 17)
     assert "row 17 " in narrate(gap)
     assert "no row" in narrate(LogGap(LaneId("entry"), HoldId("h"), "u"))
+
+
+@pytest.mark.parametrize("text", ["K7M2-PX94", "Q1.visitor.7f3a9c01d2"])
+def test_of_a_pass_or_code_nothing_is_told(text: str) -> None:
+    read = CodeRead.of(text)
+    basis = Basis("e", 1, Matched.GUEST_CODE, as_read=read.text, as_matched=read.texts[-1])
+    lane = LaneId("entry")
+    refused = Refused(lane, Direction.IN, Reason.CODE_WRONG, None, "", "", basis)
+    granted = Granted(lane, Direction.IN, HoldId("h"), "u", "gina", "", basis)
+    assert narrate(refused) == "entry: refused a code: code_wrong"
+    assert narrate(granted) == "entry: granted gina a code (guest_code)"

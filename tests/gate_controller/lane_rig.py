@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gate_controller import lane as machine
 from gate_controller.allowlist import Action, Allowlist, Change, Permit, PermitPut, User, UserPut
-from gate_controller.credentials import Badge, BadgeRead, PlateCredential
+from gate_controller.credentials import Badge, BadgeRead, PlateCredential, Shown
 from gate_controller.facts import Direction, Fact, Granted, LaneId
 from gate_controller.lane import (
     Command,
@@ -43,9 +43,9 @@ ROUNDING_S = 1e-6
 """Sums of decimal seconds do not meet exactly."""
 
 
-def user(name: str, *plates: str, badges: tuple[Badge, ...] = (), pool_size: int = 1) -> tuple[Change, ...]:
+def user(name: str, *plates: str, **more: object) -> tuple[Change, ...]:
     own = tuple(PlateCredential(Plate.parse(p)) for p in plates)
-    person = User(id=f"u-{name}", external_id=name, plates=own, badges=badges, pool_size=pool_size)
+    person = User(id=f"u-{name}", external_id=name, plates=own, **more)  # type: ignore[arg-type]
     return UserPut(person), PermitPut(Permit(f"p-{name}", Action.PARK, user_id=person.id))
 
 
@@ -172,10 +172,10 @@ class Rig:
     def off(self, *roles: Role, lane: str | None = None) -> list[Fact]:
         return self.say(*(Contact(role, False) for role in roles), lane=lane)
 
-    def show(self, credential: PlateRead | BadgeRead, lane: str | None = None) -> list[Fact]:
+    def show(self, credential: PlateRead | Shown, lane: str | None = None) -> list[Fact]:
         return self.say(Presented(credential), lane=lane)
 
-    def arrive(self, credential: PlateRead | BadgeRead | None = None, lane: str | None = None) -> list[Fact]:
+    def arrive(self, credential: PlateRead | Shown | None = None, lane: str | None = None) -> list[Fact]:
         """A vehicle comes onto the approach loop, and shows what it has."""
         facts = [*self.on(A, lane=lane), *self.wait(0.3)]
         return facts if credential is None else [*facts, *self.show(credential, lane=lane)]

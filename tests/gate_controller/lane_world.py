@@ -11,7 +11,7 @@ from random import Random
 from types import ModuleType
 from typing import Any
 
-from gate_controller.credentials import BadgeRead
+from gate_controller.credentials import CodeRead, GuestCode, Shown
 from gate_controller.facts import (
     BoomOpenedManually,
     CommandRefused,
@@ -28,13 +28,15 @@ from gate_controller.moment import Moment
 from gate_controller.plates import PlateRead
 from tests.gate_controller.lane_rig import ANNA, BORIS, CARLA, MONDAY, ROUNDS_MAX, badge, plate, site, user
 
-CREDENTIALS: tuple[PlateRead | BadgeRead, ...] = (
+DORA = user("dora", "DD-222-D")
+EMIL = user("emil", codes=(GuestCode.parse("K7M2PX94"),))
+CREDENTIALS: tuple[PlateRead | Shown, ...] = (
     plate("AB-123-CD"),
     plate("98-TH-D4"),
     plate("KL-55-MN"),
     plate("XY-777-Z"),
     plate("DD-222-D"),
-    plate("EE-333-E"),
+    CodeRead.of("k7m2-px94"),
     plate("NO-999-X"),
     plate("A8-123-CD", 0.6),
     badge(),
@@ -94,7 +96,7 @@ class World:
 
     def __init__(self, machine: ModuleType, kinds: tuple[tuple[str, int, int, bool], ...]) -> None:
         self.m = machine
-        self.site = site(*ANNA, *BORIS, *CARLA, *user("dora", "DD-222-D"), *user("emil", "EE-333-E"))
+        self.site = site(*ANNA, *BORIS, *CARLA, *DORA, *EMIL)
         self.t = 1000.0
         self.run = 0
         self.disk = "good"

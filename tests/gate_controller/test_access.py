@@ -19,7 +19,16 @@ from gate_controller.allowlist import (
     UserRemoved,
     UserStatus,
 )
-from gate_controller.credentials import Badge, BadgeRead, CredentialState, PlateCredential
+from gate_controller.credentials import (
+    Badge,
+    BadgeRead,
+    CodeRead,
+    CredentialState,
+    GuestCode,
+    PlateCredential,
+    QrPass,
+    Shown,
+)
 from gate_controller.facts import (
     Direction,
     Granted,
@@ -81,7 +90,7 @@ class House:
 
     def ask(
         self,
-        what: str | PlateRead | BadgeRead | None,
+        what: str | PlateRead | Shown | None,
         direction: Direction = Direction.IN,
         lane: LaneId | None = None,
         now: Moment = NOW,
@@ -95,7 +104,7 @@ class House:
         self.fold(answer)
         return answer
 
-    def leave(self, what: str | BadgeRead | None, **more: object) -> Granted | Refused:
+    def leave(self, what: str | Shown | None, **more: object) -> Granted | Refused:
         return self.ask(what, Direction.OUT, **more)
 
     def fold(self, *facts: object) -> None:
@@ -438,3 +447,92 @@ def test_known_only_keeps_the_unknown_and_lets_the_doubtful_go() -> None:
 def test_a_known_user_whose_entry_was_missed_leaves() -> None:
     answer = granted(House().leave("98-TH-D4", read_over=True))
     assert (answer.user_id, answer.closes, answer.notes) == ("u-anna", (), (Note.NEUTRAL,))
+
+
+PASS, CODE = "Q1.visitor.7f3a9c01d2", "K7M2-PX94"
+GINA = (user("gina", passes=(QrPass.of(PASS),), codes=(GuestCode.parse(CODE),)), permit("gina"))
+SHOWN = [(CodeRead.of(PASS), Matched.QR_PASS), (CodeRead.of("k7m2 px94"), Matched.GUEST_CODE)]
+
+
+@pytest.mark.parametrize(("shown", "matched"), SHOWN)
+def test_a_pass_or_code_is_granted_and_the_fact_holds_its_digest(shown: CodeRead, matched: Matched) -> None:
+    answer = granted(House(*GINA).ask(shown))
+    assert (answer.external_id, answer.plate, answer.basis.matched) == ("gina", "", matched)
+    assert answer.basis.as_matched in shown.texts
+    assert PASS not in repr(answer)
+    assert "PX94" not in repr(answer).upper()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("K7M2-PX95", Reason.CODE_WRONG),
+        (PASS.lower() + "x", Reason.UNKNOWN_CREDENTIAL),
+        ("https://example.org/menu", Reason.UNKNOWN_CREDENTIAL),
+        ("", Reason.UNKNOWN_CREDENTIAL),
+    ],
+)
+def test_a_text_that_nobody_has_is_refused_by_what_it_may_be(text: str, expected: Reason) -> None:
+    assert reason(House(*GINA).ask(CodeRead.of(text))) is expected
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ({"state": CredentialState.PENDING}, Reason.CREDENTIAL_PENDING),
+        ({"state": CredentialState.SUSPENDED}, Reason.CREDENTIAL_SUSPENDED),
+        ({"state": CredentialState.REVOKED}, Reason.CREDENTIAL_REVOKED),
+        ({"valid_from": FUTURE}, Reason.NOT_YET_VALID),
+        ({"valid_to": MONDAY}, Reason.EXPIRED),
+    ],
+)
+def test_a_pass_or_code_has_state_and_validity_of_its_own(held: dict[str, object], expected: Reason) -> None:
+    both = user(
+        "gina",
+        passes=(replace(QrPass.of(PASS), **held),),
+        codes=(replace(GuestCode.parse(CODE), **held),),
+    )
+    house = House(both, permit("gina"))
+    assert [reason(house.ask(shown)) for shown, _ in SHOWN] == [expected] * 2
+
+
+def test_a_code_comes_after_the_lane_and_the_vehicle_and_before_permit_and_place() -> None:
+    typed = SHOWN[1][0]
+    assert reason(House(*GINA).ask(typed, present=False)) is Reason.NO_PRESENCE
+    assert reason(House(*GINA, inactive=frozenset({ENTRY})).ask(typed)) is Reason.DEVICE_INACTIVE
+    assert reason(House(GINA[0]).ask(typed)) is Reason.NO_PERMIT
+    assert reason(House(*GINA, rules=Rules(capacity=0)).ask(typed)) is Reason.FULL
+
+
+def test_a_pass_that_was_passed_on_opens_for_nobody_while_its_guest_is_inside() -> None:
+    house = House(*GINA)
+    house.passes(house.ask(SHOWN[0][0], seen=read("XK-507-RT")))
+    assert [reason(house.ask(shown)) for shown, _ in SHOWN] == [Reason.ALREADY_INSIDE] * 2
+
+
+@pytest.mark.parametrize(("shown", "matched"), SHOWN)
+@pytest.mark.parametrize("change", [UserRemoved("u-gina"), user("gina", status=UserStatus.INACTIVE)])
+def test_a_guest_gets_out_by_what_came_in_whatever_became_of_it(
+    shown: CodeRead, matched: Matched, change: Change
+) -> None:
+    house = House(*GINA)
+    house.passes(house.ask(shown))
+    house.site = replace(house.site, allowlist=house.site.allowlist.apply([change], 8))
+    answer = granted(house.leave(shown, exit_policy=ExitPolicy.KNOWN_ONLY))
+    assert answer.basis.matched is matched
+    house.passes(answer)
+    assert list(house.site.occupancy.inside()) == []
+
+
+def test_a_guest_who_came_by_pass_leaves_by_code_or_plate() -> None:
+    house = House(*GINA)
+    for leaving in (SHOWN[1][0], "XK-507-RT"):
+        house.passes(house.ask(SHOWN[0][0], seen=read("XK-507-RT")))
+        house.passes(house.leave(leaving, exit_policy=ExitPolicy.KNOWN_ONLY))
+        assert house.plates_inside() == []
+
+
+def test_an_unknown_code_at_an_exit_is_judged_by_the_policy_at_once() -> None:
+    stranger = CodeRead.of("https://example.org/menu")
+    assert granted(House(*GINA).leave(stranger)).user_id is None
+    assert reason(House(*GINA).leave(stranger, exit_policy=ExitPolicy.KNOWN_ONLY)) is Reason.NOT_INSIDE

@@ -7,12 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_controller.allowlist import ALTERNATIVE_MIN, OVERLAY_LEN_MAX, Allowlist, MatchKind, UserPut
-from gate_controller.changes import PermitPut
-from gate_controller.credentials import Badge, BadgeRead, CredentialState, PlateCredential
+from gate_controller.changes import PermitPut, UserRemoved
+from gate_controller.credentials import (
+    Badge,
+    BadgeRead,
+    CodeRead,
+    CredentialState,
+    GuestCode,
+    PlateCredential,
+    QrPass,
+)
 from gate_controller.look_alikes import GROUP_OF, fold
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.users import Action, Permit, User
 
+PASS, CODE = "Q1.visitor.7f3a9c01d2", "K7M2-PX94"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ÄÖÜ"
 
 
@@ -235,3 +244,52 @@ def test_a_list_asks_to_be_compacted_when_its_overlay_has_grown() -> None:
     grown = allowlist.apply(many, 2)
     assert grown.wants_compaction
     assert not grown.compacted().wants_compaction
+
+
+def guest(name: str, **more: object) -> User:
+    return user(name, passes=(QrPass.of(PASS),), codes=(GuestCode.parse(CODE),), **more)
+
+
+def test_a_pass_or_code_is_found_as_it_is_and_in_no_other_way() -> None:
+    allowlist = listed(guest("gina"), user("bob", "B-NO 1234"))
+    scanned, typed = allowlist.find_code(CodeRead.of(PASS)), allowlist.find_code(CodeRead.of("k7m2 px94"))
+    assert (scanned.kind, scanned.user) == (MatchKind.QR_PASS, allowlist.user("id-gina"))
+    assert (typed.kind, typed.user) == (MatchKind.GUEST_CODE, allowlist.user("id-gina"))
+    assert scanned.credential == QrPass.of(PASS)
+    assert typed.credential == GuestCode.parse(CODE)
+    for near in (PASS.lower(), PASS[:-1], "K7M2-PX95", "K7M2-PX9", "K7M2PX944", "B-NO 1234", ""):
+        assert allowlist.find_code(CodeRead.of(near)).kind is MatchKind.NONE
+
+
+def test_what_is_shown_finds_by_its_own_kind() -> None:
+    allowlist = listed(guest("gina"), user("ann", "B-NO 1234", badges=("04A22F1B",)))
+    seen = [read("B-NO 1234"), BadgeRead("04A22F1B", 32), CodeRead.of(PASS), CodeRead.of(CODE)]
+    assert [allowlist.find(one).kind for one in seen] == [
+        MatchKind.EXACT,
+        MatchKind.BADGE,
+        MatchKind.QR_PASS,
+        MatchKind.GUEST_CODE,
+    ]
+
+
+def test_a_code_works_through_a_delta_an_overlay_a_whole_list_and_compaction() -> None:
+    allowlist = listed(user("bob", "B-NO 1234")).apply([UserPut(guest("gina"))], 2)
+    for one in (allowlist, allowlist.compacted(), allowlist.replaced("f", [UserPut(guest("gina"))], 1)):
+        assert one.find_code(CodeRead.of(CODE)).kind is MatchKind.GUEST_CODE
+    without = allowlist.apply([UserPut(replace(guest("gina"), codes=()))], 3)
+    assert without.find_code(CodeRead.of(CODE)).kind is MatchKind.NONE
+    assert without.find_code(CodeRead.of(PASS)).kind is MatchKind.QR_PASS
+    gone = allowlist.apply([UserRemoved("id-gina")], 3)
+    assert gone.find_code(CodeRead.of(PASS)).kind is MatchKind.NONE
+    assert gone.apply([UserPut(user("ann", codes=(GuestCode.parse(CODE),)))], 4).find_code(
+        CodeRead.of(CODE)
+    ).user == user("ann", codes=(GuestCode.parse(CODE),))
+
+
+def test_a_withdrawn_code_is_told_and_an_active_one_counts_before_it() -> None:
+    revoked = GuestCode(GuestCode.parse(CODE).digest, CredentialState.REVOKED)
+    one = listed(user("old", codes=(revoked,)))
+    match = one.find_code(CodeRead.of(CODE))
+    assert match.credential == revoked
+    both = one.apply([UserPut(guest("gina"))], 2).find_code(CodeRead.of(CODE))
+    assert both.user == guest("gina")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gate_controller.allowlist import Allowlist
 from gate_controller.changes import Change, PermitPut, PermitRemoved, UserPut, UserRemoved, external_key
-from gate_controller.credentials import Badge, CredentialState, PlateCredential
+from gate_controller.credentials import Badge, CredentialState, GuestCode, PlateCredential, QrPass
 from gate_controller.errors import ListRejected
 from gate_controller.plates import Plate
 from gate_controller.users import Action, Permit, User
@@ -253,3 +253,36 @@ def test_no_accepted_list_has_two_people_behind_one_plate_as_written(delta: list
             if credential.state is CredentialState.ACTIVE and not person.pool:
                 owners.setdefault((credential.plate.key, credential.plate.groups), set()).add(person.id)
     assert all(len(ids) == 1 for ids in owners.values())
+
+
+PASS, CODE = QrPass.of("Q1.visitor.7f3a9c01d2"), GuestCode.parse("K7M2PX94")
+
+
+@pytest.mark.parametrize("held", [{"passes": (PASS,)}, {"codes": (CODE,)}])
+def test_a_pass_or_code_has_one_user_of_all_customers(held: dict[str, object]) -> None:
+    before = START.apply([UserPut(replace(user("ann", "B-NO 1234"), **held))], 2)
+    for other in (user("cid"), user("cid", pool=5), user("cid", customer="another")):
+        with pytest.raises(ListRejected, match="a pass or code of user cid belongs to user ann") as error:
+            before.apply([UserPut(replace(other, **held))], 3)
+        assert error.value.reason == "duplicate_credential"
+        assert CODE.digest not in str(error.value)
+    assert before.apply([UserPut(replace(user("ann"), **held))], 3).revision == 3, "its own user may be put again"
+    moved = [UserPut(user("ann")), UserPut(replace(user("cid"), **held))]
+    assert before.apply(moved, 3).user("id-cid") is not None
+
+
+def test_a_withdrawn_code_may_be_given_to_another() -> None:
+    revoked = replace(CODE, state=CredentialState.REVOKED)
+    before = START.apply([UserPut(replace(user("cid"), codes=(revoked,)))], 2)
+    assert before.apply([UserPut(replace(user("dan"), codes=(CODE,)))], 3).revision == 3
+
+
+def test_a_code_needs_its_time_zone() -> None:
+    naive = replace(CODE, valid_to=datetime(2026, 1, 1))
+    assert rejected([UserPut(replace(user("cid"), codes=(naive,)))], START) == "bad_credential"
+
+
+def test_a_shared_code_tells_that_it_is_the_id_that_changed() -> None:
+    before = START.apply([UserPut(replace(user("cid"), codes=(CODE,)))], 2)
+    renamed = replace(user("cid"), id="id-new", codes=(CODE,))
+    assert rejected([UserPut(renamed)], before) == "immutable_id"

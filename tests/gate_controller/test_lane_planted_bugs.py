@@ -16,7 +16,17 @@ from gate_controller import lane
 from tests.gate_controller.lane_world import play
 
 HOME = Path(lane.__file__).parent
-FAMILY = ("lane_state", "lane_scan", "lane_absorb", "lane_ask", "lane_hold", "lane_orders", "lane_outputs", "lane")
+FAMILY = (
+    "lane_state",
+    "lane_scan",
+    "lane_absorb",
+    "lane_tries",
+    "lane_ask",
+    "lane_hold",
+    "lane_orders",
+    "lane_outputs",
+    "lane",
+)
 PLAYS_MAX = 400
 """Random games until a bug must have shown, when the world has changed and its own seed shows it no longer."""
 

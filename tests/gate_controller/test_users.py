@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate_controller.credentials import Badge, CredentialState, PlateCredential
+from gate_controller.credentials import Badge, CredentialState, GuestCode, PlateCredential, QrPass
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
 from gate_controller.users import (
@@ -35,6 +35,9 @@ PLATES = st.builds(
 BADGES = st.builds(
     Badge, st.text("0123456789ABCDEF", min_size=8, max_size=8), st.just(32), st.sampled_from(CredentialState)
 )
+DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
+PASSES = st.builds(QrPass, DIGESTS, st.sampled_from(CredentialState), MOMENTS, MOMENTS)
+CODES = st.builds(GuestCode, DIGESTS, st.sampled_from(CredentialState), MOMENTS, MOMENTS)
 USERS = st.builds(
     User,
     st.text(max_size=5),
@@ -46,6 +49,8 @@ USERS = st.builds(
     st.integers(1, 5),
     st.lists(PLATES, max_size=3).map(tuple),
     st.lists(BADGES, max_size=2).map(tuple),
+    st.lists(PASSES, max_size=2).map(tuple),
+    st.lists(CODES, max_size=2).map(tuple),
 )
 
 

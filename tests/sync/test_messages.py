@@ -1,6 +1,7 @@
 """Facts and messages survive the trip through JSON; nothing malformed raises anything but MalformedMessage."""
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate_controller.changes import UserPut
+from gate_controller.credentials import CredentialState, GuestCode, QrPass
 from gate_controller.errors import ConfigError, MalformedMessage
 from gate_controller.facts import (
     PERSONAL,
@@ -21,6 +24,7 @@ from gate_controller.facts import (
     Matched,
     VehicleLeft,
 )
+from gate_controller.users import User
 from sync import messages
 from sync.messages import (
     Address,
@@ -35,6 +39,7 @@ from sync.messages import (
     decode_changes,
     decode_fact,
     encode,
+    encode_change,
     encode_fact,
 )
 
@@ -162,3 +167,16 @@ def test_topics_stay_below_their_own_edge() -> None:
             Address("t", "s", wrong)
     with pytest.raises(ConfigError):
         Address("t", "s", "list")
+
+
+def test_passes_and_codes_go_over_the_wire_as_digests_and_nothing_else_does() -> None:
+    until = datetime(2026, 3, 1, tzinfo=UTC)
+    guest_pass = replace(QrPass.of("Q1.visitor.7f3a9c01d2"), valid_to=until)
+    guest_code = replace(GuestCode.parse("K7M2-PX94"), state=CredentialState.SUSPENDED)
+    put = UserPut(User("u1", "gina", passes=(guest_pass,), codes=(guest_code,)))
+    op = bytes(encode_change(put))
+    assert decode_changes([op]) == [put]
+    assert b"visitor" not in op
+    assert b"PX94" not in op
+    with pytest.raises(MalformedMessage):
+        decode_changes([op.replace(guest_code.digest.encode(), b"K7M2PX94")])

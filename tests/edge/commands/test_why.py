@@ -8,7 +8,7 @@ import pytest
 
 from edge.commands.why import explain
 from gate_controller.changes import PermitPut, UserPut
-from gate_controller.credentials import PlateCredential
+from gate_controller.credentials import GuestCode, PlateCredential, QrPass
 from gate_controller.errors import BadInput
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Passed
 from gate_controller.plates import Plate
@@ -191,7 +191,7 @@ async def test_a_database_that_cannot_be_used_is_named(slagboom: Slagboom, tmp_p
 def test_a_text_that_is_no_credential(slagboom: Slagboom, users: Path) -> None:
     said = slagboom("why", "#", "--list", users, "--lane", "entry")
     assert (said.code, said.out) == (2, "")
-    assert said.err == 'error: "#": neither a number plate nor a badge number; write it as it is on the list\n'
+    assert said.err == 'error: "#": no number plate, badge number or code; write it as it is on the list\n'
 
 
 def test_a_list_or_a_site_not_both_and_not_neither(slagboom: Slagboom, users: Path) -> None:
@@ -203,3 +203,21 @@ def test_a_list_or_a_site_not_both_and_not_neither(slagboom: Slagboom, users: Pa
 def test_called_without_the_command_it_raises(users: Path) -> None:
     with pytest.raises(BadInput, match="noon"):
         explain("X-1", "entry", list_file=users, config=None, direction=None, at="noon", as_json=True)
+
+
+async def test_a_code_is_known_as_the_list_knows_it_and_its_digest_is_not_shown(
+    slagboom: Slagboom, tmp_path: Path
+) -> None:
+    config = tmp_path / "site.toml"
+    config.write_text(SITE)
+    store = await Store.open(tmp_path / "slagboom.db", lambda: "ledger")
+    gina = User("u1", "gina", passes=(QrPass.of("Q1.visitor.7f3a9c01d2"),), codes=(GuestCode.parse("K7M2-PX94"),))
+    await store.replace_list("e", 7, [UserPut(gina), PermitPut(Permit("p", Action.PARK, user_id="u1"))])
+    await store.close()
+    call = ("--config", config, "--lane", "entry", "--at", MONDAY, "--json")
+    for text, matched in (("Q1.visitor.7f3a9c01d2", "qr_pass"), ("k7m2 px94", "guest_code")):
+        (answer,) = slagboom("why", text, *call).objects()
+        assert (answer["kind"], answer["matched"], answer["as_matched"]) == ("code", matched, None)
+        assert (answer["decision"], answer["external_id"]) == ("granted", "gina")
+    (unknown,) = slagboom("why", "q1.visitor.7f3a9c01d2", *call).objects()
+    assert (unknown["kind"], unknown["reason"]) == ("code", "unknown_credential")
