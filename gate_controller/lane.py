@@ -51,7 +51,7 @@ from gate_controller.facts import (
 )
 from gate_controller.lane_absorb import absorb, expire
 from gate_controller.lane_ask import ask
-from gate_controller.lane_hold import let_go
+from gate_controller.lane_hold import doubt, let_go
 from gate_controller.lane_orders import obey
 from gate_controller.lane_outputs import deadline, outputs
 from gate_controller.lane_scan import Crossed, Scan
@@ -199,6 +199,7 @@ def _unknown(scan: Scan) -> None:
     if not lane.fitted(Role.CLOSED_LIMIT):
         if lane.after(setup.unknown_for_s):
             scan.enter(Phase.IDLE, "no limits fitted")
+            doubt(scan)
     elif lane.on_for(Role.CLOSED_LIMIT, setup.stable_for_s) and not lane.on(Role.OPEN_LIMIT):
         scan.enter(Phase.IDLE, "the boom is closed")
     elif lane.on_for(Role.OPEN_LIMIT, setup.stable_for_s) and not lane.on(Role.CLOSED_LIMIT):

@@ -7,11 +7,15 @@ and no fault lets go: only a release by a person, or a fire acknowledged, and ei
 is known to be clear. A boom seen on its closed limit has nothing left to fall, so there the relay is let go of
 anyway.
 
+A lane without limits cannot see that its boom stands open. After each start and each silence of its board it calls
+for a person (`doubt`), who looks, and releases it.
+
 Not here: the order to hold (`lane_orders`), and the release of a boom that an order holds (`lane`).
 """
 
 from typing import Final
 
+from gate_controller.facts import AlarmRaised
 from gate_controller.lane_scan import Scan
 from gate_controller.lane_state import Phase, Role
 
@@ -31,3 +35,11 @@ def let_go(scan: Scan) -> None:
         released = lane.releasing and lane.phase not in BUSY
         if down or released:
             scan.put(let_go=True, releasing=lane.releasing and not released)
+
+
+def doubt(scan: Scan) -> None:
+    """Call for a person where no limit tells whether the relay still holds the boom up, and nobody released it."""
+    lane = scan.lane
+    if lane.setup.hold_fitted and not lane.let_go and not lane.releasing:
+        detail = "no limit tells whether the boom is still held up; look, and release the lane"
+        scan.facts.append(AlarmRaised(lane.setup.id, "hold_unknown", detail))

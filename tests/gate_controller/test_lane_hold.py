@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate_controller.facts import CommandRefused
+from gate_controller.facts import AlarmRaised, CommandRefused, PhaseEntered
 from gate_controller.lane import ContactsLost, Order, Phase, Role
 from tests.gate_controller.lane_rig import ALL, LC, LO, LOOPS, A, Rig, S, X, plate, setup
 
@@ -201,3 +201,33 @@ def test_a_fire_at_a_lane_that_nothing_could_hold_shows_no_green_at_a_shut_boom(
     assert rig.shown.red
     rig.off(LC)
     assert rig.shown.green
+
+
+def test_a_lane_that_cannot_see_whether_its_boom_is_held_says_so_until_a_person_releases_it() -> None:
+    rig = restarted(held(S, fitted=NO_LIMITS), S)
+    (alarm,) = rig.of(AlarmRaised, rig.wait(3.0))
+    assert alarm.alarm == "hold_unknown"
+    assert "release" in alarm.detail
+    assert not rig.of(AlarmRaised, rig.wait(60.0))
+    released = [*rig.order(Order.RELEASE), *rig.wait(60.0), *rig.off(S), *rig.wait(3.0)]
+    assert rig.of(PhaseEntered, released)[0].why == "released by clerk: delivery"
+    assert not rig.of(AlarmRaised, released)
+    assert rig.shown.hold is False
+
+
+def test_a_silent_board_leaves_the_same_doubt() -> None:
+    rig = Rig(setup(fitted=NO_LIMITS))
+    rig.order(Order.RELEASE)
+    rig.wait(3.0)
+    rig.say(ContactsLost())
+    back(rig)
+    assert [alarm.alarm for alarm in rig.of(AlarmRaised, rig.wait(3.0))] == ["hold_unknown"]
+
+
+@pytest.mark.parametrize(
+    ("fitted", "hold_fitted"), [(NO_LIMITS, False), (ALL, True)], ids=["no hold relay", "limits tell"]
+)
+def test_a_lane_that_knows_calls_nobody(fitted: frozenset[Role], hold_fitted: bool) -> None:
+    rig = Rig(setup(fitted=fitted, hold_fitted=hold_fitted))
+    rig.wait(600.0)
+    assert not rig.of(AlarmRaised)
