@@ -27,6 +27,7 @@ path = "/var/lib/slagboom/slagboom.db"
 
 [portal]                                # or [list] with file = "users.csv", for a site on its own
 host = "broker.example.net"
+root_key = "5d3f7c1e0a9b48260f1d2c3b4a596877866554433221100ffeeddccbbaa99887"
 tenant = "acme"
 site = "north"
 edge = "gatehouse"
@@ -83,6 +84,8 @@ MEANING: Final[dict[str, str]] = {
     "store.keep_personal_days": "After this many days the plates, names and pictures of the journal are erased, "
     "uploaded or not; the rows themselves stay.",
     "portal.host": "The MQTT 5 broker between this edge and its portal.",
+    "portal.root_key": "The portal's root public key. Only what this key vouches for is believed, whoever runs the "
+    "broker; the reference portal writes it to `keys/root.pub` beside its database.",
     "portal.port": "Its port.",
     "portal.tenant": "First part of the topics.",
     "portal.site": "Second part of the topics.",

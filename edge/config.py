@@ -24,6 +24,7 @@ Name = Annotated[
     str,
     Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}\Z", description="1 to 32 of a-z, 0-9, - and _, a letter first"),
 ]
+Key = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="64 of 0-9 and a-f, a public key")]
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 Place = Annotated[str, Meta(min_length=1, max_length=500)]
 Channel = Annotated[int, Meta(ge=1, le=8)]
@@ -59,6 +60,7 @@ class PortalTable(Struct, forbid_unknown_fields=True):
     """`[portal]`: the MQTT 5 broker between this edge and its portal. Leave the table out to run alone."""
 
     host: Place
+    root_key: Key
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     tenant: Name = "default"
     site: Name = "site"

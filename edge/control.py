@@ -10,46 +10,17 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
 
 from gate_controller.errors import ControlError
-from gate_controller.lane import Order
+from sync.orders import Answer, Request
 
 LINE_BYTES_MAX: Final = 4096
 ANSWER_WITHIN_S: Final = 5.0
 CALLERS_MAX: Final = 8
 
-Words = Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class LaneOrder(Struct, frozen=True, tag="lane"):
-    """Ask this of a lane; `reason` is kept in the journal."""
-
-    lane: Words
-    kind: Order
-    by: Words
-    reason: Words
-
-
-class ClearUser(Struct, frozen=True, tag="clear"):
-    """End the open sessions of a user: the vehicle is gone, whatever the books say."""
-
-    external_id: Words
-    by: Words
-    reason: Words
-
-
-class Answer(Struct, frozen=True):
-    """What became of a request; `text` says why not, or what was done."""
-
-    done: bool
-    text: str
-
-
-Request = LaneOrder | ClearUser
 Handle = Callable[[Request], Answer]
 
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge import clock, control
 from edge.config import Config, PortalTable
-from edge.control import Answer, ClearUser, LaneOrder, Request
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
 from edge.link import Link
@@ -69,6 +68,7 @@ from gate_controller.site import Site
 from sync.listfile import read_list
 from sync.messages import Address
 from sync.mqtt import Endpoint
+from sync.orders import Answer, ClearUser, LaneOrder, Request
 from sync.portal import PortalLink, Surroundings
 from sync.store import Store
 
@@ -142,20 +142,20 @@ class Daemon:
             await self._recorder.flush()
             await asyncio.to_thread(self._evidence.close)
 
-    def answer(self, request: Request) -> Answer:
-        """Do what a person at the machine asks, now; the journal keeps who asked and why."""
+    def answer(self, request: Request, valid_for_s: float = ORDER_VALID_FOR_S) -> Answer:
+        """Do what a person at the machine or the portal asks, now; the journal keeps who asked and why."""
         match request:
             case LaneOrder():
-                return self._order(request)
+                return self._order(request, valid_for_s)
             case ClearUser():
                 return self._clear(request)
 
-    def _order(self, order: LaneOrder) -> Answer:
+    def _order(self, order: LaneOrder, valid_for_s: float) -> Answer:
         lane = self._lanes.get(LaneId(order.lane))
         if lane is None:
             return Answer(False, f"no lane {order.lane}; there are {', '.join(self._lanes)}")
         name = secrets.token_hex(8)
-        expires_s = clock.now().mono_s + ORDER_VALID_FOR_S
+        expires_s = clock.now().mono_s + valid_for_s
         facts = lane.put(Command(name, order.kind, order.by, order.reason, expires_s))
         refused = [fact.why for fact in facts if isinstance(fact, CommandRefused)]
         return Answer(not refused, refused[0] if refused else f"{order.lane}: {order.kind.value} is under way")
@@ -196,8 +196,10 @@ class Daemon:
             self._store,
             Endpoint(table.host, table.port, address.client_id),
             address,
+            bytes.fromhex(table.root_key),
             self.site.allowlist,
             self._list_in_force,
+            self.answer,
             Surroundings(clock.now, random.random, partial(secrets.token_hex, 8)),
         )
 

@@ -14,7 +14,8 @@
     ├── StoreError              the database: corrupt, newer, full, locked
     ├── DeviceError             a board, reader or camera
     ├── PortalError             the link to the portal
-    │   └── MalformedMessage    what came over it cannot be understood
+    │   ├── MalformedMessage    what came over it cannot be understood
+    │   └── MessageRefused      what came over it is not believed, with its reason
     └── ControlError            the socket for a person's orders
 
 A refusal at a gate is a value (`facts.Refused`), never an exception.
@@ -101,6 +102,17 @@ class PortalError(SlagboomError):
 
 class MalformedMessage(PortalError):
     """What came over the link cannot be understood; it changes nothing."""
+
+
+class MessageRefused(PortalError):
+    """A message that is understood, or not even looked into, and not believed; it changes nothing.
+
+    `reason` is a `sync.signing.Refusal`.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
 
 
 class ControlError(SlagboomError):

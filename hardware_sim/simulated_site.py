@@ -47,6 +47,7 @@ path = "slagboom.db"
 
 [portal]
 host = "127.0.0.1"
+root_key = "{root_key}"
 port = {broker_port}
 tenant = "demo"
 site = "garage"
@@ -292,6 +293,7 @@ async def simulated_site(
         (folder / "site.toml").write_text(
             CONFIG.format(
                 broker_port=broker.port,
+                root_key=portal.keys.root_key.hex(),
                 board=board.path,
                 reader=reader.path,
                 entry_camera=cameras[ENTRY].url,

@@ -1,18 +1,28 @@
 """The allowlist's rows in SQLite: the changes that build it, one an entry, and the cursor beside them.
 
-Every method runs on the database connection's own thread, inside the transaction that its owner opened; rows
-and cursor move together. Whether a change is allowed is `Allowlist.apply`'s business, asked before.
+Every method runs on the database connection's own thread, inside the transaction that its owner opened; rows,
+cursor and root move together. A whole list arrives in parts, which are written beside the list in force as
+entries of another generation (the *shadow*) until the cursor names that one: a cut costs no part, and no reader
+sees half a list. Whom a list leaves out keeps its id, in a table of its own that no new list replaces. Whether a
+change is allowed is `Allowlist.apply`'s business, asked before.
 """
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from gate_controller.allowlist import Allowlist, Change, PermitPut, PermitRemoved, UserPut, UserRemoved
-from gate_controller.errors import StoreError
+from gate_controller.errors import ListRejected, StoreError
 from gate_controller.users import User
 from sync.messages import decode_changes, encode_change
+from sync.roots import Buckets
+
+SWEEP_ROWS: Final = 500
+"""Rows of a former list deleted in one transaction, so that no grant waits longer than about 20 ms behind it."""
+LOOK_ROWS: Final = 1000
+"""Users looked at in one transaction for those whom a new list leaves out, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,17 @@ class ListCursor:
     epoch: str
     rev: int
     confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A whole list on its way: of `parts`, those before `next` are written; `root` is what it must come to."""
+
+    epoch: str
+    rev: int
+    root: str
+    parts: int
+    next: int = 0
 
 
 class CachedList:
@@ -41,8 +62,7 @@ class CachedList:
     def load(self, reader_bits: Sequence[int] = ()) -> Allowlist:
         """The cached list; of nobody before the first. Ids of removed users are remembered."""
         cursor = self.cursor() or ListCursor("", 0, None)
-        gone = [put.user for put in decode_changes(self._bodies("removed")) if isinstance(put, UserPut)]
-        start = Allowlist.empty(cursor.epoch, reader_bits).remembering(gone)
+        start = Allowlist.empty(cursor.epoch, reader_bits).remembering(self._removed())
         changes = decode_changes([*self._bodies("user"), *self._bodies("permit")])
         return replace(start.apply(changes, 1), revision=cursor.rev).compacted()
 
@@ -50,63 +70,221 @@ class CachedList:
         """The encoded changes that build the list from nothing."""
         return [*self._bodies("user"), *self._bodies("permit")]
 
+    def root(self) -> str:
+        """The root of the list (`sync.roots`)."""
+        return self._buckets().root
+
     def put(
-        self, epoch: str, from_rev: int, to_rev: int, changes: Sequence[Change], confirmed_at: datetime | None
+        self,
+        epoch: str,
+        from_rev: int,
+        to_rev: int,
+        changes: Sequence[Change],
+        confirmed_at: datetime | None,
+        ops: Sequence[bytes] | None = None,
+        root: str | None = None,
     ) -> None:
-        """Write the changes that lead from one revision to another."""
+        """Write the changes that lead from one revision to another.
+
+        `ops` are their very bytes, if another side encoded them; ListRejected if the list then has another root.
+        """
         cursor = self.cursor()
         if cursor is None or (cursor.epoch, cursor.rev) != (epoch, from_rev):
             raise StoreError(f"the cached list is not at revision {from_rev} of {epoch}; ask for the whole list")
-        for change in changes:
-            self._put(change)
-        self._move(epoch, to_rev, confirmed_at or cursor.confirmed_at)
+        buckets = self._buckets()
+        for change, body in zip(changes, _texts(changes, ops), strict=True):
+            self._put(change, body, buckets)
+        if root is not None and buckets.root != root:
+            raise ListRejected("root_mismatch", f"revision {to_rev} has another content; ask for the whole list")
+        self._move(epoch, to_rev, confirmed_at or cursor.confirmed_at, self._generation(), buckets)
 
     def replace(self, epoch: str, rev: int, changes: Sequence[Change], confirmed_at: datetime | None) -> None:
-        """Write a whole list in place of the old one; who is on it no longer keeps its id."""
-        stay = {change.user.id for change in changes if isinstance(change, UserPut)}
-        for (user_id,) in self._db.execute("SELECT key FROM list_entry WHERE kind = 'user'").fetchall():
-            if user_id not in stay:
-                self._remove_user(user_id)
-        self._db.execute("DELETE FROM list_entry WHERE kind IN ('user', 'permit')")
-        for change in changes:
-            self._put(change)
-        self._move(epoch, rev, confirmed_at)
+        """Write a whole list in place of the old one, in one transaction; who is on it no longer keeps its id."""
+        self._remember("generation = ?", self._generation())
+        self._db.execute("DELETE FROM list_entry")
+        self._db.execute("DELETE FROM list_shadow")
+        buckets = Buckets()
+        for change, body in zip(changes, _texts(changes, None), strict=True):
+            self._put(change, body, buckets)
+        self._db.execute("DELETE FROM list_removed WHERE user_id IN (SELECT key FROM list_entry)")
+        self._move(epoch, rev, confirmed_at, self._generation(), buckets)
+
+    # ---- a whole list, in parts ----
+
+    def shadow(self) -> Shadow | None:
+        """What of a whole list is written already; None when none is on its way."""
+        found = self._db.execute("SELECT epoch, rev, root, parts, next FROM list_shadow").fetchone()
+        return None if found is None else Shadow(*found)
+
+    def add_part(self, part: Shadow, changes: Sequence[Change], ops: Sequence[bytes]) -> Shadow:
+        """Write part `part.next` of a whole list, which begins anew at part 0; returns what is written then."""
+        if part.next == 0:
+            self._db.execute("DELETE FROM list_shadow")
+            above = self._db.execute("SELECT coalesce(max(generation), 0) + 1 FROM list_entry").fetchone()[0]
+            generation, buckets = max(above, self._generation() + 1), Buckets()
+        else:
+            found = self._db.execute("SELECT generation, buckets FROM list_shadow").fetchone()
+            if found is None or self.shadow() != part:
+                raise StoreError(f"part {part.next} of revision {part.rev} does not follow what is written")
+            generation, buckets = found[0], Buckets(found[1])
+        rows = [_row(change, body) for change, body in zip(changes, _texts(changes, ops), strict=True)]
+        for kind, key, _, body in rows:
+            buckets.add(kind, key, body)
+        # A key that comes twice is written once, and then the root is not what was promised.
+        values = ((generation, *row) for row in rows)
+        self._db.executemany("INSERT OR IGNORE INTO list_entry VALUES (?, ?, ?, ?, ?)", values)
+        new = replace(part, next=part.next + 1)
+        self._db.execute(
+            "INSERT OR REPLACE INTO list_shadow VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            (new.epoch, new.rev, new.root, new.parts, new.next, generation, buckets.blob),
+        )
+        return new
+
+    def shadow_bodies(self, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Key and body of at most `limit` entries of the shadow that follow this key."""
+        found = self._db.execute(
+            "SELECT key, body FROM list_entry WHERE generation = (SELECT generation FROM list_shadow)"
+            " AND kind = ? AND key > ? ORDER BY key LIMIT ?",
+            (kind, after, limit),
+        )
+        return [(key, body.encode()) for key, body in found]
+
+    def drop_shadow(self) -> None:
+        """Begin anew with the next part; `sweep` takes the rows away."""
+        self._db.execute("DELETE FROM list_shadow")
+
+    def remember_slice(self, after: str) -> str | None:
+        """Keep the ids of users after this one whom the shadow leaves out; the last one looked at, None at the end.
+
+        To be called before `swap`, and harmless if that never comes: a user on the list counts as such.
+        """
+        (last,) = self._db.execute(
+            "SELECT max(key) FROM (SELECT key FROM list_entry WHERE generation = ? AND kind = 'user' AND key > ?"
+            " ORDER BY key LIMIT ?)",
+            (self._generation(), after, LOOK_ROWS),
+        ).fetchone()
+        if last is not None:
+            self._remember(
+                "generation = ? AND key > ? AND key <= ? AND NOT EXISTS (SELECT 1 FROM list_entry AS stays WHERE"
+                " stays.generation = (SELECT generation FROM list_shadow) AND stays.kind = 'user'"
+                " AND stays.key = list_entry.key)",
+                self._generation(), after, last,
+            )  # fmt: skip
+        return None if last is None else str(last)
+
+    def swap(self, confirmed_at: datetime | None) -> None:
+        """The shadow, complete, is the list from now on. ListRejected if it has another root than was promised."""
+        (generation, blob) = self._db.execute("SELECT generation, buckets FROM list_shadow").fetchone()
+        shadow, buckets = self.shadow(), Buckets(blob)
+        assert shadow is not None, "it was just read"
+        if shadow.next != shadow.parts or buckets.root != shadow.root:
+            raise ListRejected("root_mismatch", f"the parts of revision {shadow.rev} are not the promised list")
+        self._move(shadow.epoch, shadow.rev, confirmed_at, generation, buckets)
+        self.drop_shadow()
+
+    def sweep(self) -> int:
+        """Delete up to `SWEEP_ROWS` entries of former lists and given-up shadows; returns how many."""
+        now = self._generation()
+        (shadow,) = self._db.execute("SELECT max(generation) FROM list_shadow").fetchone()
+        (newest,) = self._db.execute("SELECT coalesce(max(generation), 0) FROM list_entry").fetchone()
+        # As two ranges, so that the rows that stay are not walked through.
+        for least, below in ((-1, now), (now + 1, newest + 1 if shadow is None else shadow)):
+            swept = self._db.execute(
+                "DELETE FROM list_entry WHERE (generation, kind, key) IN (SELECT generation, kind, key"
+                " FROM list_entry WHERE generation >= ? AND generation < ? LIMIT ?)",
+                (least, below, SWEEP_ROWS),
+            ).rowcount
+            if swept:
+                return swept
+        return 0
 
     # ---- inside ----
 
+    def _generation(self) -> int:
+        found = self._db.execute("SELECT generation FROM list_cursor").fetchone()
+        return int(found[0]) if found else 0
+
+    def _buckets(self) -> Buckets:
+        (blob,) = self._db.execute("SELECT buckets FROM list_cursor").fetchone() or (None,)
+        if blob is not None:
+            return Buckets(blob)
+        buckets = Buckets()
+        for kind, key, body in self._db.execute(
+            "SELECT kind, key, body FROM list_entry WHERE generation = ?", (self._generation(),)
+        ):
+            buckets.add(kind, key, body)
+        return buckets
+
     def _bodies(self, kind: str) -> list[bytes]:
-        found = self._db.execute("SELECT body FROM list_entry WHERE kind = ? ORDER BY key", (kind,))
+        found = self._db.execute(
+            "SELECT body FROM list_entry WHERE generation = ? AND kind = ? ORDER BY key", (self._generation(), kind)
+        )
         return [body.encode() for (body,) in found]
 
-    def _put(self, change: Change) -> None:
-        match change:
-            case UserPut(user):
-                self._delete("removed", user.id)
-                self._insert("user", user.id, None, change)
-            case UserRemoved(user_id):
-                self._remove_user(user_id)
-            case PermitPut(permit):
-                self._insert("permit", permit.id, permit.user_id, change)
-            case PermitRemoved(permit_id):
-                self._delete("permit", permit_id)
-
-    def _remove_user(self, user_id: str) -> None:
-        self._db.execute("DELETE FROM list_entry WHERE kind = 'permit' AND owner = ?", (user_id,))
+    def _removed(self) -> list[User]:
+        """Whose the ids of those were who are not on the list."""
         found = self._db.execute(
-            "DELETE FROM list_entry WHERE kind = 'user' AND key = ? RETURNING body", (user_id,)
-        ).fetchall()
-        for put in decode_changes(body.encode() for (body,) in found):
-            if isinstance(put, UserPut):
-                who = User(user_id, put.user.external_id, put.user.customer)
-                self._insert("removed", user_id, None, UserPut(who))
+            "SELECT user_id, external_id, customer FROM list_removed WHERE user_id NOT IN"
+            " (SELECT key FROM list_entry WHERE generation = ? AND kind = 'user')",
+            (self._generation(),),
+        )
+        return [User(*whose) for whose in found]
 
-    def _insert(self, kind: str, key: str, owner: str | None, change: Change) -> None:
-        body = bytes(encode_change(change)).decode()
-        self._db.execute("INSERT OR REPLACE INTO list_entry VALUES (?, ?, ?, ?)", (kind, key, owner, body))
+    def _remember(self, where: str, *values: str | int) -> None:
+        """Keep of these users what says whose their ids were, and nothing else."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO list_removed SELECT key, json_extract(body, '$.user.external_id'),"
+            f" coalesce(json_extract(body, '$.user.customer'), '') FROM list_entry WHERE kind = 'user' AND {where}",
+            values,
+        )
 
-    def _delete(self, kind: str, key: str) -> None:
-        self._db.execute("DELETE FROM list_entry WHERE kind = ? AND key = ?", (kind, key))
+    def _put(self, change: Change, body: str, buckets: Buckets) -> None:
+        match change:
+            case UserRemoved(user_id):
+                self._remove_user(user_id, buckets)
+            case UserPut() | PermitPut():
+                self._insert(_row(change, body), buckets)
+            case PermitRemoved(permit_id):
+                self._delete("generation = ? AND kind = 'permit' AND key = ?", permit_id, buckets)
 
-    def _move(self, epoch: str, rev: int, confirmed_at: datetime | None) -> None:
+    def _remove_user(self, user_id: str, buckets: Buckets) -> None:
+        # The owner is asked for as the index has it.
+        self._delete("generation = ? AND owner IS NOT NULL AND owner = ?", user_id, buckets)
+        self._remember("generation = ? AND key = ?", self._generation(), user_id)
+        self._delete("generation = ? AND kind = 'user' AND key = ?", user_id, buckets)
+
+    def _insert(self, row: tuple[str, str, str | None, str], buckets: Buckets) -> None:
+        kind, key, _, body = row
+        generation = self._generation()
+        self._delete("generation = ? AND kind = ? AND key = ?", (kind, key), buckets)
+        self._db.execute("INSERT INTO list_entry VALUES (?, ?, ?, ?, ?)", (generation, *row))
+        buckets.add(kind, key, body)
+
+    def _delete(self, where: str, key: str | tuple[str, str], buckets: Buckets) -> None:
+        values = (self._generation(), *((key,) if isinstance(key, str) else key))
+        sql = f"DELETE FROM list_entry WHERE {where} RETURNING kind, key, body"
+        gone = self._db.execute(sql, values).fetchall()
+        for kind, name, body in gone:
+            buckets.take(kind, name, body)
+
+    def _move(self, epoch: str, rev: int, confirmed_at: datetime | None, generation: int, buckets: Buckets) -> None:
         text = None if confirmed_at is None else confirmed_at.astimezone(UTC).isoformat()
-        self._db.execute("INSERT OR REPLACE INTO list_cursor VALUES (1, ?, ?, ?)", (epoch, rev, text))
+        self._db.execute(
+            "INSERT OR REPLACE INTO list_cursor VALUES (1, ?, ?, ?, ?, ?)",
+            (epoch, rev, text, generation, buckets.blob),
+        )
+
+
+def _texts(changes: Sequence[Change], ops: Sequence[bytes] | None) -> list[str]:
+    """The bodies to be written: the very bytes that came, so that both sides hash the same."""
+    return [bytes(op).decode() for op in (map(encode_change, changes) if ops is None else ops)]
+
+
+def _row(change: Change, body: str) -> tuple[str, str, str | None, str]:
+    match change:
+        case UserPut(user):
+            return "user", user.id, None, body
+        case PermitPut(permit):
+            return "permit", permit.id, permit.user_id, body
+        case _:
+            raise ListRejected("malformed", "a whole list is made of users and permits")

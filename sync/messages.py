@@ -1,14 +1,14 @@
 """What goes over the wire and into the journal: topics, typed messages, facts and changes as JSON.
 
 Boundary decoding of the link happens here and nowhere else: every payload becomes a typed value or one
-`MalformedMessage`. Unknown fields are ignored, so that a newer peer is understood. Signatures, commands and
-chunked snapshots are not here yet; MQTT itself is `sync.mqtt`'s business.
+`MalformedMessage`. Unknown fields are ignored, so that a newer peer is understood. What comes down is signed:
+the envelope is `sync.signing`'s business, MQTT itself `sync.mqtt`'s.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_type_hints
 
@@ -17,24 +17,34 @@ import msgspec
 from gate_controller.allowlist import Change
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage
 from gate_controller.facts import PERSONAL, Fact
+from sync.orders import ClearUser, LaneOrder, SyncNow
+from sync.signing import Count, Signed
 
 PROTOCOL_VERSION: Final = 1
-PAYLOAD_LEN_MAX: Final = 32 * 1024 * 1024
-"""Bytes; a whole list of 200,000 entries fits, a hostile flood does not."""
+PAYLOAD_LEN_MAX: Final = 1024 * 1024
+"""Bytes of any message."""
+SMALL_LEN_MAX: Final = 4096
+"""Bytes of a key set, a list head and an order."""
+PART_LEN_MAX: Final = 64 * 1024
+"""Bytes of one part of a whole list."""
+PARTS_AHEAD: Final = 8
+"""Parts that follow one question."""
+LIST_LIVES: Final = timedelta(hours=2)
+"""What the portal says of a list counts for so long; an edge that hears nothing newer calls its list stale."""
+ORDER_LIVES: Final = timedelta(seconds=10)
+"""The longest that an order from the portal may be carried out after it was given."""
 BATCH_LEN_MAX: Final = 100
 """Events in one upload."""
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
-# 2**53 is what JSON readers of every language hold exactly, and fits SQLite's integers.
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What an edge says about itself; retained, and the will says the same with `status` offline.
 
-    `conn` names the connection, so that a late will cannot overwrite a newer birth. `trouble` says why the list
-    cannot follow the portal's, so that an old one in force is no secret; empty when it can.
+    `conn` names the connection, so that a late will cannot overwrite a newer birth; `nonce` this start of the
+    program, for orders to echo. `stale` says that the portal has not confirmed the list for too long. `trouble`
+    says why the list cannot follow the portal's, so that an old one in force is no secret; empty when it can.
     """
 
     status: Literal["online", "offline"]
@@ -43,6 +53,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     next_seq: Count
     acked: Count
     list: "Revision | None" = None
+    stale: bool = False
+    keyset: Count = 0
+    nonce: str = ""
     sw: str = ""
     sqlite: str = ""
     trouble: str = ""
@@ -81,41 +94,82 @@ class EventAck(msgspec.Struct, frozen=True, kw_only=True):
     through: Count
 
 
-class ListHead(msgspec.Struct, frozen=True, kw_only=True):
+class ListHead(Signed, frozen=True, kw_only=True):
     """The newest revision of a site's list; retained, and only a hint.
 
+    `era` rises with every epoch, so that an old epoch cannot come back; `root` is the list's (`sync.roots`).
     `conn` names the portal's connection: a new one means that what was under way to it may be lost.
     """
 
+    kind: Literal["list/head"] = "list/head"
+    era: Count
     epoch: str
     rev: Count
+    root: str
     conn: str = ""
 
 
-class ListDelta(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes that lead from one revision to a later one of the same epoch."""
+class ListDelta(Signed, frozen=True, kw_only=True):
+    """Changes that lead from one revision to a later one of the same epoch, and the root of the later one."""
 
+    kind: Literal["list/delta"] = "list/delta"
+    era: Count
     epoch: str
     from_: Count = msgspec.field(name="from")
     to: Count
+    root: str
     ops: list[msgspec.Raw]
 
 
-class ListGet(msgspec.Struct, frozen=True, kw_only=True):
-    """An edge asks for its list and says which one it has."""
-
-    have: Revision | None = None
-
-
-class ListPart(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole list, as the changes that build it from nothing."""
+class Written(msgspec.Struct, frozen=True):
+    """How far a whole list has come: the parts before `next` are written."""
 
     epoch: str
     rev: Count
+    next: Count
+
+
+class ListGet(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge asks for its list and says which one it has; with `whole`, for all of it, from `written` on."""
+
+    have: Revision | None = None
+    whole: bool = False
+    written: Written | None = None
+
+
+class ListPart(Signed, frozen=True, kw_only=True):
+    """One of the parts of a whole list, as changes that build it from nothing; `root` is the whole list's."""
+
+    kind: Literal["list/part"] = "list/part"
+    era: Count
+    epoch: str
+    rev: Count
+    root: str
+    part: Count
+    parts: Count
     ops: list[msgspec.Raw]
 
 
-Message = State | EventBatch | EventAck | ListHead | ListDelta | ListGet | ListPart
+class Cmd(Signed, frozen=True, kw_only=True):
+    """An order of the portal to one edge; `cseq` rises with each, `nonce` is the one of the edge's state."""
+
+    kind: Literal["cmd"] = "cmd"
+    cmd_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    cseq: Count
+    nonce: str
+    ask: LaneOrder | ClearUser | SyncNow
+
+
+class CmdResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an order: done, refused by the lane or daemon, or not believed."""
+
+    cmd_id: str
+    status: Literal["done", "refused"]
+    detail: str
+
+
+Message = State | EventBatch | EventAck | ListGet | CmdResult
+"""What is sent as it is; the rest is signed."""
 M = TypeVar("M", bound=msgspec.Struct)
 
 
@@ -149,12 +203,22 @@ class Address:
 
     def __post_init__(self) -> None:
         wrong = [
-            f"portal.{name}: {value!r} must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', and an edge not 'list'"
+            f"portal.{name}: {value!r} must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'; an edge not 'list', 'keys'"
             for name, value in (("tenant", self.tenant), ("site", self.site), ("edge", self.edge))
-            if not _SEGMENT.fullmatch(value) or (name == "edge" and value == "list")
+            if not _SEGMENT.fullmatch(value) or (name == "edge" and value in ("list", "keys"))
         ]
         if wrong:
             raise ConfigError(wrong)
+
+    @property
+    def audience(self) -> str:
+        """Whom an order to this edge is signed for."""
+        return f"{self.tenant}/{self.site}/{self.edge}"
+
+    @property
+    def site_audience(self) -> str:
+        """Whom the keys and the list are signed for."""
+        return f"{self.tenant}/{self.site}"
 
     @property
     def client_id(self) -> str:
@@ -162,11 +226,11 @@ class Address:
         return f"{self.tenant}.{self.site}.{self.edge}"
 
     def site_topic(self, suffix: str) -> str:
-        """Topic shared by the site's edges: `list/head`, `list/delta`."""
+        """Topic shared by the site's edges: `keys`, `list/head`, `list/delta`."""
         return f"{topic_root(self.tenant, self.site)}/{suffix}"
 
     def topic(self, suffix: str) -> str:
-        """Topic of this edge alone: `state`, `ev`, `ev/ack`, `list/get`, `list/part`."""
+        """Topic of this edge alone: `state`, `ev`, `ev/ack`, `list/get`, `list/part`, `cmd`, `cmd/r`."""
         return f"{topic_root(self.tenant, self.site)}/{self.edge}/{suffix}"
 
 

@@ -71,11 +71,15 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message; call `ack` once what it asks for is durable, or never, and it comes again."""
+    """A message; call `ack` once what it asks for is durable, or never, and it comes again.
+
+    `retained` says that it was published to be kept, and may have lain at the broker for any time.
+    """
 
     topic: str
     payload: bytes
     ack: Callable[[], object]
+    retained: bool = False
 
 
 class Connection:
@@ -90,11 +94,15 @@ class Connection:
         self._endpoint = endpoint
         self._client = self._build(endpoint)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> None:
         """Hand a message to the broker at QoS 1; PortalError if the connection is gone or choked."""
         if self._gone is not None:
             raise PortalError(self._gone)
-        result = self._client.publish(topic, payload, qos=1, retain=retain)
+        properties = None
+        if expires_s is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = expires_s
+        result = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         if result.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise PortalError(f"{self._place}: {paho.error_string(result.rc)}")
 
@@ -116,7 +124,8 @@ class Connection:
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 await self._up
-                self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
+                how = SubscribeOptions(qos=1, retainAsPublished=True)
+                self._client.subscribe([(topic, how) for topic in topics])
                 await self._subscribed
         except TimeoutError:
             raise PortalError(f"{self._place}: no answer within {CONNECT_WITHIN_S:.0f} s") from None
@@ -197,7 +206,7 @@ class Connection:
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         ack = partial(client.ack, message.mid, message.qos)
         try:
-            self._inbox.put_nowait(Incoming(message.topic, bytes(message.payload), ack))
+            self._inbox.put_nowait(Incoming(message.topic, bytes(message.payload), ack, message.retain))
         except asyncio.QueueFull:
             # Not acknowledged: the broker keeps it and sends it again.
             log.warning("%s sends faster than it may; a message was put back", self._place)

@@ -1,9 +1,9 @@
-"""The link to the portal: the journal goes up until the portal has stored it, the list comes down.
+"""The link to the portal: the journal goes up until the portal has stored it, the list and orders come down.
 
 One task keeps a connection up; while there is one, messages are handled in order and rows are sent as they
 appear. Nothing here can hold up the daemon: without a broker the journal is the queue and the cached list is in
-force. What to do with news and what to send next is decided in `sync.replica` and `sync.outbox`; commands,
-claims and signatures are not here yet.
+force. What comes down counts only if `sync.guard` believes it; what follows for the list is `sync.follower`'s
+business, what to send next `sync.outbox`'s. Claims are not here yet.
 """
 
 import asyncio
@@ -13,48 +13,31 @@ import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Literal, ParamSpec, TypeVar
+from typing import Final, Literal
 
 import msgspec
 
-from gate_controller.allowlist import Allowlist, Change
-from gate_controller.errors import ListRejected, MalformedMessage, PortalError, StoreError
+from gate_controller.allowlist import Allowlist
+from gate_controller.errors import MalformedMessage, MessageRefused, PortalError, StoreError
 from gate_controller.moment import Moment
 from sync import messages
+from sync.follower import ASK_AGAIN_S, Follower, OnList
+from sync.guard import Guard
 from sync.journal import JournalRow
-from sync.messages import (
-    Address,
-    Event,
-    EventAck,
-    EventBatch,
-    ListDelta,
-    ListGet,
-    ListHead,
-    ListPart,
-    Revision,
-    State,
-    decode_changes,
-)
+from sync.messages import Address, CmdResult, Event, EventAck, EventBatch, State
 from sync.mqtt import Connection, Endpoint, Incoming, Will, keep_connected
+from sync.orders import Answer, Request, SyncNow
 from sync.outbox import Outbox
-from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
+from sync.signing import Refusal
 from sync.store import Store
 
-CONFIRM_EVERY_S: Final = 3600.0
-"""How often the portal is asked whether the list is still the newest."""
-ASK_AGAIN_S: Final = 30.0
-"""After this long without an answer the list is asked for again."""
-LARGE_LEN_MIN: Final = 8 * 1024
-"""Bytes from which on changes are read in a thread: some 50 users, which would cost the event loop 10 ms."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
+LOOK_AT_AGE_EVERY_S: Final = 60.0
+"""How often the age of the list is looked at."""
 
 log = logging.getLogger(__name__)
 
-OnList = Callable[[Allowlist, datetime], None]
-"""Called with the list in force from now on and when the portal said that it is the newest."""
+OnOrder = Callable[[Request, float], Answer]
+"""Called with an order of the portal and for how many seconds more it may be begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +57,35 @@ class PortalLink:
         store: Store,
         endpoint: Endpoint,
         address: Address,
+        root_key: bytes,
         allowlist: Allowlist,
         on_list: OnList,
+        on_order: OnOrder,
         surroundings: Surroundings,
         software: str = "",
     ) -> None:
-        """`allowlist` is the one loaded from `store`; every later one goes to `on_list`."""
+        """`allowlist` is the one loaded from `store`; every later one goes to `on_list`.
+
+        `root_key` is the portal's root public key. Raises ValueError for what is no key.
+        """
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
         self._store, self._endpoint, self._address = store, endpoint, address
-        self._allowlist, self._on_list = allowlist, on_list
-        self._around, self._software = surroundings, software
-        self._have: Revision | None = None
+        self._around, self._software, self._on_order = surroundings, software, on_order
+        self._guard = Guard(store, root_key, address, surroundings.clock)
+        self._list = Follower(store, self._guard, allowlist, on_list, self._ask_at_latest, self._ask_next)
+        self._nonce = surroundings.new_id()
         self._conn = self._portal_conn = ""
+        self._stale = False
+        self._told: tuple[object, ...] = ()
         self._outbox = Outbox(0)
         self._ask_at_s = 0.0
-        self._ask_for_all = False
-        self._trouble, self._stuck_for_s = "", ASK_AGAIN_S
         # One bell for the sender: rows were appended, an acknowledgement came, the list must be asked for.
         self._bell = store.appended
-        self._handlers: dict[str, Callable[[Connection, bytes], Awaitable[None]]] = {
+        self._handlers: dict[str, Callable[[Connection, Incoming], Awaitable[None]]] = {
+            address.site_topic("keys"): self._on_keys,
             address.topic("ev/ack"): self._on_ack,
+            address.topic("cmd"): self._on_cmd,
             address.topic("list/part"): self._on_part,
             address.topic("list/delta"): self._on_delta,
             address.site_topic("list/delta"): self._on_delta,
@@ -103,9 +94,18 @@ class PortalLink:
 
     async def run(self) -> None:
         """Keep a connection up and everything flowing, for ever."""
-        cursor = await self._store.list_cursor()
-        self._have = Revision(cursor.epoch, cursor.rev) if cursor else None
-        await keep_connected(self._endpoint, self._around.chance, self._new_will, list(self._handlers), self._talk)
+        await self.load()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_at_age())
+            topics = list(self._handlers)
+            await keep_connected(self._endpoint, self._around.chance, self._new_will, topics, self._talk)
+
+    async def load(self) -> None:
+        """What the last run knew; `run` begins with it."""
+        await self._guard.load()
+        await self._list.load()
+        await self._store.sweep_lists()
+        self._stale = self._list.stale
 
     async def _talk(self, connection: Connection) -> None:
         self._begin()
@@ -162,19 +162,37 @@ class PortalLink:
             connection.publish(self._address.topic("ev"), messages.encode(message))
 
     def _ask(self, connection: Connection) -> None:
-        have = None if self._ask_for_all else self._have
-        connection.publish(self._address.topic("list/get"), messages.encode(ListGet(have=have)))
-        self._ask_in(ASK_AGAIN_S)
+        connection.publish(self._address.topic("list/get"), messages.encode(self._list.question()))
+        self._ask_next(ASK_AGAIN_S)
 
-    def _ask_in(self, wait_s: float) -> None:
+    def _ask_next(self, wait_s: float) -> None:
         self._ask_at_s = asyncio.get_running_loop().time() + wait_s
 
-    def _ask_soon(self) -> None:
-        wait_s = ASK_AGAIN_S if self._trouble else GAP_WAIT_S
+    def _ask_at_latest(self, wait_s: float) -> None:
         self._ask_at_s = min(self._ask_at_s, asyncio.get_running_loop().time() + wait_s)
         self._bell.set()
 
+    async def _look_at_age(self) -> None:
+        """Say once when the list has grown stale and once when it is fresh again, with a broker or without."""
+        while True:
+            self._note_age()
+            await asyncio.sleep(LOOK_AT_AGE_EVERY_S)
+
+    def _note_age(self) -> None:
+        stale = self._list.stale
+        if stale is not self._stale:
+            self._stale = stale
+            if stale:
+                log.warning("the portal has not confirmed the list for too long; it may not be the newest")
+            else:
+                log.info("the portal confirms the list again")
+
+    def _news(self) -> tuple[object, ...]:
+        """What the portal is told of at once."""
+        return self._list.have, self._list.trouble, self._stale, self._guard.keyset
+
     def _send_state(self, connection: Connection) -> None:
+        self._told = self._news()
         connection.publish(self._address.topic("state"), self._state("online"), retain=True)
 
     def _new_will(self) -> Will:
@@ -188,10 +206,13 @@ class PortalLink:
             ledger=self._store.ledger,
             next_seq=self._store.next_seq,
             acked=self._store.acked_through,
-            list=self._have,
+            list=self._list.have,
+            stale=self._stale,
+            keyset=self._guard.keyset,
+            nonce=self._nonce,
             sw=self._software,
             sqlite=sqlite3.sqlite_version,
-            trouble=self._trouble,
+            trouble=self._list.trouble,
         )
         return messages.encode(state)
 
@@ -208,9 +229,14 @@ class PortalLink:
             self._refuse("unknown_topic", message.topic)
             return
         try:
-            await handler(connection, message.payload)
+            await handler(connection, message)
         except MalformedMessage as error:
-            self._refuse("malformed", str(error))
+            self._refuse(Refusal.MALFORMED, str(error))
+        except MessageRefused as error:
+            self._refuse(error.reason, str(error))
+        self._note_age()
+        if self._news() != self._told:
+            self._send_state(connection)
 
     def _refuse(self, reason: str, detail: str) -> None:
         self.refused[reason] += 1
@@ -218,8 +244,8 @@ class PortalLink:
         level = logging.WARNING if self.refused[reason] == 1 else logging.DEBUG
         log.log(level, "message from the portal refused: %s (%s)", reason, detail[:200])
 
-    async def _on_ack(self, _connection: Connection, payload: bytes) -> None:
-        ack = messages.decode(EventAck, payload)
+    async def _on_ack(self, _connection: Connection, message: Incoming) -> None:
+        ack = messages.decode(EventAck, message.payload)
         if ack.ledger != self._store.ledger:
             self._refuse("another_ledger", ack.ledger)
         elif ack.through >= self._store.next_seq:
@@ -229,100 +255,37 @@ class PortalLink:
             self._outbox = self._outbox.stored(ack.through)
             self._bell.set()
 
-    async def _on_head(self, _connection: Connection, payload: bytes) -> None:
-        head = messages.decode(ListHead, payload)
+    async def _on_keys(self, _connection: Connection, message: Incoming) -> None:
+        if await self._guard.keys(message.payload):
+            log.info("the portal's keys %d are in force", self._guard.keyset)
+            self._ask_at_latest(0.0)
+
+    async def _on_head(self, _connection: Connection, message: Incoming) -> None:
+        head = await self._list.on_head(message.payload)
         if head.conn != self._portal_conn:
             # The portal is new here: what was sent to nobody need not wait for its next turn.
             self._portal_conn = head.conn
             self._begin()
-        elif on_head(self._have, head) is not Step.IGNORE:
-            self._ask_soon()
 
-    async def _on_delta(self, connection: Connection, payload: bytes) -> None:
-        aside = _in_thread if len(payload) >= LARGE_LEN_MIN else _at_once
-        try:
-            delta = await aside(messages.decode, ListDelta, payload)
-            step = on_delta(self._have, delta)
-            new, changes = await aside(_changed, self._allowlist, delta) if step is Step.APPLY else (None, [])
-        except (ListRejected, MalformedMessage, ValueError) as error:
-            # The whole list may do without what could not be done here; what it revokes must not be missed.
-            self._refuse(_reason(error), str(error))
-            self._ask_for_all = True
-            self._ask_soon()
-            return
-        if new is not None:
-            await self._apply(connection, delta, new, changes)
-        elif step is not Step.IGNORE:
-            self._ask_soon()
+    async def _on_delta(self, _connection: Connection, message: Incoming) -> None:
+        await self._list.on_delta(message.payload)
 
-    async def _apply(self, connection: Connection, delta: ListDelta, new: Allowlist, changes: list[Change]) -> None:
-        """Write the changes, then put them in force; a delta that changes nothing only confirms."""
-        if new.wants_compaction:
-            new = await asyncio.to_thread(new.compacted)
-        now = self._around.clock().wall
-        await self._store.put_changes(delta.epoch, delta.from_, delta.to, changes, now)
-        self._in_force(connection, new, now)
+    async def _on_part(self, _connection: Connection, message: Incoming) -> None:
+        await self._list.on_part(message.payload)
 
-    async def _on_part(self, connection: Connection, payload: bytes) -> None:
-        try:
-            part = await asyncio.to_thread(messages.decode, ListPart, payload)
-            if on_part(self._have, part) is not Step.APPLY:
-                return
-            new, changes = await asyncio.to_thread(_whole, self._allowlist, part)
-        except (ListRejected, MalformedMessage, ValueError) as error:
-            self.refused[_reason(error)] += 1
-            self._stuck(connection, str(error)[:200])
-            return
-        now = self._around.clock().wall
-        await self._store.replace_list(part.epoch, part.rev, changes, now)
-        self._in_force(connection, new, now)
-
-    def _stuck(self, connection: Connection, why: str) -> None:
-        """The old list stays in force; said once, shown in the state, and asked for again, ever more rarely."""
-        if not self._trouble:
-            log.error("the portal's list cannot be used, so an old one stays in force: %s", why)
-        if why != self._trouble:
-            self._trouble = why
-            self._send_state(connection)
-        self._ask_for_all = True
-        self._ask_in(self._stuck_for_s)
-        self._stuck_for_s = min(2 * self._stuck_for_s, CONFIRM_EVERY_S)
-
-    def _in_force(self, connection: Connection, new: Allowlist, at: datetime) -> None:
-        changed = self._have != Revision(new.epoch, new.revision) or bool(self._trouble)
-        self._trouble, self._stuck_for_s, self._ask_for_all = "", ASK_AGAIN_S, False
-        self._allowlist, self._have = new, Revision(new.epoch, new.revision)
-        self._on_list(new, at)
-        self._ask_in(CONFIRM_EVERY_S)
-        if changed:
-            log.info("list revision %d is in force", new.revision)
-            self._send_state(connection)
-
-
-def _changed(old: Allowlist, delta: ListDelta) -> tuple[Allowlist, list[Change]]:
-    """The next list and what leads to it; the same list and nothing where the delta only confirms."""
-    if delta.to == delta.from_:
-        return old, []
-    changes = decode_changes(delta.ops)
-    return old.apply(changes, delta.to), changes
-
-
-def _whole(old: Allowlist, part: ListPart) -> tuple[Allowlist, list[Change]]:
-    """The list that takes the old one's place, and the changes that build it."""
-    changes = decode_changes(part.ops)
-    return old.replaced(part.epoch, changes, part.rev), changes
-
-
-def _reason(error: Exception) -> str:
-    return "malformed" if isinstance(error, MalformedMessage) else "list_rejected"
-
-
-async def _at_once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return function(*args, **kwargs)
-
-
-async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.to_thread(function, *args, **kwargs)
+    async def _on_cmd(self, connection: Connection, message: Incoming) -> None:
+        """Carry an order out, once and now; it is answered only if it is the portal's."""
+        if message.retained:
+            raise MessageRefused(Refusal.RETAINED, "an order is never kept")
+        cmd = await self._guard.order(message.payload, self._nonce)
+        if isinstance(cmd.ask, SyncNow):
+            self._ask_at_latest(0.0)
+            answer = Answer(True, "the list is asked for")
+        else:
+            left_s = (cmd.exp - self._guard.now()).total_seconds()
+            answer = self._on_order(cmd.ask, left_s)
+        result = CmdResult(cmd_id=cmd.cmd_id, status="done" if answer.done else "refused", detail=answer.text)
+        connection.publish(self._address.topic("cmd/r"), messages.encode(result))
 
 
 def _event(row: JournalRow) -> Event:

@@ -1,7 +1,7 @@
 """What to do with news about the list: pure, a comparison of revisions.
 
-Revisions only rise inside an epoch; an epoch begins anew when the portal lost or rebuilt its list. Checking
-roots and signatures is not here yet.
+Revisions only rise inside an epoch; an epoch begins anew when the portal lost or rebuilt its list. Signatures are
+`sync.guard`'s business, roots `sync.follower`'s.
 """
 
 from enum import StrEnum

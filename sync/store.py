@@ -13,9 +13,10 @@ from gate_controller.allowlist import Allowlist, Change
 from gate_controller.errors import StoreError
 from gate_controller.facts import Fact
 from gate_controller.occupancy import Occupancy
-from sync.cached_list import CachedList, ListCursor
+from sync.cached_list import CachedList, ListCursor, Shadow
 from sync.database import Blueprint, Database
 from sync.journal import Journal, JournalRow
+from sync.marks import Mark, Marks
 from sync.strangers import Strangers
 
 EDGE: Final = Blueprint(0x534C4147, "sync.schema")
@@ -31,8 +32,11 @@ class Store:
     Every method raises StoreError, naming the file and the fix, and then has changed nothing.
     """
 
-    def __init__(self, database: Database, journal: Journal, cached: CachedList, strangers: Strangers) -> None:
-        self._database, self._journal, self._list, self._strangers = database, journal, cached, strangers
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._database, self._journal = database, journal
+        self._list, self._marks, self._strangers = (
+            CachedList(database.sql), Marks(database.sql), Strangers(database.sql),
+        )  # fmt: skip
         self.appended = asyncio.Event()
         """Set after every append; whoever uploads clears it."""
 
@@ -49,7 +53,7 @@ class Store:
         except BaseException:
             await database.close()
             raise
-        return cls(database, journal, CachedList(database.sql), Strangers(database.sql))
+        return cls(database, journal)
 
     async def close(self) -> None:
         """Close the database and let go of it; transactions already begun finish first."""
@@ -151,18 +155,78 @@ class Store:
         to_rev: int,
         changes: Sequence[Change],
         confirmed_at: datetime | None = None,
+        ops: Sequence[bytes] | None = None,
+        root: str | None = None,
     ) -> None:
         """Write changes and cursor together; StoreError if the cached list is not at `from_rev` of `epoch`.
 
-        `confirmed_at` is when the portal said that this is the newest; None keeps what was known.
+        `confirmed_at` is when the portal said that this is the newest; None keeps what was known. `ops` are the
+        changes as the portal encoded them, `root` what the list must then come to; ListRejected if it does not.
         """
-        await self._write(self._list.put, epoch, from_rev, to_rev, changes, confirmed_at)
+        await self._write(self._list.put, epoch, from_rev, to_rev, changes, confirmed_at, ops, root)
 
     async def replace_list(
         self, epoch: str, rev: int, changes: Sequence[Change], confirmed_at: datetime | None = None
     ) -> None:
         """Replace the whole cached list by what `changes` build from nothing."""
         await self._write(self._list.replace, epoch, rev, changes, confirmed_at)
+
+    async def list_root(self) -> str:
+        """The root of the cached list (`sync.roots`)."""
+        return await self._database.run(self._list.root)
+
+    async def shadow(self) -> Shadow | None:
+        """How far a whole list on its way has come."""
+        return await self._database.run(self._list.shadow)
+
+    async def add_part(self, part: Shadow, changes: Sequence[Change], ops: Sequence[bytes]) -> Shadow:
+        """Write the next part of a whole list beside the one in force; returns how far it has come."""
+        return await self._write(self._list.add_part, part, changes, ops)
+
+    async def shadow_bodies(self, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Key and body of at most `limit` entries of the list on its way that follow this key."""
+        return await self._database.run(self._list.shadow_bodies, kind, after, limit)
+
+    async def drop_shadow(self) -> None:
+        """Give up the list on its way."""
+        await self._write(self._list.drop_shadow)
+
+    async def remember_left_out(self) -> None:
+        """Keep the ids of those whom the list on its way leaves out, in slices; to be called before `swap_list`."""
+        after: str | None = ""
+        while after is not None:
+            after = await self._write(self._list.remember_slice, after)
+
+    async def swap_list(self, confirmed_at: datetime) -> None:
+        """The list on its way, complete, is the cached one from now on; ListRejected if its root is another."""
+        await self._write(self._list.swap, confirmed_at)
+
+    async def sweep_lists(self) -> None:
+        """Delete what former lists left, in slices, so that a grant can come between."""
+        while await self._write(self._list.sweep):
+            pass
+
+    # ---- what the portal's keys have signed ----
+
+    async def keyset(self) -> bytes | None:
+        """The newest key set in its envelope; None before the first."""
+        return await self._database.run(self._marks.keyset)
+
+    async def put_keyset(self, payload: bytes, kids: Sequence[str]) -> None:
+        """Keep a key set, and forget the marks of keys that are not in it."""
+        await self._write(self._marks.put_keyset, payload, kids)
+
+    async def marks(self) -> dict[str, Mark]:
+        """The highest of everything that each key has signed."""
+        return await self._database.run(self._marks.all)
+
+    async def put_mark(self, kid: str, mark: Mark) -> None:
+        """Raise a key's marks."""
+        await self._write(self._marks.put, kid, mark)
+
+    async def execute(self, kid: str, mark: Mark, cmd_id: str) -> bool:
+        """Note, before it is done, that an order is done; False if it was noted before."""
+        return await self._write(self._marks.execute, kid, mark, cmd_id)
 
     # ---- inside ----
 

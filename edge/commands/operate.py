@@ -5,9 +5,10 @@ from pathlib import Path
 
 from edge import present
 from edge.config import load_config
-from edge.control import ClearUser, LaneOrder, Request, ask, socket_of
+from edge.control import ask, socket_of
 from gate_controller.errors import ControlError
 from gate_controller.lane import Order
+from sync.orders import ClearUser, LaneOrder, Request
 
 
 def order(config: Path, lane: str, kind: Order, reason: str) -> int:

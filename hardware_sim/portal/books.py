@@ -13,12 +13,50 @@ from typing import Final
 import msgspec
 
 from gate_controller.allowlist import Allowlist, Change
+from gate_controller.errors import BadInput
 from gate_controller.facts import Fact
 from sync.cached_list import CachedList
-from sync.messages import EventBatch, ListDelta, ListPart, Revision, State, UnknownFact, decode_fact, encode_change
+from sync.messages import (
+    PARTS_AHEAD,
+    EventBatch,
+    ListGet,
+    Revision,
+    State,
+    UnknownFact,
+    Written,
+    decode_fact,
+    encode_change,
+)
 
 DELTAS_KEPT_MAX: Final = 1000
 """An edge that is further behind gets the whole list."""
+DELTA_BYTES_MAX: Final = 512 * 1024
+"""Changes that are longer than this together are not sent as one delta; the edge gets the whole list."""
+PART_BYTES_MAX: Final = 60 * 1024
+"""Changes in one part of the whole list; the envelope around them fits into `PART_LEN_MAX`."""
+ENTRY_BYTES_MAX: Final = 32 * 1024
+"""The longest single change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What leads from one revision to the newest; `root` is the newest list's."""
+
+    from_: int
+    to: int
+    root: str
+    ops: list[msgspec.Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the parts of a whole list."""
+
+    rev: int
+    root: str
+    part: int
+    parts: int
+    ops: list[msgspec.Raw]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +71,8 @@ class EdgeSeen:
     received: int
     next_seq: int
     software: str
+    nonce: str
+    stale: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +90,12 @@ class PortalEvent:
 class Books:
     """The tables of one open portal database."""
 
-    def __init__(self, db: sqlite3.Connection, new_epoch: str) -> None:
+    def __init__(self, db: sqlite3.Connection, new_epoch: str, now: datetime) -> None:
         self._db = db
         self._list = CachedList(db)
         if self._list.cursor() is None:
             self._list.replace(new_epoch, 0, [], None)
+            self._db.execute("INSERT INTO standing VALUES (1, ?, 0)", (_milliseconds(now),))
 
     # ---- the list ----
 
@@ -62,23 +103,45 @@ class Books:
         """The newest revision."""
         return self._list.load()
 
-    def change(self, epoch: str, from_rev: int, changes: Sequence[Change]) -> None:
-        """Write the next revision and how it came about."""
+    def era(self) -> int:
+        """When this list was begun, in milliseconds: higher than any list's that was lost before."""
+        return int(self._db.execute("SELECT era FROM standing").fetchone()[0])
+
+    def root(self) -> str:
+        """The root of the newest revision."""
+        return self._list.root()
+
+    def change(self, epoch: str, from_rev: int, changes: Sequence[Change]) -> Changes:
+        """Write the next revision and how it came about, which is returned."""
+        encoded = [*map(encode_change, changes)]
+        if any(len(bytes(op)) > ENTRY_BYTES_MAX for op in encoded):
+            raise BadInput(f"an entry is longer than {ENTRY_BYTES_MAX} bytes; give the user fewer plates")
         self._list.put(epoch, from_rev, from_rev + 1, changes, None)
-        ops = msgspec.json.encode([*map(encode_change, changes)]).decode()
+        ops = msgspec.json.encode(encoded).decode()
         self._db.execute("INSERT INTO delta VALUES (?, ?)", (from_rev + 1, ops))
         self._db.execute("DELETE FROM delta WHERE rev <= ?", (from_rev + 1 - DELTAS_KEPT_MAX,))
+        return Changes(from_rev, from_rev + 1, self._list.root(), encoded)
 
-    def answer(self, have: Revision | None) -> ListDelta | ListPart:
-        """What an edge with this list needs: the changes since, maybe none, or the whole list."""
+    def answer(self, get: ListGet) -> Changes | list[Part]:
+        """What an edge needs: the changes since, maybe none, or the next parts of the whole list."""
         cursor = self._list.cursor()
         assert cursor is not None, "there is a list from the first opening on"
-        if have is not None and have.epoch == cursor.epoch and have.rev <= cursor.rev:
-            found = self._db.execute("SELECT ops FROM delta WHERE rev > ? ORDER BY rev", (have.rev,)).fetchall()
-            if len(found) == cursor.rev - have.rev:
-                ops = [op for (text,) in found for op in msgspec.json.decode(text, type=list[msgspec.Raw])]
-                return ListDelta(epoch=cursor.epoch, from_=have.rev, to=cursor.rev, ops=ops)
-        return ListPart(epoch=cursor.epoch, rev=cursor.rev, ops=[*map(msgspec.Raw, self._list.entries())])
+        have = get.have if get.have is not None and get.have.epoch == cursor.epoch else None
+        if have is not None and have.rev <= cursor.rev and not get.whole:
+            ops = self._since(have.rev, cursor.rev)
+            if ops is not None:
+                return Changes(have.rev, cursor.rev, self._list.root(), ops)
+        written = get.written if get.written is not None and get.written.epoch == cursor.epoch else None
+        # An edge that could not follow gets the newest, which may be mended, unless it is half-way through another.
+        least = cursor.rev if get.whole and written is None else have.rev if have else 0
+        return self._parts(written, least, cursor.rev)
+
+    def next_cseq(self, now: datetime) -> int:
+        """A number for the next order, higher than any before it, also if these books are from a backup."""
+        (last,) = self._db.execute("SELECT cseq FROM standing").fetchone()
+        number = max(int(last) + 1, _milliseconds(now))
+        self._db.execute("UPDATE standing SET cseq = ?", (number,))
+        return number
 
     # ---- edges and their events ----
 
@@ -130,6 +193,48 @@ class Books:
 
     # ---- inside ----
 
+    def _since(self, rev: int, newest: int) -> list[msgspec.Raw] | None:
+        """The changes after a revision; None if they are not kept any more or are too long for one delta."""
+        found = self._db.execute("SELECT ops FROM delta WHERE rev > ? ORDER BY rev", (rev,)).fetchall()
+        if len(found) != newest - rev or sum(len(text) for (text,) in found) > DELTA_BYTES_MAX:
+            return None
+        return [op for (text,) in found for op in msgspec.json.decode(text, type=list[msgspec.Raw])]
+
+    def _parts(self, written: Written | None, least_rev: int, newest: int) -> list[Part]:
+        """Those that the edge lacks, a few at a time, of a snapshot that the kept changes lead on from."""
+        found = self._db.execute("SELECT rev FROM snapshot LIMIT 1").fetchone()
+        useful = found is not None and found[0] >= least_rev and self._since(found[0], newest) is not None
+        if not useful:
+            self._cut(newest)
+        (rev, parts) = self._db.execute("SELECT rev, count(*) FROM snapshot").fetchone()
+        # The last part again for an edge that has them all and could not finish.
+        first = min(written.next, parts - 1) if written is not None and written.rev == rev else 0
+        rows = self._db.execute(
+            "SELECT part, root, ops FROM snapshot WHERE part >= ? ORDER BY part LIMIT ?",
+            (first, PARTS_AHEAD - first % PARTS_AHEAD),
+        ).fetchall()
+        return [
+            Part(rev, root, part, parts, msgspec.json.decode(ops, type=list[msgspec.Raw]))
+            for part, root, ops in rows
+        ]
+
+    def _cut(self, rev: int) -> None:
+        """The newest list in parts, in place of an older one's."""
+        self._db.execute("DELETE FROM snapshot")
+        parts: list[list[bytes]] = [[]]
+        room = PART_BYTES_MAX
+        for entry in self._list.entries():
+            if len(entry) + 1 > room:
+                parts.append([])
+                room = PART_BYTES_MAX
+            parts[-1].append(entry)
+            room -= len(entry) + 1
+        root = self._list.root()
+        self._db.executemany(
+            "INSERT INTO snapshot VALUES (?, ?, ?, ?)",
+            ((number, rev, root, f"[{b','.join(part).decode()}]") for number, part in enumerate(parts)),
+        )
+
     def _received(self, edge: str, ledger: str) -> int:
         found = self._db.execute("SELECT through FROM received WHERE edge = ? AND ledger = ?", (edge, ledger))
         return int((found.fetchone() or (0,))[0])
@@ -156,7 +261,13 @@ class Books:
             self._received(name, state.ledger),
             state.next_seq,
             state.sw,
+            state.nonce,
+            state.stale,
         )
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def _event(

@@ -1,8 +1,8 @@
 """The reference portal: the authority over one site's list, and the place where its edges' journals end.
 
-Its rules are `gate_controller`'s: every change goes through `Allowlist.apply` before it is written and sent. It
-stores before it acknowledges, and what comes twice is stored once. One tenant and one site; mail, logins,
-signatures and commands are not here yet.
+Its rules are `gate_controller`'s: every change goes through `Allowlist.apply` before it is written and sent, and
+everything that an edge must believe is signed. It stores before it acknowledges, and what comes twice is stored
+once. One tenant and one site; mail and logins are not here yet.
 """
 
 import asyncio
@@ -30,27 +30,39 @@ from gate_controller.credentials import Badge, PlateCredential
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage, PortalError, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
-from hardware_sim.portal.books import Books, EdgeSeen, PortalEvent
+from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes, EdgeSeen, Part, PortalEvent
+from hardware_sim.portal.keys import PortalKeys
 from sync import messages
 from sync.database import Blueprint, Database
 from sync.messages import (
     BATCH_LEN_MAX,
+    LIST_LIVES,
+    ORDER_LIVES,
     Address,
+    Cmd,
+    CmdResult,
     EventAck,
     EventBatch,
     ListDelta,
     ListGet,
     ListHead,
+    ListPart,
     Message,
     State,
 )
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, keep_connected
+from sync.orders import Request, SyncNow
 from sync.portal import Surroundings
+from sync.signing import Signed
 
 PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
 """A portal's database; its id spells SLAP."""
 RECEIVE_MAX: Final = 1000
 """Messages of all edges that may be under way at once."""
+HEAD_EVERY_S: Final = 1800.0
+"""How often the edges are told, signed anew, which list is the newest."""
+ORDER_ANSWER_WITHIN_S: Final = 12.0
+"""An order is void after 10 s; an answer may take a little longer."""
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +74,19 @@ class Portal:
     """
 
     def __init__(
-        self, database: Database, books: Books, allowlist: Allowlist, tenant: str, site: str, around: Surroundings
+        self,
+        database: Database,
+        books: Books,
+        keys: PortalKeys,
+        allowlist: Allowlist,
+        era: int,
+        tenant: str,
+        site: str,
+        around: Surroundings,
     ) -> None:
         self.allowlist = allowlist
+        self.keys = keys
+        self._era = era
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
         self._database, self._books = database, books
@@ -73,15 +95,18 @@ class Portal:
         self._connection: Connection | None = None
         self._conn = ""
         self._changing = asyncio.Lock()
+        self._asked: dict[str, asyncio.Future[CmdResult]] = {}
 
     @classmethod
     async def open(cls, path: Path, tenant: str, site: str, around: Surroundings) -> "Portal":
-        """Open or create the portal's database."""
+        """Open or create the portal's database, and its keys in the folder `keys` beside it."""
+        now = around.clock().wall
+        keys = PortalKeys.open(path.parent / "keys", f"{tenant}/{site}", now)
         database = await Database.open(path, PORTAL)
         try:
-            books = await database.run(lambda: Books(database.sql, around.new_id()))
-            allowlist = await database.run(books.allowlist)
-            return cls(database, books, allowlist, tenant, site, around)
+            books = await database.write(lambda: Books(database.sql, around.new_id(), now))
+            allowlist, era = await database.run(lambda: (books.allowlist(), books.era()))
+            return cls(database, books, keys, allowlist, era, tenant, site, around)
         except BaseException:
             await database.close()
             raise
@@ -93,18 +118,23 @@ class Portal:
     # ---- the list ----
 
     async def change(self, changes: Sequence[Change]) -> int:
-        """Make the next revision and send it to the edges; returns its number."""
+        """Make the next revision and send it to the edges; returns its number.
+
+        A caller that stops waiting does not undo it: what is on disk is also in force and sent.
+        """
+        return await asyncio.shield(self._change(changes))
+
+    async def _change(self, changes: Sequence[Change]) -> int:
         async with self._changing:
             old = self.allowlist
             new = old.apply(changes, old.revision + 1)
             if new.wants_compaction:
                 new = await asyncio.to_thread(new.compacted)
-            await self._database.write(self._books.change, old.epoch, old.revision, changes)
+            made = await self._database.write(self._books.change, old.epoch, old.revision, changes)
             self.allowlist = new
-            ops = [*map(messages.encode_change, changes)]
-            delta = ListDelta(epoch=new.epoch, from_=old.revision, to=new.revision, ops=ops)
-            self._publish(self._topic("list/delta"), delta)
-            self._publish_head()
+            if sum(len(bytes(op)) for op in made.ops) <= DELTA_BYTES_MAX:
+                self._publish(self._topic("list/delta"), self._delta(made))
+            self._publish_head(made.root)
         return new.revision
 
     async def add_user(
@@ -192,18 +222,67 @@ class Portal:
         """Events in the order of their arrival; begin again after the last `number` seen."""
         return await self._database.run(self._books.events, after_number, limit)
 
+    # ---- orders ----
+
+    async def command(self, edge: str, ask: Request | SyncNow) -> CmdResult:
+        """Order something of an edge, now; what became of it.
+
+        Raises PortalError when the edge is not there, and when it says nothing in time: then nobody knows whether
+        the order was carried out, but it is void by now.
+        """
+        seen = next((found for found in await self.edges() if found.name == edge), None)
+        if self._connection is None or seen is None or not seen.online:
+            raise PortalError(f"edge {edge} is not connected; an order is never kept for later")
+        now = self._around.clock().wall
+        cseq = await self._database.write(self._books.next_cseq, now)
+        address = Address(self._tenant, self._site, edge)
+        cmd = Cmd(
+            aud=address.audience,
+            iat=now,
+            exp=now + ORDER_LIVES,
+            cmd_id=self._around.new_id(),
+            cseq=cseq,
+            nonce=seen.nonce,
+            ask=ask,
+        )
+        answered: asyncio.Future[CmdResult] = asyncio.get_running_loop().create_future()
+        self._asked[cmd.cmd_id] = answered
+        try:
+            self._publish(address.topic("cmd"), cmd, expires_s=int(ORDER_LIVES.total_seconds()))
+            async with asyncio.timeout(ORDER_ANSWER_WITHIN_S):
+                return await answered
+        except TimeoutError:
+            raise PortalError(f"edge {edge} did not answer; whether it did it, its journal will tell") from None
+        finally:
+            del self._asked[cmd.cmd_id]
+
+    async def rotate_keys(self) -> None:
+        """A new online key; the edges learn of it at once or when they come back."""
+        self.keys.rotate(self._around.clock().wall)
+        self._publish_keys()
+        await self._tell_head()
+
     # ---- the link ----
 
     async def serve(self, host: str, port: int, backoff: Backoff | None = None) -> None:
         """Speak with the edges over a broker, for ever; without one the portal works on and tries again."""
         endpoint = Endpoint(host, port, f"{self._tenant}.{self._site}.portal", RECEIVE_MAX, backoff or Backoff())
-        topics = [self._topic(suffix) for suffix in ("+/state", "+/ev", "+/list/get")]
-        await keep_connected(endpoint, self._around.chance, lambda: None, topics, self._talk)
+        topics = [self._topic(suffix) for suffix in ("+/state", "+/ev", "+/list/get", "+/cmd/r")]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_heads())
+            await keep_connected(endpoint, self._around.chance, lambda: None, topics, self._talk)
+
+    async def _tell_heads(self) -> None:
+        while True:
+            await asyncio.sleep(HEAD_EVERY_S)
+            with contextlib.suppress(StoreError):
+                await self._tell_head()
 
     async def _talk(self, connection: Connection) -> None:
         self._connection, self._conn = connection, self._around.new_id()
         try:
-            self._publish_head()
+            self._publish_keys()
+            await self._tell_head()
             async for message in connection.incoming():
                 await self._handle(message)
                 message.ack()
@@ -214,7 +293,12 @@ class Portal:
 
     async def _handle(self, message: Incoming) -> None:
         edge, _, suffix = message.topic.removeprefix(self._topic("")).partition("/")
-        handlers = {"state": self._on_state, "ev": self._on_events, "list/get": self._on_get}
+        handlers = {
+            "state": self._on_state,
+            "ev": self._on_events,
+            "list/get": self._on_get,
+            "cmd/r": self._on_result,
+        }
         try:
             address = Address(self._tenant, self._site, edge)
             await handlers[suffix](address, message.payload)
@@ -225,6 +309,9 @@ class Portal:
     async def _on_state(self, edge: Address, payload: bytes) -> None:
         state = messages.decode(State, payload)
         await self._database.write(self._books.see, edge.edge, state, self._around.clock().wall)
+        if state.status == "online" and state.keyset != self.keys.version:
+            # A broker that forgot the key set keeps it from nobody.
+            self._publish_keys()
 
     async def _on_events(self, edge: Address, payload: bytes) -> None:
         batch = messages.decode(EventBatch, payload)
@@ -238,18 +325,82 @@ class Portal:
 
     async def _on_get(self, edge: Address, payload: bytes) -> None:
         get = messages.decode(ListGet, payload)
-        answer = await self._database.run(self._books.answer, get.have)
-        self._publish(edge.topic("list/delta" if isinstance(answer, ListDelta) else "list/part"), answer)
+        answer = await self._database.write(self._books.answer, get)
+        if isinstance(answer, Changes):
+            self._publish(edge.topic("list/delta"), self._delta(answer))
+        else:
+            for part in answer:
+                self._publish(edge.topic("list/part"), self._part(part))
 
-    def _publish_head(self) -> None:
-        head = ListHead(epoch=self.allowlist.epoch, rev=self.allowlist.revision, conn=self._conn)
+    async def _on_result(self, _edge: Address, payload: bytes) -> None:
+        result = messages.decode(CmdResult, payload)
+        answered = self._asked.get(result.cmd_id)
+        if answered is not None and not answered.done():
+            answered.set_result(result)
+
+    # ---- what is signed ----
+
+    def _delta(self, changes: Changes) -> ListDelta:
+        now = self._around.clock().wall
+        return ListDelta(
+            aud=self.keys.audience,
+            iat=now,
+            exp=now + LIST_LIVES,
+            era=self._era,
+            epoch=self.allowlist.epoch,
+            from_=changes.from_,
+            to=changes.to,
+            root=changes.root,
+            ops=changes.ops,
+        )
+
+    def _part(self, part: Part) -> ListPart:
+        now = self._around.clock().wall
+        return ListPart(
+            aud=self.keys.audience,
+            iat=now,
+            exp=now + LIST_LIVES,
+            era=self._era,
+            epoch=self.allowlist.epoch,
+            rev=part.rev,
+            root=part.root,
+            part=part.part,
+            parts=part.parts,
+            ops=part.ops,
+        )
+
+    async def _tell_head(self) -> None:
+        async with self._changing:
+            self._publish_head(await self._database.run(self._books.root))
+
+    def _publish_head(self, root: str) -> None:
+        now = self._around.clock().wall
+        head = ListHead(
+            aud=self.keys.audience,
+            iat=now,
+            exp=now + LIST_LIVES,
+            era=self._era,
+            epoch=self.allowlist.epoch,
+            rev=self.allowlist.revision,
+            root=root,
+            conn=self._conn,
+        )
         self._publish(self._topic("list/head"), head, retain=True)
 
-    def _publish(self, topic: str, message: Message, *, retain: bool = False) -> None:
+    def _publish_keys(self) -> None:
+        self._send(self._topic("keys"), self.keys.keyset, retain=True)
+
+    def _publish(
+        self, topic: str, message: Message | Signed, *, retain: bool = False, expires_s: int | None = None
+    ) -> None:
+        payload = self.keys.sign(message) if isinstance(message, Signed) else messages.encode(message)
+        self._send(topic, payload, retain=retain, expires_s=expires_s)
+
+    def _send(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> None:
         # What is lost with a connection is asked for, or sent again, on the next one.
         if self._connection is not None:
             with contextlib.suppress(PortalError):
-                self._connection.publish(topic, messages.encode(message), retain=retain)
+                self._connection.publish(topic, payload, retain=retain, expires_s=expires_s)
 
     def _topic(self, suffix: str) -> str:
         return f"{messages.topic_root(self._tenant, self._site)}/{suffix}"

@@ -177,7 +177,7 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
         ),
         (
             "[list]",
-            '[portal]\nhost = "x"\n[list]',
+            '[portal]\nhost = "x"\nroot_key = "' + "0" * 64 + '"\n[list]',
             "list: the portal brings the list; leave out either [list] or [portal]",
         ),
         (
@@ -187,8 +187,13 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
         ),
         (
             "[list]\n",
-            '[portal]\nhost = "x"\ntenant = "A/+"\n[store]\n#',
+            '[portal]\nhost = "x"\nroot_key = "' + "0" * 64 + '"\ntenant = "A/+"\n[store]\n#',
             'portal.tenant: "A/+" given; expected 1 to 32 of a-z, 0-9, - and _, a letter first',
+        ),
+        (
+            "[list]\n",
+            '[portal]\nhost = "x"\nroot_key = "trust me"\n[store]\n#',
+            'portal.root_key: "trust me" given; expected 64 of 0-9 and a-f, a public key',
         ),
         (
             "[list]",

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.control import Answer, ClearUser, LaneOrder, Request, ask, serve, socket_of
+from edge.control import ask, serve, socket_of
 from gate_controller.errors import ControlError
 from gate_controller.lane import Order
+from sync.orders import Answer, ClearUser, LaneOrder, Request
 
 OPEN = LaneOrder("entry", Order.OPEN, "joris", "ambulance")
 

@@ -1,20 +1,23 @@
 """The daemon whole: real ports, real database, a board and a reader on the far side. No portal."""
 
 import asyncio
+import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
-from edge import daemon
+from edge import clock, daemon
 from edge.config import Config, load_config
-from edge.control import Answer, ClearUser, LaneOrder, ask, socket_of
+from edge.control import ask, socket_of
 from edge.daemon import serve
 from edge.lane_task import LaneTask
 from gate_controller.errors import ListFileError, StoreError
@@ -29,6 +32,7 @@ from gate_controller.facts import (
     LogGap,
     Opened,
     Passed,
+    PhaseEntered,
     Refused,
     Released,
     SessionClosed,
@@ -38,8 +42,15 @@ from gate_controller.lane import Order
 from gate_controller.reasons import Reason
 from hardware_sim.camera import draw
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from hardware_sim.portal.keys import PortalKeys
+from hardware_sim.portal.service import Portal
 from hardware_sim.world import Boom, Doing, Placed, Scene, Vehicle
+from sync.messages import Address, Cmd
+from sync.mqtt import Endpoint, connect
 from sync.onlooker import journal_of, look_in
+from sync.orders import Answer, ClearUser, LaneOrder
+from sync.portal import Surroundings
+from sync.signing import Envelope
 from sync.store import Store
 
 ANNAS_BADGE, UNKNOWN_BADGE = "000414CD7E", "01C8F00800"
@@ -375,6 +386,42 @@ async def test_two_daemons_never_share_a_database(gate: Gate) -> None:
     async with running(gate):
         with pytest.raises(StoreError, match="another"):
             await serve(load_config(gate.folder / "site.toml"))
+
+
+async def test_only_the_portal_s_own_order_moves_the_boom_and_only_once(gate: Gate, mosquitto: Any) -> None:
+    settings = (gate.folder / "site.toml").read_text()
+    around = Surroundings(clock.now, lambda: 0.5, lambda: secrets.token_hex(8))
+    portal = await Portal.open(gate.folder / "portal.db", "default", "site", around)
+    link = f'[portal]\nhost = "127.0.0.1"\nport = {mosquitto.port}\nroot_key = "{portal.keys.root_key.hex()}"'
+    (gate.folder / "site.toml").write_text(settings.replace('[list]\nfile = "list.csv"', link))
+    thief = PortalKeys.open(gate.folder / "stolen", "default/site", clock.now().wall)
+    cmd_topic = Address("default", "site", "edge").topic("cmd")
+    endpoint = Endpoint("127.0.0.1", mosquitto.port, "attacker")
+    async with connect(endpoint, None, [cmd_topic]) as attacker, running(gate):
+        serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port))
+        async with asyncio.timeout(15):
+            while await portal.applied() != (1, 1):
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.8)  # until the lane knows where its boom is
+        result = await portal.command("edge", LaneOrder("entry", Order.OPEN, "joris", "ambulance"))
+        assert (result.status, result.detail) == ("done", "entry: open is under way")
+        (opened,) = await gate.facts(BoomOpenedManually)
+        assert (opened.by, opened.reason) == ("joris", "ambulance")
+        gate.contacts.update(closed=True, opened=False)
+        async with asyncio.timeout(30):
+            while (await gate.facts(PhaseEntered))[-1].phase != "idle":  # type: ignore[union-attr]
+                await asyncio.sleep(0.05)
+        heard = await anext(attacker.incoming())
+        cmd = msgspec.json.decode(msgspec.json.decode(heard.payload, type=Envelope).body, type=Cmd)
+        forged = thief.sign(msgspec.structs.replace(cmd, cseq=cmd.cseq + 1, cmd_id="forged"))
+        for payload in (heard.payload, forged, heard.payload[:-9]):
+            attacker.publish(cmd_topic, payload)
+        refused = await portal.command("edge", LaneOrder("side", Order.OPEN, "joris", "ambulance"))
+        assert (refused.status, refused.detail) == ("refused", "no lane side; there are entry")
+        assert len(gate.board.flashes) == 1
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+    await portal.close()
 
 
 def anna(gate: Gate) -> str:

@@ -22,6 +22,7 @@ from hardware_sim.broker import Broker, free_port
 from hardware_sim.portal.service import Portal
 from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint, connect
+from sync.orders import Answer, Request
 from sync.portal import PortalLink, Surroundings
 from sync.store import Store
 
@@ -92,7 +93,8 @@ async def test_gate_and_portal_work_over_it_and_over_its_death(broker: Broker, t
     lists = [await store.allowlist()]
     address = Address("t", "s", "e1")
     endpoint = Endpoint("127.0.0.1", broker.port, address.client_id, backoff=QUICK)
-    link = PortalLink(store, endpoint, address, lists[0], lambda new, _at: lists.append(new), NOW)
+    key = portal.keys.root_key
+    link = PortalLink(store, endpoint, address, key, lists[0], lambda new, _at: lists.append(new), _refuse, NOW)
     tasks = [
         asyncio.ensure_future(link.run()),
         asyncio.ensure_future(portal.serve("127.0.0.1", broker.port, QUICK)),
@@ -114,6 +116,10 @@ async def test_gate_and_portal_work_over_it_and_over_its_death(broker: Broker, t
         await asyncio.gather(*tasks, return_exceptions=True)
         await portal.close()
         await store.close()
+
+
+def _refuse(request: Request, valid_for_s: float) -> Answer:
+    return Answer(False, "nobody here")
 
 
 async def _until(true: object, within_s: float = 20.0) -> None:

@@ -1,7 +1,10 @@
 """The cached list is the list: whatever changes were committed, what is loaded admits the same users."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -25,7 +28,7 @@ from gate_controller.errors import ListRejected, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
 from sync.messages import decode_changes, encode_change
-from sync.store import Store
+from sync.store import EDGE, Store
 
 AT = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 PLATE = PlateCredential(Plate.parse("B-NO 1234", "D"), CredentialState.SUSPENDED, valid_from=AT)
@@ -98,6 +101,32 @@ async def test_who_was_removed_twice_under_two_ids_can_still_be_loaded(store: St
     for user_id in ("u1", "u2"):
         with pytest.raises(ListRejected, match="immutable_id"):
             loaded.apply([UserPut(User(user_id, "another"))], 4)
+
+
+async def test_a_list_from_before_lists_had_generations_is_brought_up_to_date(tmp_path: Path) -> None:
+    script = resources.files(EDGE.schema).joinpath("0001_journal_and_list.sql").read_text(encoding="utf-8")
+    gone = UserPut(User("u2", "4712", "north"))
+    rows: list[tuple[str, str, str | None, Change]] = [
+        ("user", "u1", None, UserPut(ANN)),
+        ("permit", HERS.id, "u1", PermitPut(HERS)),
+        ("removed", "u2", None, gone),
+    ]
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        old.executescript(f"{script} PRAGMA application_id = {EDGE.application_id}; PRAGMA user_version = 1;")
+        old.execute("INSERT INTO list_cursor VALUES (1, 'e', 7, NULL)")
+        for kind, key, owner, change in rows:
+            body = bytes(encode_change(change)).decode()
+            old.execute("INSERT INTO list_entry VALUES (?, ?, ?, ?)", (kind, key, owner, body))
+        old.commit()
+    store = await Store.open(tmp_path / "old.db", lambda: "L")
+    loaded = await store.allowlist()
+    assert content(loaded) == ("e", 7, {ANN}, {HERS})
+    with pytest.raises(ListRejected, match="immutable_id"):
+        loaded.apply([UserPut(User("u2", "another", "north"))], 8)
+    assert loaded.apply([gone], 8).user("u2") == gone.user
+    await store.put_changes("e", 7, 8, [UserRemoved("u1")])
+    assert content(await store.allowlist()) == ("e", 8, set(), set())
+    await store.close()
 
 
 async def test_changes_that_do_not_follow_are_refused_whole(store: Store) -> None:

@@ -1,11 +1,16 @@
 """Every relation of revisions, as one table."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from sync.messages import ListDelta, ListHead, ListPart, Revision
 from sync.replica import Step, on_delta, on_head, on_part
 
 AT_5 = Revision("e", 5)
+T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
+SIGNED: dict[str, Any] = {"aud": "t/s", "iat": T0, "exp": T0, "era": 1, "root": ""}
 
 
 @pytest.mark.parametrize(
@@ -19,7 +24,7 @@ AT_5 = Revision("e", 5)
     ],
 )
 def test_head(have: Revision | None, epoch: str, rev: int, step: Step) -> None:
-    assert on_head(have, ListHead(epoch=epoch, rev=rev)) is step
+    assert on_head(have, ListHead(**SIGNED, epoch=epoch, rev=rev)) is step
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,7 @@ def test_head(have: Revision | None, epoch: str, rev: int, step: Step) -> None:
     ],
 )
 def test_delta(have: Revision | None, epoch: str, from_: int, to: int, step: Step) -> None:
-    assert on_delta(have, ListDelta(epoch=epoch, from_=from_, to=to, ops=[])) is step
+    assert on_delta(have, ListDelta(**SIGNED, epoch=epoch, from_=from_, to=to, ops=[])) is step
 
 
 @pytest.mark.parametrize(
@@ -52,4 +57,4 @@ def test_delta(have: Revision | None, epoch: str, from_: int, to: int, step: Ste
     ],
 )
 def test_whole_list(have: Revision | None, epoch: str, rev: int, step: Step) -> None:
-    assert on_part(have, ListPart(epoch=epoch, rev=rev, ops=[])) is step
+    assert on_part(have, ListPart(**SIGNED, epoch=epoch, rev=rev, part=0, parts=1, ops=[])) is step

@@ -3,7 +3,9 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable
+from contextlib import closing
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from gate_controller.errors import StoreError
 from gate_controller.facts import Basis, Direction, Fact, LaneId, Matched, Refused
 from gate_controller.reasons import Reason
 from sync import strangers
-from sync.store import Store
+from sync.store import EDGE, Store
 from tests.sync.samples import T0, at, grant, open_store
 
 DAY = timedelta(days=1)
@@ -129,8 +131,17 @@ async def test_a_database_from_before_strangers_were_hashed_is_brought_up_to_dat
     first = await open_store(path)
     await first.append(at(refused("XX999YY")))
     await first.close()
-    with sqlite3.connect(path) as raw:
-        raw.executescript("DROP TABLE stranger; DROP TABLE stranger_key; PRAGMA user_version = 1;")
+    script = resources.files(EDGE.schema).joinpath("0001_journal_and_list.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as new:
+        rows = {
+            table: new.execute(f"SELECT * FROM {table}").fetchall() for table in ("ledger", "journal", "personal")
+        }
+    path.unlink()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(f"{script} PRAGMA application_id = {EDGE.application_id}; PRAGMA user_version = 1;")
+        for table, found in rows.items():
+            old.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(found[0]))})", found)
+        old.commit()
     again = await open_store(path)
     await again.hash_strangers(T0 + DAY, T0 + DAY, KEY)
     await again.close()

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge.commands.operate import clear, order
-from edge.control import Answer, ClearUser, LaneOrder, Request, serve
+from edge.control import serve
 from gate_controller.errors import ControlError
 from gate_controller.lane import Order
+from sync.orders import Answer, ClearUser, LaneOrder, Request
 
 SITE = """\
 [site]

@@ -15,6 +15,7 @@ from sync.listfile import read_list
 from sync.store import Store
 
 AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
+PORTAL = '[portal]\nhost = "x"\nroot_key = "' + "0" * 64 + '"\n'
 
 SITE = """
 [site]
@@ -59,7 +60,7 @@ def test_before_the_first_run_the_list_file_counts(tmp_path: Path) -> None:
 
 async def test_a_portals_site_is_what_its_database_holds(tmp_path: Path) -> None:
     await filled(tmp_path / "slagboom.db")
-    site = site_now(settings(tmp_path, '[portal]\nhost = "x"\n'))
+    site = site_now(settings(tmp_path, PORTAL))
     assert site.allowlist.revision == 7
     assert site.list_confirmed_at == AT
     assert [session.plate for session in site.occupancy.inside()] == ["AB1"]
@@ -84,7 +85,7 @@ async def test_an_unchanged_list_file_is_not_spoken_of(tmp_path: Path, capsys: p
 
 def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such database"):
-        site_now(settings(tmp_path, '[portal]\nhost = "x"\n'))
+        site_now(settings(tmp_path, PORTAL))
     config = settings(tmp_path, '[list]\nfile = "users.csv"\n')
     (tmp_path / "users.csv").write_text("nonsense")
     with pytest.raises(ListFileError):

@@ -31,6 +31,7 @@ name = "Depot"
 time_zone = "Europe/Amsterdam"
 [portal]
 host = "x"
+root_key = "00000000000000000000000000000000000000000000000000000000000000aa"
 [boards.main]
 kind = "modbus_relay8"
 port = "x"

@@ -10,11 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate_controller.allowlist import Change, User, UserPut, UserRemoved
+from gate_controller.errors import BadInput
 from hardware_sim.portal import books as books_module
-from hardware_sim.portal.books import Books
+from hardware_sim.portal.books import Books, Changes, Part
 from hardware_sim.portal.service import PORTAL
 from sync.database import Database
-from sync.messages import Event, EventBatch, ListDelta, ListPart, Revision, State, UnknownFact, decode_changes
+from sync.messages import (
+    PARTS_AHEAD,
+    Event,
+    EventBatch,
+    ListGet,
+    Revision,
+    State,
+    UnknownFact,
+    Written,
+    decode_changes,
+)
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 
@@ -28,8 +39,11 @@ class Shelf:
     async def change(self, from_rev: int, *changes: Change) -> None:
         await self.database.write(self.books.change, "e", from_rev, changes)
 
-    async def answer(self, have: Revision | None) -> ListDelta | ListPart:
-        return await self.database.run(self.books.answer, have)
+    async def answer(
+        self, have: Revision | None, whole: bool = False, written: Written | None = None
+    ) -> Changes | list[Part]:
+        get = ListGet(have=have, whole=whole, written=written)
+        return await self.database.write(self.books.answer, get)
 
     async def ingest(self, first: int, last: int, edge: str = "g", ledger: str = "L", kind: str = "k") -> int:
         return await self.database.write(self.books.ingest, edge, batch(first, last, ledger, kind))
@@ -49,7 +63,7 @@ def batch(first: int, last: int, ledger: str, kind: str) -> EventBatch:
 
 async def a_shelf(path: Path) -> Shelf:
     database = await Database.open(path, PORTAL)
-    return Shelf(database, await database.run(lambda: Books(database.sql, "e")))
+    return Shelf(database, await database.write(lambda: Books(database.sql, "e", T0)))
 
 
 @pytest.fixture
@@ -68,10 +82,10 @@ async def test_an_edge_gets_the_changes_that_it_lacks(shelf: Shelf) -> None:
         await shelf.change(number, put(number))
     await shelf.change(4, UserRemoved("u0"))
     answer = await shelf.answer(Revision("e", 3))
-    assert isinstance(answer, ListDelta)
+    assert isinstance(answer, Changes)
     assert (answer.from_, answer.to, decode_changes(answer.ops)) == (3, 5, [put(3), UserRemoved("u0")])
     nothing_new = await shelf.answer(Revision("e", 5))
-    assert isinstance(nothing_new, ListDelta)
+    assert isinstance(nothing_new, Changes)
     assert (nothing_new.from_, nothing_new.to, nothing_new.ops) == (5, 5, [])
 
 
@@ -81,12 +95,61 @@ async def test_an_edge_gets_everything_when_changes_would_not_do(
     monkeypatch.setattr(books_module, "DELTAS_KEPT_MAX", 3)
     for number in range(6):
         await shelf.change(number, put(number))
-    assert isinstance(await shelf.answer(Revision("e", 3)), ListDelta)
+    assert isinstance(await shelf.answer(Revision("e", 3)), Changes)
     for have in (None, Revision("e", 2), Revision("another", 5), Revision("e", 7)):
         answer = await shelf.answer(have)
-        assert isinstance(answer, ListPart)
-        assert (answer.epoch, answer.rev) == ("e", 6)
-        assert decode_changes(answer.ops) == [put(number) for number in range(6)]
+        assert isinstance(answer, list)
+        (part,) = answer
+        assert (part.rev, part.part, part.parts) == (6, 0, 1)
+        assert part.root == await shelf.database.run(shelf.books.root)
+        assert decode_changes(part.ops) == [put(number) for number in range(6)]
+
+
+async def test_a_whole_list_is_cut_and_goes_on_where_an_edge_was(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books_module, "PART_BYTES_MAX", 200)
+    for number in range(40):
+        await shelf.change(number, put(number))
+    first = await shelf.answer(None)
+    assert isinstance(first, list)
+    assert [part.part for part in first] == [*range(PARTS_AHEAD)]
+    assert first[0].parts > 2 * PARTS_AHEAD
+    # The list goes on changing; the parts stay those of one revision.
+    await shelf.change(40, put(40))
+    everything = [*first]
+    while everything[-1].part < first[0].parts - 1:
+        written = Written("e", 40, everything[-1].part + 1)
+        more = await shelf.answer(None, written=written)
+        assert isinstance(more, list)
+        everything += more
+    assert [part.part for part in everything] == [*range(first[0].parts)]
+    assert {op.user.id for part in everything for op in decode_changes(part.ops)} == {f"u{n}" for n in range(40)}
+    last = await shelf.answer(None, written=Written("e", 40, first[0].parts))
+    assert isinstance(last, list)
+    assert [part.part for part in last] == [first[0].parts - 1]
+
+
+async def test_an_edge_that_cannot_follow_gets_the_newest_and_a_new_one_what_was_cut_already(shelf: Shelf) -> None:
+    await shelf.change(0, put(0))
+    await shelf.answer(None)
+    await shelf.change(1, put(1))
+    for have, whole, rev in ((None, False, 1), (Revision("e", 1), True, 2)):
+        answer = await shelf.answer(have, whole=whole)
+        assert isinstance(answer, list)
+        assert [part.rev for part in answer] == [rev]
+
+
+async def test_orders_are_numbered_upwards_also_from_a_backup(shelf: Shelf) -> None:
+    first = await shelf.database.write(shelf.books.next_cseq, T0)
+    assert await shelf.database.write(shelf.books.next_cseq, T0) == first + 1
+    assert await shelf.database.write(shelf.books.next_cseq, T0 - timedelta(days=1)) == first + 2
+    assert await shelf.database.write(shelf.books.next_cseq, T0 + timedelta(days=1)) > first + 1000
+
+
+async def test_an_entry_that_fits_no_part_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(BadInput, match="longer"):
+        await shelf.change(0, UserPut(User("u" * 40_000, "x")))
 
 
 async def test_events_are_stored_once_and_acknowledged_without_gaps(shelf: Shelf) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,10 @@ from gate_controller.errors import BadgeError, BadInput, ListRejected, PlateErro
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.portal.service import Portal
-from sync import messages
 from sync.messages import ListDelta, ListHead
 from sync.mqtt import Backoff, Endpoint, connect
 from sync.portal import Surroundings
+from sync.signing import KeyRing, KeySet, verify
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 NOW = Surroundings(lambda: Moment(T0, 0.0), lambda: 0.5, lambda: secrets.token_hex(8))
@@ -68,6 +69,19 @@ async def test_users_are_switched_off_extended_and_deleted(portal: Portal) -> No
     await portal.remove_user("1")
     with pytest.raises(BadInput, match="no user has the external id '1'"):
         portal.user("1")
+
+
+async def test_a_change_that_nobody_waits_for_any_more_is_in_force(portal: Portal) -> None:
+    disk = threading.Event()
+    stuck = asyncio.ensure_future(portal._database.run(disk.wait, 5))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await portal.add_user("1", plates=["B-NO 1234"])
+    disk.set()
+    await stuck
+    await portal.add_user("2", plates=["M-AX 77"])
+    assert portal.allowlist.revision == 2
+    assert portal.user("1").external_id == "1"
 
 
 async def test_a_refused_change_leaves_nothing(portal: Portal, tmp_path: Path) -> None:
@@ -123,13 +137,15 @@ async def test_changes_are_announced_with_delta_first_and_head_after(mosquitto: 
     endpoint = Endpoint("127.0.0.1", mosquitto.port, "listener")
     topics = ["slagboom/1/t/s/list/head", "slagboom/1/t/s/list/delta"]
     seen: list[tuple[str, int]] = []
+    root = KeyRing.of_root(portal.keys.root_key)
+    ring = KeyRing.of_set(verify(portal.keys.keyset, KeySet, "t/s", root, 4096)[1])
     async with connect(endpoint, None, topics) as listener, asyncio.timeout(10):
         async for message in listener.incoming():
             message.ack()
             if message.topic == topics[0]:
-                seen.append(("head", messages.decode(ListHead, message.payload).rev))
+                seen.append(("head", verify(message.payload, ListHead, "t/s", ring, 4096)[1].rev))
             else:
-                seen.append(("delta", messages.decode(ListDelta, message.payload).to))
+                seen.append(("delta", verify(message.payload, ListDelta, "t/s", ring, 4096)[1].to))
             if seen == [("head", 0)]:
                 await portal.add_user("1", plates=["B-NO 1234"])
             if len(seen) == 3:

@@ -1,0 +1,288 @@
+"""The edge's copy of the list: signed news in, the next list in force out.
+
+`sync.guard` says what is believed, `sync.replica` what news asks for; here it is done: changes are written and the
+root compared, a whole list is gathered in parts that a cut does not lose, and swapped in at once. A list that
+cannot be followed leaves the old one in force, is told, and asked for ever more rarely. What is asked of the
+portal, and when, is `sync.portal`'s business; it is told by `ask_at_latest` and `ask_next`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final, NoReturn, TypeVar
+
+from gate_controller.allowlist import Allowlist, Change
+from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused
+from sync.cached_list import Shadow
+from sync.guard import Guard
+from sync.messages import (
+    LIST_LIVES,
+    PARTS_AHEAD,
+    ListDelta,
+    ListGet,
+    ListHead,
+    ListPart,
+    Revision,
+    Written,
+    decode_changes,
+)
+from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
+from sync.signing import Refusal
+from sync.store import Store
+
+CONFIRM_EVERY_S: Final = 3600.0
+"""How often the portal is asked whether the list is still the newest."""
+ASK_AGAIN_S: Final = 30.0
+"""After this long without an answer the list is asked for again."""
+READ_SLICE_ROWS: Final = 1000
+"""Entries of a new list read from the disk at once, so that no grant waits longer than about 20 ms behind it."""
+LARGE_LEN_MIN: Final = 8 * 1024
+"""Bytes from which on changes are read in a thread: some 50 users, which would cost the event loop 10 ms."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+OnList = Callable[[Allowlist, datetime], None]
+"""Called with the list in force from now on and when the portal said that it is the newest."""
+AskIn = Callable[[float], None]
+
+
+class Follower:
+    """One edge's list. The `on_...` methods raise MessageRefused or MalformedMessage, and then nothing changed.
+
+    They handle one message after the other, and each to its end, also when the connection that brought it is lost
+    meanwhile: what was begun lands on the disk either way, and must not be there alone.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        guard: Guard,
+        allowlist: Allowlist,
+        on_list: OnList,
+        ask_at_latest: AskIn,
+        ask_next: AskIn,
+    ) -> None:
+        """`allowlist` is the one loaded from `store`; every later one goes to `on_list`."""
+        self.allowlist = allowlist
+        self.have: Revision | None = None
+        self.trouble = ""
+        """Why the list cannot follow the portal's; empty when it can."""
+        self._store, self._guard, self._on_list = store, guard, on_list
+        self._ask_at_latest, self._ask_next = ask_at_latest, ask_next
+        self._shadow: Shadow | None = None
+        # The shadow's changes, if all of its parts came in this run; otherwise they are read from the disk.
+        self._gathered: list[Change] | None = None
+        self._whole = False
+        self._stuck_for_s = ASK_AGAIN_S
+        self._turn = asyncio.Lock()
+        self._root = ""
+        self._confirmed_at: datetime | None = None
+        self._fresh_until: datetime | None = None
+
+    async def load(self) -> None:
+        """What the last run left, a whole list half received included."""
+        cursor = await self._store.list_cursor()
+        if cursor is not None:
+            self.have = Revision(cursor.epoch, cursor.rev)
+            self._root = await self._store.list_root()
+            self._confirmed_at = cursor.confirmed_at
+            self._fresh_until = cursor.confirmed_at and cursor.confirmed_at + LIST_LIVES
+        self._shadow = await self._store.shadow()
+
+    @property
+    def stale(self) -> bool:
+        """Whether nothing signed says any more that this list is the newest."""
+        return self._fresh_until is None or self._guard.now() >= self._fresh_until
+
+    def question(self) -> ListGet:
+        """What to ask the portal."""
+        shadow = self._shadow
+        written = Written(shadow.epoch, shadow.rev, shadow.next) if shadow else None
+        return ListGet(have=self.have, whole=self._whole, written=written)
+
+    async def on_head(self, payload: bytes) -> ListHead:
+        """Something newer may exist, or this is still the newest."""
+        return await self._to_its_end(self._head, payload)
+
+    async def on_delta(self, payload: bytes) -> None:
+        """Changes, or the word that there are none."""
+        await self._to_its_end(self._delta, payload)
+
+    async def on_part(self, payload: bytes) -> None:
+        """A part of a whole list."""
+        await self._to_its_end(self._part, payload)
+
+    # ---- inside ----
+
+    async def _to_its_end(self, handle: Callable[[bytes], Awaitable[T]], payload: bytes) -> T:
+        async def turn() -> T:
+            async with self._turn:
+                return await handle(payload)
+
+        return await asyncio.shield(turn())
+
+    async def _head(self, payload: bytes) -> ListHead:
+        head = await self._guard.head(payload)
+        step = on_head(self.have, head)
+        if step is Step.IGNORE and head.root != self._root:
+            self._whole = True
+            step = Step.SNAPSHOT
+        if step is Step.IGNORE:
+            self._fresh(head.exp)
+        else:
+            self._ask_soon()
+        return head
+
+    async def _delta(self, payload: bytes) -> None:
+        delta = await self._guard.delta(payload)
+        match on_delta(self.have, delta):
+            case Step.APPLY:
+                await self._apply(delta, large=len(payload) >= LARGE_LEN_MIN)
+            case Step.IGNORE:
+                raise MessageRefused(Refusal.REPLAYED, f"revision {delta.to} is known")
+            case _:
+                self._ask_soon()
+
+    async def _apply(self, delta: ListDelta, *, large: bool) -> None:
+        if delta.to == delta.from_ and self._confirmed_at is not None and delta.iat < self._confirmed_at:
+            raise MessageRefused(Refusal.REPLAYED, f"revision {delta.to} was confirmed later than this")
+        confirmed_at = max(delta.iat, self._confirmed_at or delta.iat)
+        try:
+            if large:
+                new, changes = await asyncio.to_thread(_changed, self.allowlist, delta)
+            else:
+                new, changes = _changed(self.allowlist, delta)
+            if new.wants_compaction:
+                new = await asyncio.to_thread(new.compacted)
+            ops = [*map(bytes, delta.ops)] if changes else []
+            await self._store.put_changes(
+                delta.epoch, delta.from_, delta.to, changes, confirmed_at, ops, delta.root
+            )
+        except (ListRejected, MalformedMessage, ValueError) as error:
+            # The whole list may do without what could not be done here; what it revokes must not be missed.
+            self._whole = True
+            self._ask_soon()
+            raise _refused(error) from error
+        self._fresh(delta.exp)
+        self._in_force(new, delta.root, confirmed_at)
+
+    async def _part(self, payload: bytes) -> None:
+        part = await self._guard.part(payload)
+        if on_part(self.have, part) is Step.IGNORE:
+            raise MessageRefused(Refusal.ROLLED_BACK, f"revision {part.rev} is older than the list in force")
+        if not self._whole and self.have == Revision(part.epoch, part.rev):
+            raise MessageRefused(Refusal.REPLAYED, f"revision {part.rev} is in force")
+        if self._shadow == Shadow(part.epoch, part.rev, part.root, part.parts, part.part + 1) and self._complete:
+            # All was written when the last run, or the disk, ended.
+            await self._swap(part)
+            return
+        shadow = self._place_of(part)
+        if shadow is None:
+            # After a part that could not be used, the rest of them is no reason to ask sooner.
+            if not self.trouble:
+                self._ask_soon()
+            return
+        try:
+            await self._keep(shadow, part)
+        except (ListRejected, MalformedMessage, ValueError) as error:
+            await self._stuck(error)
+        if self._complete:
+            await self._swap(part)
+        elif shadow.next % PARTS_AHEAD == PARTS_AHEAD - 1:
+            self._ask_at_latest(0.0)
+        else:
+            self._ask_next(ASK_AGAIN_S)
+
+    async def _keep(self, shadow: Shadow, part: ListPart) -> None:
+        changes = await asyncio.to_thread(decode_changes, part.ops)
+        self._shadow = await self._store.add_part(shadow, changes, [*map(bytes, part.ops)])
+        if part.part == 0:
+            self._gathered = []
+        if self._gathered is not None:
+            self._gathered += changes
+
+    @property
+    def _complete(self) -> bool:
+        return self._shadow is not None and self._shadow.next == self._shadow.parts
+
+    def _place_of(self, part: ListPart) -> Shadow | None:
+        """Where the part goes; None when it is not the next one."""
+        shadow = self._shadow
+        if shadow is not None and (shadow.epoch, shadow.root) == (part.epoch, part.root):
+            if part.part < shadow.next:
+                raise MessageRefused(Refusal.REPLAYED, f"part {part.part} of revision {part.rev} is written")
+            same = (shadow.rev, shadow.parts) == (part.rev, part.parts)
+            return shadow if same and part.part == shadow.next else None
+        if shadow is not None and shadow.epoch == part.epoch and part.rev < shadow.rev:
+            raise MessageRefused(Refusal.ROLLED_BACK, f"revision {part.rev} while {shadow.rev} is on its way")
+        return Shadow(part.epoch, part.rev, part.root, part.parts) if part.part == 0 else None
+
+    async def _swap(self, part: ListPart) -> None:
+        try:
+            changes = await self._read_back() if self._gathered is None else self._gathered
+            new = await asyncio.to_thread(self.allowlist.replaced, part.epoch, changes, part.rev)
+            await self._store.remember_left_out()
+            await self._store.swap_list(part.iat)
+        except (ListRejected, MalformedMessage, ValueError) as error:
+            await self._stuck(error)
+        self._shadow, self._gathered = None, None
+        self._fresh(part.exp)
+        self._in_force(new, part.root, part.iat)
+        # A snapshot may be some revisions old; and it says nothing of what came after it.
+        self._ask_at_latest(0.0)
+        await self._store.sweep_lists()
+
+    async def _stuck(self, error: Exception) -> NoReturn:
+        """The old list stays in force; said once, shown in the state, and asked for again, ever more rarely."""
+        await self._store.drop_shadow()
+        if not self.trouble:
+            log.error("the portal's list cannot be used, so an old one stays in force: %s", error)
+        self.trouble = str(error)[:200]
+        self._whole, self._shadow, self._gathered = True, None, None
+        self._ask_next(self._stuck_for_s)
+        self._stuck_for_s = min(2 * self._stuck_for_s, CONFIRM_EVERY_S)
+        raise _refused(error) from error
+
+    def _ask_soon(self) -> None:
+        self._ask_at_latest(ASK_AGAIN_S if self.trouble else GAP_WAIT_S)
+
+    async def _read_back(self) -> list[Change]:
+        changes: list[Change] = []
+        for kind in ("user", "permit"):
+            after = ""
+            while found := await self._store.shadow_bodies(kind, after, READ_SLICE_ROWS):
+                after = found[-1][0]
+                changes += await asyncio.to_thread(decode_changes, [body for _, body in found])
+        return changes
+
+    def _fresh(self, until: datetime) -> None:
+        self._fresh_until = max(until, self._fresh_until or until)
+
+    def _in_force(self, new: Allowlist, root: str, confirmed_at: datetime) -> None:
+        revision = Revision(new.epoch, new.revision)
+        if self.have != revision or self.trouble:
+            log.info("list revision %d is in force", new.revision)
+        self.trouble, self._stuck_for_s, self._whole = "", ASK_AGAIN_S, False
+        self.allowlist, self.have, self._root, self._confirmed_at = new, revision, root, confirmed_at
+        self._on_list(new, confirmed_at)
+        self._ask_next(CONFIRM_EVERY_S)
+
+
+def _changed(old: Allowlist, delta: ListDelta) -> tuple[Allowlist, list[Change]]:
+    """The next list and what leads to it; the same list and nothing where the delta only confirms."""
+    if delta.to == delta.from_:
+        return old, []
+    changes = decode_changes(delta.ops)
+    return old.apply(changes, delta.to), changes
+
+
+def _refused(error: Exception) -> MessageRefused:
+    """A list that cannot be: its own reason for a wrong root, one for all that breaks a rule of lists."""
+    if isinstance(error, ListRejected) and error.reason == Refusal.ROOT_MISMATCH:
+        return MessageRefused(Refusal.ROOT_MISMATCH, str(error))
+    if isinstance(error, MalformedMessage):
+        return MessageRefused(Refusal.MALFORMED, str(error))
+    return MessageRefused(Refusal.LIST_REJECTED, str(error))

@@ -1,0 +1,45 @@
+"""What may be asked of an edge, by a person at the machine and by the portal alike, and the answer.
+
+Orders are for now: nothing is queued, kept or repeated. How they get to the daemon is told in `edge.control` and
+`sync.portal`; what they do is the lane's and the daemon's business.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from gate_controller.lane import Order
+
+Words = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class LaneOrder(Struct, frozen=True, tag="lane"):
+    """Ask this of a lane; `reason` is kept in the journal."""
+
+    lane: Words
+    kind: Order
+    by: Words
+    reason: Words
+
+
+class ClearUser(Struct, frozen=True, tag="clear"):
+    """End the open sessions of a user: the vehicle is gone, whatever the books say."""
+
+    external_id: Words
+    by: Words
+    reason: Words
+
+
+class SyncNow(Struct, frozen=True, tag="sync"):
+    """Ask the portal for the list at once."""
+
+
+class Answer(Struct, frozen=True):
+    """What became of a request; `text` says why not, or what was done."""
+
+    done: bool
+    text: str
+
+
+Request = LaneOrder | ClearUser
+"""What the daemon does; `SyncNow` is the link's own."""

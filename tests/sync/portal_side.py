@@ -1,0 +1,94 @@
+"""What a portal would sign, made by hand: keys, messages with every field free, a clock that is set at will."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from gate_controller.allowlist import Change, PermitPut, UserPut
+from gate_controller.lane import Order
+from gate_controller.moment import Moment
+from sync.messages import Address, Cmd, ListDelta, ListHead, ListPart, encode_change
+from sync.orders import LaneOrder
+from sync.roots import Buckets
+from sync.signing import ROOT, KeySet, Signer
+from tests.sync.samples import T0
+
+EDGE = Address("t", "s", "e1")
+ROOT_KEY, ONLINE, NEXT, THIEF = (
+    Signer.of(b"\1" * 32, ROOT), Signer.of(b"\2" * 32), Signer.of(b"\3" * 32), Signer.of(b"\4" * 32),
+)  # fmt: skip
+NONCE = "boot-1"
+OPEN = LaneOrder("entry", Order.OPEN, "joris", "ambulance")
+LIVES = timedelta(hours=2)
+
+
+class Clock:
+    """The edge's clock: both times, set by the test."""
+
+    def __init__(self) -> None:
+        self.wall, self.mono_s = T0, 0.0
+
+    def __call__(self) -> Moment:
+        return Moment(self.wall, self.mono_s)
+
+    def passes(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.mono_s += seconds
+
+
+def keyset(version: int, *signers: Signer, by: Signer = ROOT_KEY, **other: Any) -> bytes:
+    keys = {signer.kid: signer.public for signer in signers}
+    claims = {"aud": "t/s", "iat": T0, "exp": T0 + timedelta(days=3650)} | other
+    return by.sign(KeySet(**claims, version=version, keys=keys))
+
+
+def head(rev: int, era: int = 1, by: Signer = ONLINE, iat: datetime = T0, **other: Any) -> bytes:
+    fields = {"aud": "t/s", "exp": iat + LIVES, "epoch": f"e{era}", "root": ""} | other
+    return by.sign(ListHead(iat=iat, era=era, rev=rev, **fields))
+
+
+def delta(
+    from_: int,
+    to: int,
+    changes: Sequence[Change] = (),
+    root: str = "",
+    era: int = 1,
+    by: Signer = ONLINE,
+    iat: datetime = T0,
+    **other: Any,
+) -> bytes:
+    fields = {"aud": "t/s", "exp": iat + LIVES, "epoch": f"e{era}", "ops": [*map(encode_change, changes)]} | other
+    return by.sign(ListDelta(iat=iat, era=era, from_=from_, to=to, root=root, **fields))
+
+
+def parts(
+    rev: int,
+    entries: Sequence[Change],
+    size: int,
+    era: int = 1,
+    by: Signer = ONLINE,
+    iat: datetime = T0,
+    **other: Any,
+) -> list[bytes]:
+    """A whole list, so many entries a part."""
+    cut = [entries[at : at + size] for at in range(0, len(entries), size)] or [[]]
+    fields = {"aud": "t/s", "exp": iat + LIVES, "epoch": f"e{era}", "root": root_of(entries)} | other
+    ops = [{"ops": [*map(encode_change, part)]} for part in cut]
+    return [
+        by.sign(ListPart(iat=iat, era=era, rev=rev, part=n, parts=len(cut), **(mine | fields)))
+        for n, mine in enumerate(ops)
+    ]
+
+
+def order(cseq: int, cmd_id: str = "", by: Signer = ONLINE, iat: datetime = T0, **other: Any) -> bytes:
+    fields: dict[str, Any] = {"aud": EDGE.audience, "exp": iat + timedelta(seconds=10), "nonce": NONCE, "ask": OPEN}
+    return by.sign(Cmd(iat=iat, cseq=cseq, cmd_id=cmd_id or f"c{cseq}", **(fields | other)))
+
+
+def root_of(entries: Sequence[Change]) -> str:
+    buckets = Buckets()
+    for entry in entries:
+        assert isinstance(entry, UserPut | PermitPut)
+        kind, key = ("user", entry.user.id) if isinstance(entry, UserPut) else ("permit", entry.permit.id)
+        buckets.add(kind, key, bytes(encode_change(entry)).decode())
+    return buckets.root

@@ -1,0 +1,296 @@
+"""The edge's copy of the list: whole or changed, resumed after a cut, never half, never older."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gate_controller.allowlist import Allowlist, Change, Permit, PermitPut, User, UserPut, UserRemoved
+from gate_controller.errors import ListRejected, MessageRefused
+from gate_controller.facts import VehicleLeft
+from gate_controller.users import Action
+from sync.follower import ASK_AGAIN_S, Follower
+from sync.guard import Guard
+from sync.messages import LIST_LIVES, PARTS_AHEAD, Revision, Written
+from sync.replica import GAP_WAIT_S
+from sync.store import Store
+from tests.sync.portal_side import EDGE, ONLINE, ROOT_KEY, Clock, delta, head, keyset, parts, root_of
+from tests.sync.samples import LANE, T0, open_store
+
+
+def users(count: int) -> list[Change]:
+    return [UserPut(User(f"u{number:06}", f"x{number}")) for number in range(count)]
+
+
+class Follows:
+    """A follower, what it put in force, and when it last wanted to ask."""
+
+    def __init__(self, store: Store, allowlist: Allowlist, clock: Clock) -> None:
+        self.store, self.clock = store, clock
+        self.in_force: list[tuple[int, datetime]] = []
+        self.ask_at_latest: list[float] = []
+        self.ask_next: list[float] = []
+        self.guard = Guard(store, ROOT_KEY.public, EDGE, clock)
+        self.list = Follower(
+            store, self.guard, allowlist, self._on_list, self.ask_at_latest.append, self.ask_next.append
+        )
+
+    def _on_list(self, allowlist: Allowlist, at: datetime) -> None:
+        self.in_force.append((allowlist.revision, at))
+
+    async def consistent(self) -> None:
+        """Memory, rows and root are the same list."""
+        on_disk = await self.store.allowlist()
+        assert {*on_disk.users()} == {*self.list.allowlist.users()}
+        assert {*on_disk.permits()} == {*self.list.allowlist.permits()}
+        assert on_disk.revision == self.list.allowlist.revision
+
+
+async def follows(store: Store, clock: Clock | None = None) -> Follows:
+    made = Follows(store, await store.allowlist(), clock or Clock())
+    await made.guard.load()
+    if made.guard.keyset == 0:
+        await made.guard.keys(keyset(1, ONLINE))
+    await made.list.load()
+    return made
+
+
+async def refused(reason: str, asked: Awaitable[object]) -> None:
+    with pytest.raises(MessageRefused) as why:
+        await asked
+    assert why.value.reason == reason
+
+
+@pytest.fixture
+async def fed(store: Store) -> Follows:
+    """One that has three users at revision 5."""
+    made = await follows(store)
+    for part in parts(5, users(3), 2):
+        await made.list.on_part(part)
+    return made
+
+
+async def test_a_whole_list_comes_in_parts_and_is_in_force_at_once(fed: Follows) -> None:
+    assert fed.list.have == Revision("e1", 5)
+    assert fed.in_force == [(5, T0)]
+    assert fed.ask_at_latest == [0.0]  # what came after it
+    assert not fed.list.stale
+    await fed.consistent()
+
+
+async def test_a_change_is_written_and_in_force_if_the_root_is_right(fed: Follows) -> None:
+    more = [UserPut(User("u9", "x9")), PermitPut(Permit("p9", Action.PARK, user_id="u9"))]
+    await fed.list.on_delta(delta(5, 6, more, root_of([*users(3), *more])))
+    await fed.consistent()
+    gone = [UserRemoved("u9"), UserRemoved("u000000")]
+    await fed.list.on_delta(delta(6, 8, gone, root_of(users(3)[1:])))
+    await fed.consistent()
+    assert [revision for revision, _ in fed.in_force] == [5, 6, 8]
+
+
+async def test_what_is_already_known_changes_nothing(fed: Follows) -> None:
+    await refused("replayed", fed.list.on_delta(delta(4, 5, users(1))))
+    await refused("replayed", fed.list.on_part(parts(5, users(3), 2)[0]))
+    await refused("rolled_back", fed.list.on_part(parts(4, users(2), 2)[0]))
+    await fed.consistent()
+    assert fed.in_force == [(5, T0)]
+
+
+async def test_a_wrong_root_leaves_the_list_as_it_is_and_asks_for_all(fed: Follows, path: Path) -> None:
+    await refused("root_mismatch", fed.list.on_delta(delta(5, 6, [UserPut(User("u9", "x9"))], root_of(users(3)))))
+    await fed.consistent()
+    assert fed.list.have == Revision("e1", 5)
+    assert fed.list.question().whole
+    assert fed.ask_at_latest[-1] == GAP_WAIT_S
+    for part in parts(5, users(4), 2):
+        await fed.list.on_part(part)
+    assert not fed.list.question().whole
+    await fed.consistent()
+    assert len([*fed.list.allowlist.users()]) == 4
+
+
+async def test_drift_is_found_by_the_hourly_word_and_by_a_head(fed: Follows) -> None:
+    await refused("root_mismatch", fed.list.on_delta(delta(5, 5, [], root_of(users(2)))))
+    assert fed.list.question().whole
+    await fed.list.on_delta(delta(5, 5, [], root_of(users(3))))
+    assert not fed.list.question().whole
+    await fed.list.on_head(head(5, root=root_of(users(2))))
+    assert fed.list.question().whole
+
+
+async def test_a_list_cut_off_goes_on_where_it_was(path: Path) -> None:
+    sent = parts(7, users(20), 2)
+    store = await open_store(path)
+    first = await follows(store)
+    for part in sent[:4]:
+        await first.list.on_part(part)
+    assert first.ask_next == [ASK_AGAIN_S] * 4
+    await refused("replayed", first.list.on_part(sent[0]))
+    await first.list.on_part(sent[6])  # not yet
+    await store.close()
+    store = await open_store(path)
+    again = await follows(store)
+    assert again.list.question().written == Written("e1", 7, 4)
+    assert again.in_force == []
+    for part in sent[4:]:
+        await again.list.on_part(part)
+    assert again.in_force == [(7, T0)]
+    assert 0.0 in again.ask_at_latest[: PARTS_AHEAD - 4]
+    await again.consistent()
+    await store.close()
+
+
+async def test_a_power_cut_before_the_swap_costs_no_part(path: Path) -> None:
+    sent = parts(7, users(6), 2)
+    store = await open_store(path)
+    first = await follows(store)
+    await store._database.run(
+        lambda: store._database.sql.execute(
+            "CREATE TEMP TRIGGER cut BEFORE INSERT ON list_cursor BEGIN SELECT RAISE(ABORT, 'power'); END"
+        )
+    )
+    for part in sent[:2]:
+        await first.list.on_part(part)
+    with pytest.raises(Exception, match="power"):
+        await first.list.on_part(sent[2])
+    assert first.in_force == []
+    await store.close()
+    store = await open_store(path)
+    again = await follows(store)
+    assert again.list.question().written == Written("e1", 7, 3)
+    await again.list.on_part(sent[2])
+    await again.consistent()
+    await store.close()
+
+
+async def test_a_list_that_is_not_what_was_promised_is_thrown_away(fed: Follows) -> None:
+    for part in parts(6, users(5), 2, root="f" * 64)[:-1]:
+        await fed.list.on_part(part)
+    await refused("root_mismatch", fed.list.on_part(parts(6, users(5), 2, root="f" * 64)[-1]))
+    assert fed.list.have == Revision("e1", 5)
+    assert fed.ask_next[-1] == ASK_AGAIN_S
+    await fed.store.sweep_lists()
+    await fed.consistent()
+    twice = [*users(2), UserPut(User("other", "x1"))]
+    await refused("list_rejected", fed.list.on_part(parts(6, twice, 5)[0]))
+    await fed.consistent()
+    assert await _rows(fed.store) == 3 + 3
+    await fed.store.sweep_lists()
+    assert await _rows(fed.store) == 3
+
+
+async def _rows(store: Store) -> int:
+    found = await store._database.run(
+        lambda: store._database.sql.execute("SELECT count(*) FROM list_entry").fetchone()
+    )
+    return int(found[0])
+
+
+async def test_a_whole_list_in_parts_forgets_no_id(fed: Follows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.cached_list.LOOK_ROWS", 1)
+    await fed.list.on_delta(delta(5, 6, [UserRemoved("u000000")], root_of(users(3)[1:])))
+    for part in parts(7, users(5)[2:], 2):
+        await fed.list.on_part(part)
+    assert await _rows(fed.store) == 3
+    for held in (fed.list.allowlist, await fed.store.allowlist()):
+        assert {user.id for user in held.users()} == {"u000002", "u000003", "u000004"}
+        for user_id in ("u000000", "u000001"):
+            with pytest.raises(ListRejected, match="immutable_id"):
+                held.apply([UserPut(User(user_id, "another"))], 8)
+    for part in parts(8, [*users(2), UserPut(User("u000002", "called anew"))], 2):
+        await fed.list.on_part(part)
+    await fed.consistent()
+
+
+async def test_a_part_that_cannot_be_read_is_told_and_a_mended_list_heals(
+    fed: Follows, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = parts(6, users(8), 2)
+    conquer = msgspec.Raw(b'{"op": "conquer"}')
+    spoilt = parts(6, users(8), 2, root="f" * 64, ops=[conquer])
+    for wait_s in (ASK_AGAIN_S, 2 * ASK_AGAIN_S, 4 * ASK_AGAIN_S):
+        await refused("malformed", fed.list.on_part(spoilt[0]))
+        assert fed.ask_next[-1] == wait_s
+        asked = len(fed.ask_at_latest)
+        await fed.list.on_part(spoilt[1])
+        assert len(fed.ask_at_latest) == asked, "the rest of the parts is no reason to ask sooner"
+        assert (fed.list.trouble, fed.list.question().written) == ("ops[0]: 'conquer'", None)
+    assert [record.levelname for record in caplog.records if "cannot be used" in record.message] == ["ERROR"]
+    for part in sent:
+        await fed.list.on_part(part)
+    assert fed.list.trouble == ""
+    await fed.consistent()
+
+
+async def test_a_newer_whole_list_takes_the_place_of_one_on_its_way(fed: Follows) -> None:
+    old, new = parts(6, users(6), 2), parts(7, users(8), 2)
+    await fed.list.on_part(old[0])
+    await fed.list.on_part(new[0])
+    await refused("rolled_back", fed.list.on_part(old[0]))
+    for part in new[1:]:
+        await fed.list.on_part(part)
+    await fed.consistent()
+    assert await _rows(fed.store) == 8
+
+
+async def test_news_of_more_is_asked_for(fed: Follows) -> None:
+    before = len(fed.ask_at_latest)
+    await fed.list.on_head(head(6))
+    await fed.list.on_delta(delta(7, 8))
+    await fed.list.on_delta(delta(0, 1, era=2))
+    assert fed.ask_at_latest[before:] == [GAP_WAIT_S] * 3
+    await fed.consistent()
+
+
+async def test_a_list_that_nobody_confirms_grows_stale_also_over_a_restart(path: Path) -> None:
+    clock = Clock()
+    store = await open_store(path)
+    made = await follows(store, clock)
+    assert made.list.stale
+    await made.list.on_part(parts(1, users(1), 1)[0])
+    root = root_of(users(1))
+    clock.passes(LIST_LIVES.total_seconds() - 1)
+    assert not made.list.stale
+    clock.passes(1)
+    assert made.list.stale
+    # An old word, sent again, confirms nothing.
+    await refused("expired", made.list.on_head(head(1, root=root)))
+    with pytest.raises(MessageRefused, match="replayed"):
+        await made.list.on_delta(delta(1, 1, [], root, iat=T0 - timedelta(seconds=1)))
+    assert made.list.stale
+    await made.list.on_head(head(1, root=root, iat=clock.wall))
+    assert not made.list.stale
+    await store.close()
+    store = await open_store(path)
+    made = await follows(store, clock)
+    assert made.list.stale
+    await made.list.on_delta(delta(1, 1, [], root, iat=clock.wall))
+    assert not made.list.stale
+    assert made.in_force == [(1, clock.wall)]
+    await store.close()
+
+
+async def test_the_journal_does_not_wait_for_a_long_list(store: Store) -> None:
+    made = await follows(store)
+    sent = parts(1, users(20_000), 400)
+    waits: list[float] = []
+
+    async def journal() -> None:
+        while True:
+            begun = time.perf_counter()
+            await store.append([(T0, VehicleLeft(LANE))])
+            waits.append(time.perf_counter() - begun)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.ensure_future(journal())
+    for part in sent:
+        await made.list.on_part(part)
+    task.cancel()
+    assert made.in_force == [(1, T0)]
+    # The median is this machine's disk; nothing that belongs to the list may add a transaction of its own length.
+    assert sorted(waits)[len(waits) // 2] < 0.1
+    assert len(waits) > 20

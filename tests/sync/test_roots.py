@@ -1,0 +1,49 @@
+"""The root of a list: the same for the same entries however they came, another for any other."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.roots import Buckets
+
+names = st.text(alphabet="abc", min_size=1, max_size=3)
+entries = st.dictionaries(names, st.text(max_size=5), max_size=8)
+
+
+def root_of(listed: dict[str, str]) -> str:
+    buckets = Buckets()
+    for key, body in listed.items():
+        buckets.add("user", key, body)
+    return buckets.root
+
+
+@given(entries, entries)
+def test_the_way_to_a_list_leaves_no_trace(before: dict[str, str], after: dict[str, str]) -> None:
+    buckets = Buckets()
+    for key, body in before.items():
+        buckets.add("user", key, body)
+    buckets = Buckets(buckets.blob)
+    for key, body in reversed(before.items()):
+        buckets.take("user", key, body)
+    for key, body in reversed(after.items()):
+        buckets.add("user", key, body)
+    assert buckets.root == root_of(after)
+
+
+@given(entries, entries)
+def test_different_lists_have_different_roots(one: dict[str, str], other: dict[str, str]) -> None:
+    assert (root_of(one) == root_of(other)) is (one == other)
+
+
+def test_kind_and_key_and_body_all_count() -> None:
+    roots = set()
+    for kind, key, body in (("user", "a", "x"), ("permit", "a", "x"), ("user", "b", "x"), ("user", "a", "y")):
+        buckets = Buckets()
+        buckets.add(kind, key, body)
+        roots.add(buckets.root)
+    assert len(roots) == 4
+
+
+def test_what_is_no_buckets_is_refused() -> None:
+    with pytest.raises(ValueError, match="sums"):
+        Buckets(b"x")
