@@ -17,7 +17,7 @@ from gate_controller.lane_scan import NOTABLE
 from gate_controller.lane_state import WAITING, LaneSetup, Order, Phase, Role
 
 CORE: Final = Path(gate_controller.__path__[0])
-SOURCES: Final = ("lane", "lane_scan", "lane_absorb", "lane_orders")
+SOURCES: Final = ("lane", "lane_scan", "lane_absorb", "lane_claim", "lane_orders")
 
 CONTACTS: Final[dict[str, tuple[str, str]]] = {
     "SAFETY": ("safety loop occupied", "safety loop clear"),
@@ -30,8 +30,8 @@ CONTACTS: Final[dict[str, tuple[str, str]]] = {
 
 WORDS: Final[dict[str, str]] = {
     "lane.queue": "a grant is queued",
-    "lane.queue[0].committed": "its grant is on disk",
-    "lane.current.committed": "the grant is on disk, or excused from it",
+    "lane.queue[0].settled": "its grant is on disk, and claimed where it must be",
+    "lane.current.settled": "the grant is on disk and its place claimed, or excused from it",
     "lane.current is None": "the grant was released",
     "lane.arrival is None": "the vehicle left",
     "lane.arrival is not None": "a vehicle arrived",

@@ -8,6 +8,7 @@ from gate_controller.errors import PlateError
 from gate_controller.facts import (
     AlarmRaised,
     BoomOpenedManually,
+    Claimed,
     CommandRefused,
     CredentialDropped,
     Direction,
@@ -22,6 +23,7 @@ from gate_controller.facts import (
     PhaseEntered,
     Refused,
     SessionClosed,
+    Unarbitrated,
     UngrantedPassage,
     VehicleArrived,
     VehicleLeft,
@@ -47,7 +49,8 @@ def narrate(fact: Fact) -> str:
             return _granted(fact)
         case Refused():
             who = f" {fact.external_id}" if fact.external_id else ""
-            return f"{fact.lane}: refused{who}{_credential(fact)}: {fact.reason}"
+            holder = f" (at {fact.holder})" if fact.holder else ""
+            return f"{fact.lane}: refused{who}{_credential(fact)}: {fact.reason}{holder}"
         case VehicleArrived():
             return f"{fact.lane}: vehicle at the loop"
         case VehicleLeft():
@@ -82,6 +85,10 @@ def narrate(fact: Fact) -> str:
         case LogGap():
             row = "no row" if fact.seq is None else f"row {fact.seq}"
             return f"{fact.lane}: granted before it was on disk; {row} of the journal is reserved for it"
+        case Claimed():
+            return f"{fact.lane}: the portal keeps the user's place for it"
+        case Unarbitrated():
+            return f"{fact.lane}: granted without the portal's word: {fact.why}"
 
 
 def _granted(fact: Granted) -> str:

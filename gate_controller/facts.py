@@ -44,6 +44,8 @@ class Released(StrEnum):
     FAULT = "fault"
     FIRE = "fire"
     STORE_UNAVAILABLE = "store_unavailable"
+    HELD_ELSEWHERE = "held_elsewhere"
+    PORTAL_UNREACHABLE = "portal_unreachable"
     OUTCOME_UNKNOWN = "outcome_unknown"
 
 
@@ -130,7 +132,10 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A credential was refused, for exactly one reason."""
+    """A credential was refused, for exactly one reason.
+
+    `holder` names the edge that has the user's place, where it was the portal that refused.
+    """
 
     lane: LaneId
     direction: Direction
@@ -139,6 +144,7 @@ class Refused:
     external_id: str
     plate: str
     basis: Basis
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +270,29 @@ class LogGap:
     seq: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The portal gave this hold its user's place among all edges of the site, under a `fence` that only rises."""
+
+    lane: LaneId
+    hold: HoldId
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unarbitrated:
+    """A grant passed although nobody said whether its user's place is free at the other edges.
+
+    `clock_err_ms` is how far this edge's clock may be from the portal's: it tells which of two entries came first.
+    """
+
+    lane: LaneId
+    hold: HoldId
+    user_id: str | None
+    why: str
+    clock_err_ms: int
+
+
 Fact = (
     LaneStarted
     | VehicleArrived
@@ -282,6 +311,8 @@ Fact = (
     | AlarmRaised
     | CredentialDropped
     | LogGap
+    | Claimed
+    | Unarbitrated
 )
 
 PERSONAL: dict[type, tuple[str, ...]] = {

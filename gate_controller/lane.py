@@ -15,7 +15,9 @@ output that closes: the barrier's own controller closes behind the vehicle, and 
 force limit are the safety, never this program.
 
 **A grant is asked for before it is given.** `decide` grants, which takes the user's place (a hold); AUTHORISING
-waits for the disk, or for its 100 ms and the lane's policy; only then the pulse. Every hold ends in exactly one
+waits for the disk, or for its 100 ms and the lane's policy, and at an entry of a site of several edges for the
+portal's word that the user's place is free there too, or for its 300 ms and the site's policy; only then the pulse.
+Every hold ends in exactly one
 `Passed` or `HoldReleased`. Presence changes with `Passed`, never with a grant.
 
 **One vehicle, one question.** An arrival is a vehicle on the approach loop. Until it is served every credential
@@ -34,8 +36,9 @@ step, so that the site it was given is the truth it decides on; the caller folds
 where the lane cannot know whether the relay is on, it leaves it alone (`lane_hold`).
 
 Deadlines use monotonic seconds only. Not here: who may pass (`access`), bytes (`devices`), the words
-(`lane_state`), what an input changes (`lane_absorb`), which credential is asked about (`lane_ask`), orders
-(`lane_orders`), the moves that phases share (`lane_scan`), what is shown (`lane_outputs`).
+(`lane_state`), what an input changes (`lane_absorb`), which credential is asked about (`lane_ask`), the wait for
+the portal (`lane_claim`), orders (`lane_orders`), the moves that phases share (`lane_scan`), what is shown
+(`lane_outputs`).
 """
 
 from dataclasses import replace
@@ -56,6 +59,8 @@ from gate_controller.lane_orders import obey
 from gate_controller.lane_outputs import deadline, outputs
 from gate_controller.lane_scan import Crossed, Scan
 from gate_controller.lane_state import (
+    ClaimAnswered,
+    ClaimFailed,
     Command,
     CommitFailed,
     Committed,
@@ -79,6 +84,8 @@ from gate_controller.moment import Moment
 from gate_controller.site import Site
 
 __all__ = [
+    "ClaimAnswered",
+    "ClaimFailed",
     "Command",
     "CommitFailed",
     "Committed",
@@ -250,7 +257,7 @@ def _authorising(scan: Scan) -> None:
     lane = scan.lane
     if lane.current is None:
         scan.enter(Phase.ARMED if lane.arrival else Phase.IDLE)
-    elif lane.current.committed:
+    elif lane.current.settled:
         scan.put(current=None, queue=(lane.current, *lane.queue))
         scan.serve(Phase.OPENING)
     elif lane.arrival is None:
@@ -309,7 +316,7 @@ def _close(scan: Scan, why: str = "") -> None:
 def _cleared(scan: Scan) -> None:
     lane = scan.lane
     if lane.queue:
-        if lane.queue[0].committed:
+        if lane.queue[0].settled:
             down = lane.on(Role.CLOSED_LIMIT) or (lane.fitted(Role.OPEN_LIMIT) and lane.off(Role.OPEN_LIMIT))
             scan.serve(Phase.OPENING if down else Phase.OPEN_WAIT)
     elif lane.on(Role.SAFETY):
@@ -321,7 +328,7 @@ def _cleared(scan: Scan) -> None:
 def _closing(scan: Scan) -> None:
     lane = scan.lane
     if lane.queue:
-        if lane.queue[0].committed:
+        if lane.queue[0].settled:
             scan.serve(Phase.OPENING)
     elif lane.on(Role.SAFETY):
         scan.enter(Phase.PASSING)
@@ -392,7 +399,7 @@ def _serve_open(scan: Scan) -> None:
 def _pulse_out(scan: Scan) -> None:
     """A closed limit whose wire is broken says open of a boom that is shut; nobody is kept inside by a wire."""
     lane, current = scan.lane, scan.lane.current
-    if current is None or current.fact.direction is Direction.IN or not current.committed or current.pulsed:
+    if current is None or current.fact.direction is Direction.IN or not current.settled or current.pulsed:
         return
     seen_open = lane.held or lane.on(Role.OPEN_LIMIT) or lane.crossing is not None
     if not seen_open and lane.pulse is None:

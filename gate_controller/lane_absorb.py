@@ -8,10 +8,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from gate_controller.facts import Direction, LogGap, Refused, Released
+from gate_controller.lane_claim import settle
 from gate_controller.lane_scan import Scan
 from gate_controller.lane_state import (
     DEAF,
     OPEN_TO_ALL,
+    ClaimAnswered,
+    ClaimFailed,
     Command,
     CommitFailed,
     Committed,
@@ -44,6 +47,8 @@ def absorb(scan: Scan, input: Input) -> None:
             _mark(scan, input.hold, failed=False)
         case CommitFailed():
             _mark(scan, input.hold, failed=True)
+        case ClaimAnswered() | ClaimFailed():
+            scan.said = input
         case PulseSent():
             if scan.lane.pulse is not None and scan.lane.pulse.id == input.pulse:
                 scan.put(pulse=None)
@@ -94,7 +99,7 @@ def _doubt(scan: Scan, why: str) -> None:
 
 
 def expire(scan: Scan) -> None:
-    """What grows old in any phase: an unsent pulse, an unwritten grant, a queued one."""
+    """What grows old in any phase: an unsent pulse, a grant unwritten or unclaimed, a queued one."""
     lane = scan.lane
     if lane.pulse is not None and lane.now >= lane.pulse.expires_mono_s:
         _doubt(scan, "not confirmed in time")
@@ -102,6 +107,7 @@ def expire(scan: Scan) -> None:
         late = lane.now >= grant.at + lane.setup.commit_within_s
         if not grant.committed and (grant.failed or late):
             _unwritten(scan, grant)
+    settle(scan)
     for grant in scan.lane.queue:
         if lane.now >= grant.at + lane.setup.queued_for_s:
             scan.release(grant, Released.EXPIRED)

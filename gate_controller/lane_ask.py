@@ -9,7 +9,7 @@ from gate_controller.access import Ask, decide
 from gate_controller.credentials import BadgeRead, CodeRead, Shown
 from gate_controller.facts import AlarmRaised, CredentialDropped, Direction, Granted, HoldId, Refused
 from gate_controller.lane_scan import Scan
-from gate_controller.lane_state import DEAF, OPEN_TO_ALL, TOLD_LEN_MAX, WAITING, Arrival, Credential, Lane, Stray
+from gate_controller.lane_state import DEAF, OPEN_TO_ALL, WAITING, Credential, Lane, Stray
 from gate_controller.lane_tries import limited
 from gate_controller.plates import PlateRead
 from gate_controller.reasons import Reason
@@ -87,11 +87,12 @@ def _judge(scan: Scan, credential: Credential | None, over: bool) -> None:
     if lane.closed is not None:
         verdict = _closed_to(verdict)
     if isinstance(verdict, Granted):
-        scan.grant(verdict)
+        if arrival.elsewhere is None or verdict.user_id != arrival.elsewhere[0] or lane.now >= arrival.elsewhere[1]:
+            scan.grant(verdict)
         return
     early = arrival.direction is Direction.OUT and not over and isinstance(credential, PlateRead)
     if not (early and verdict.reason is Reason.NOT_INSIDE):
-        _tell(scan, arrival, verdict, _text(credential))
+        scan.tell(verdict, _text(credential))
 
 
 def _closed_to(verdict: Granted | Refused) -> Granted | Refused:
@@ -119,17 +120,6 @@ def _same_vehicle(lane: Lane, verdict: Granted | Refused) -> bool:
     known += [(g.plate, g.as_read) for g in lane.gone if g.until > lane.now]
     plate, text = verdict.plate, verdict.basis.as_read
     return any((plate and plate == p) or (text and text == t) for p, t in known)
-
-
-def _tell(scan: Scan, arrival: Arrival, refused: Refused, text: str) -> None:
-    """Journal a refusal once for each text and reason of this vehicle; the driver sees the latest."""
-    key = (text, refused.reason)
-    told = arrival.told if key in arrival.told else (*arrival.told, key)[-TOLD_LEN_MAX:]
-    if key not in arrival.told:
-        scan.facts.append(refused)
-    current = scan.lane.arrival
-    assert current is not None
-    scan.put(arrival=replace(current, told=told, refusal=refused.reason))
 
 
 def _drop(scan: Scan, credential: Credential | None) -> None:

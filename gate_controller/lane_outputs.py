@@ -112,5 +112,7 @@ def _grant_times(lane: Lane) -> Iterator[float]:
     for grant in grants:
         if not grant.committed:
             yield grant.at + setup.commit_within_s
+        if not grant.claimed:
+            yield grant.at + setup.claim_within_s
         yield grant.at + setup.enter_within_s
         yield grant.at + setup.queued_for_s

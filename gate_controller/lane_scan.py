@@ -19,6 +19,7 @@ from gate_controller.facts import (
     Opened,
     Passed,
     PhaseEntered,
+    Refused,
     Released,
     Ungranted,
     UngrantedPassage,
@@ -29,9 +30,12 @@ from gate_controller.lane_state import (
     COMMITTED_TO_OPEN,
     DEAF,
     OPEN_TO_ALL,
+    TOLD_LEN_MAX,
     UNDER_WAY,
     WAITING,
     Arrival,
+    ClaimAnswered,
+    ClaimFailed,
     Command,
     Credential,
     Crossing,
@@ -60,6 +64,9 @@ class Crossed(Enum):
     BACK = auto()
 
 
+UNCLAIMED: Final = frozenset({Released.HELD_ELSEWHERE, Released.PORTAL_UNREACHABLE})
+"""Ends of a hold that never was to open: they do not count against the vehicle in front."""
+
 GONE_LEN_MAX: Final = 4
 """Vehicles remembered after their passage; a further one comes too late to be taken for the first."""
 
@@ -67,7 +74,7 @@ GONE_LEN_MAX: Final = 4
 class Scan:
     """The lane as it stands within one step, the facts so far, and what this step brought."""
 
-    __slots__ = ("command", "credential", "facts", "lane", "now", "site")
+    __slots__ = ("command", "credential", "facts", "lane", "now", "said", "site")
 
     def __init__(self, lane: Lane, site: Site, now: Moment) -> None:
         self.lane = replace(lane, now=now.mono_s)
@@ -76,6 +83,7 @@ class Scan:
         self.facts: list[Fact] = []
         self.credential: Credential | None = None
         self.command: Command | None = None
+        self.said: ClaimAnswered | ClaimFailed | None = None
 
     def put(self, **changes: Any) -> None:
         """Replace fields of the lane."""
@@ -140,13 +148,23 @@ class Scan:
         free = waiting and lane.current is None and not lane.queue
         return (Direction.IN, Direction.OUT) if free else (lane.side,)
 
+    def tell(self, refused: Refused, text: str) -> None:
+        """Journal a refusal once for each text and reason of the vehicle in front; the driver sees the latest."""
+        arrival = self.lane.arrival
+        assert arrival is not None
+        key = (text, refused.reason)
+        told = arrival.told if key in arrival.told else (*arrival.told, key)[-TOLD_LEN_MAX:]
+        if key not in arrival.told:
+            self.facts.append(refused)
+        self.put(arrival=replace(arrival, told=told, refusal=refused.reason))
+
     # ---- grants ----
 
     def grant(self, fact: Granted) -> None:
         """Take a hold: serve it now, or behind those who came before."""
         lane = self.lane
         self.facts.append(fact)
-        grant = Grant(fact, lane.now)
+        grant = Grant(fact, lane.now, claimed=not needs_claim(fact, self.site))
         arrival = replace(lane.arrival, served=fact.hold, refusal=None) if lane.arrival else None
         self.put(numbered=lane.numbered + 1, arrival=arrival)
         if lane.phase in WAITING:
@@ -165,13 +183,13 @@ class Scan:
             self.put(current=None)
         self.put(queue=tuple(g for g in lane.queue if g.fact.hold != grant.fact.hold))
         self.withdraw(grant.fact.hold)
-        self.unserve(grant.fact.hold)
+        self.unserve(grant.fact.hold, voided=why not in UNCLAIMED)
 
-    def unserve(self, served: str | None) -> None:
+    def unserve(self, served: str | None, voided: bool = True) -> None:
         """The opening for the vehicle in front came to nothing; if it still stands there it is asked anew."""
         arrival = self.lane.arrival
         if arrival is not None and served is not None and arrival.served == served:
-            again = replace(arrival, served=None, voided=arrival.voided + 1, at=self.lane.now, over=False)
+            again = replace(arrival, served=None, voided=arrival.voided + voided, at=self.lane.now, over=False)
             self.put(arrival=again)
 
     def stand_down(self, phase: Phase, why: str, opened: Released) -> None:
@@ -302,6 +320,11 @@ class Scan:
         unserved_and_gone = arrival.served is None and self.lane.off(self.lane.setup.approach(arrival.direction))
         if mine or unserved_and_gone:
             self.put(arrival=None)
+
+
+def needs_claim(fact: Granted, site: Site) -> bool:
+    """Whether another edge of the site might have given this user's place away; an exit asks nobody."""
+    return site.rules.claims is not None and fact.direction is Direction.IN and fact.user_id is not None
 
 
 def _turned_on(level: Level | None, since: float) -> bool:

@@ -124,6 +124,23 @@ class CommitFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimAnswered:
+    """The portal's word on this hold: its user's place under `fence`, or None because `holder` has it."""
+
+    hold: HoldId
+    fence: int | None
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFailed:
+    """Nobody can be asked about the place of this hold's user."""
+
+    hold: HoldId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class PulseSent:
     """The device confirmed this pulse."""
 
@@ -154,7 +171,19 @@ class Tick:
     """The deadline came."""
 
 
-Input = Contact | ContactsLost | Presented | Committed | CommitFailed | PulseSent | PulseUncertain | Command | Tick
+Input = (
+    Contact
+    | ContactsLost
+    | Presented
+    | Committed
+    | CommitFailed
+    | ClaimAnswered
+    | ClaimFailed
+    | PulseSent
+    | PulseUncertain
+    | Command
+    | Tick
+)
 
 
 # ---- configuration ----
@@ -178,6 +207,8 @@ class LaneSetup:
     leave_after_s: float = 3.0
     read_for_s: float = 3.0
     commit_within_s: float = 0.1
+    claim_within_s: float = 0.3
+    claim_again_after_s: float = 10.0
     pulse_width_s: float = 0.5
     pulse_valid_for_s: float = 2.0
     stable_for_s: float = 0.5
@@ -235,7 +266,8 @@ class Arrival:
     `served` names the hold or pulse that was given for it, `voided` counts those that came to nothing. `over`
     says that its read attempt was judged, `best` is its best credential so far, `seen` its surest plate. `dawdled`
     says that too many openings for it came to nothing, and that somebody was called. `told` holds the refusals
-    already journaled, `refusal` the latest.
+    already journaled, `refusal` the latest. `elsewhere` is the user whose place the portal did not give to it, and
+    until when that is not asked again.
     """
 
     direction: Direction
@@ -249,6 +281,7 @@ class Arrival:
     dawdled: bool = False
     told: tuple[tuple[str, Reason], ...] = ()
     refusal: Reason | None = None
+    elsewhere: tuple[str, float] | None = None
 
 
 TOLD_LEN_MAX: Final = 32
@@ -267,14 +300,21 @@ class Stray:
 class Grant:
     """A hold of this lane: asked for at `at`, on disk (or excused from it) once `committed`.
 
-    `pulsed` says that its one opening pulse has been given out.
+    `claimed` says that its user's place is its own, or that it needs nobody's word for that. `pulsed` says that its
+    one opening pulse has been given out.
     """
 
     fact: Granted
     at: float
     committed: bool = False
     failed: bool = False
+    claimed: bool = True
     pulsed: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that an opening waits for is there or excused."""
+        return self.committed and self.claimed
 
 
 @dataclass(frozen=True, slots=True)

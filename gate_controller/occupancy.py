@@ -13,6 +13,7 @@ from typing import Final
 from rapidfuzz.distance import Levenshtein
 
 from gate_controller.facts import (
+    Claimed,
     Closed,
     Direction,
     Fact,
@@ -41,7 +42,7 @@ NEAREST_MARGIN: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A user's place, from grant to passage or release."""
+    """A user's place, from grant to passage or release; `fence` is the portal's for it, if it was asked."""
 
     id: HoldId
     lane: LaneId
@@ -52,6 +53,7 @@ class Hold:
     credential: str
     closes: tuple[HoldId, ...]
     notes: tuple[Note, ...]
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class ParkingSession:
     """One vehicle inside, named by the hold of its grant.
 
     `plate` is "" when it entered by badge without a readable plate; `credential` is what it entered by, as it
-    stands on the list, so that it can leave by it even after its user was deleted.
+    stands on the list, so that it can leave by it even after its user was deleted. `fence` is the portal's for the
+    user's place, None where it was not asked or did not answer.
     """
 
     id: HoldId
@@ -70,6 +73,7 @@ class ParkingSession:
     lane: LaneId
     entered_at: datetime
     notes: tuple[Note, ...] = ()
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,8 @@ class Occupancy:
         match fact:
             case Granted():
                 return self._hold(fact)
+            case Claimed():
+                return self._claim(fact)
             case Passed():
                 return self._pass(fact, at)
             case HoldReleased():
@@ -170,6 +176,12 @@ class Occupancy:
         )
         return replace(self, holds={**self.holds, hold.id: hold})
 
+    def _claim(self, fact: Claimed) -> "Occupancy":
+        hold = self.holds.get(fact.hold)
+        if hold is None:
+            return self
+        return replace(self, holds={**self.holds, hold.id: replace(hold, fence=fact.fence)})
+
     def _without(self, hold_id: HoldId) -> tuple["Occupancy", Hold | None]:
         hold = self.holds.get(hold_id)
         if hold is None:
@@ -196,6 +208,7 @@ class Occupancy:
             lane=hold.lane,
             entered_at=at,
             notes=hold.notes,
+            fence=hold.fence,
         )
         own = (*rest.of_user(hold.user_id), session)
         return replace(rest, sessions={**rest.sessions, hold.user_id: own})

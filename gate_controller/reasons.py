@@ -32,6 +32,7 @@ class Reason(StrEnum):
     FULL = "full"
     LIST_TOO_OLD = "list_too_old"
     STORE_UNAVAILABLE = "store_unavailable"
+    PORTAL_UNREACHABLE = "portal_unreachable"
 
 
 class Note(StrEnum):
@@ -69,6 +70,7 @@ DRIVER: dict[Reason, str] = {
     Reason.FULL: "The car park is full.",
     Reason.LIST_TOO_OLD: "Your permit cannot be checked at the moment. Please call for help.",
     Reason.STORE_UNAVAILABLE: "The gate cannot record your entry at the moment. Please call for help.",
+    Reason.PORTAL_UNREACHABLE: "Your place cannot be confirmed at the moment. Please call for help.",
 }
 
 OPERATOR: dict[Reason, str] = {
@@ -89,10 +91,13 @@ OPERATOR: dict[Reason, str] = {
     Reason.OUTSIDE_SCHEDULE: "The permit's weekly schedule does not cover this time.",
     Reason.NOT_YET_VALID: "The permit or credential becomes valid later.",
     Reason.EXPIRED: "The permit or credential has expired.",
-    Reason.ANOTHER_VEHICLE_PARKED: "The user's place is taken: another vehicle is inside or on its way in.",
+    Reason.ANOTHER_VEHICLE_PARKED: "The user's place is taken, here or at another edge of the site: another "
+    "vehicle is inside or on its way in.",
     Reason.ALREADY_INSIDE: "The user's badge, pass or code has entered and not left.",
     Reason.NOT_INSIDE: "The lane's exit policy is known_only and no open session fits.",
     Reason.FULL: "Vehicles inside and holds have reached the capacity.",
     Reason.LIST_TOO_OLD: "The cached list is older than the site's limit.",
     Reason.STORE_UNAVAILABLE: "The journal could not be written and the lane's policy is to refuse.",
+    Reason.PORTAL_UNREACHABLE: "The portal did not say in time whether the user's place is free at the other "
+    "edges, and the site's policy is then to refuse.",
 }

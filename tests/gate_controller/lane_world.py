@@ -1,4 +1,4 @@
-"""Two lanes of one site in a hostile world, and the ten invariants watched after every single step.
+"""Two lanes of one site in a hostile world, and the eleven invariants watched after every single step.
 
 The world keeps its own account of what it told the lanes (contacts and since when, orders, commits) and looks into
 a lane only for what it cannot know itself. A broken invariant is an `AssertionError` that begins with its number as
@@ -14,6 +14,7 @@ from typing import Any
 from gate_controller.credentials import CodeRead, GuestCode, Shown
 from gate_controller.facts import (
     BoomOpenedManually,
+    Claimed,
     CommandRefused,
     Direction,
     Fact,
@@ -21,11 +22,14 @@ from gate_controller.facts import (
     HoldReleased,
     LogGap,
     Passed,
+    Refused,
     Released,
+    Unarbitrated,
     UngrantedPassage,
 )
 from gate_controller.moment import Moment
 from gate_controller.plates import PlateRead
+from gate_controller.site import ClaimPolicy
 from tests.gate_controller.lane_rig import ANNA, BORIS, CARLA, MONDAY, ROUNDS_MAX, badge, plate, site, user
 
 DORA = user("dora", "DD-222-D")
@@ -83,6 +87,8 @@ class Told:
     granted: dict[str, float] = field(default_factory=dict)
     born: dict[str, float] = field(default_factory=dict)
     durable: set[str] = field(default_factory=set)
+    unclaimed: dict[str, Any] = field(default_factory=dict)
+    heard: dict[str, Any] = field(default_factory=dict)
     manual: dict[str, float] = field(default_factory=dict)
     executed: set[str] = field(default_factory=set)
 
@@ -101,6 +107,8 @@ class World:
         self.run = 0
         self.disk = "good"
         self.board = "good"
+        self.portal = "good"
+        self.fence = 0
         self.orders: list[tuple[str, float]] = []
         self.lanes: dict[str, Told] = {}
         self.holds: dict[str, str] = {}
@@ -167,6 +175,24 @@ class World:
     def show(self, id: str, which: int) -> None:
         """Something is read or presented."""
         self.step(id, self.m.Presented(CREDENTIALS[which % len(CREDENTIALS)]))
+
+    def policy(self, which: int) -> None:
+        """The site's word on entries whose user's place nobody confirms; the first asks nobody."""
+        claims = (None, *ClaimPolicy)[which % 4]
+        self.site = replace(self.site, rules=replace(self.site.rules, claims=claims))
+
+    def say_claim(self, id: str, which: int, kind: int) -> None:
+        """A word of the portal about any grant of the past: late, repeated, for an older one, or counting back."""
+        if self.holds:
+            hold = list(self.holds)[which % len(self.holds)]
+            self.fence += kind == 0
+            words = (
+                self.m.ClaimAnswered(hold, self.fence),
+                self.m.ClaimAnswered(hold, None, "west"),
+                self.m.ClaimFailed(hold, "unreachable"),
+                self.m.ClaimAnswered(hold, 0),
+            )
+            self.step(id, words[kind % 4])
 
     def answer(self, id: str, which: int, good: bool) -> None:
         """A late or repeated word of the disk about any grant of the past."""
@@ -302,6 +328,8 @@ class World:
             told.approach_busy = self.t
         if isinstance(input, self.m.Committed):
             told.durable.add(input.hold)
+        if isinstance(input, self.m.ClaimAnswered | self.m.ClaimFailed) and input.hold in told.unclaimed:
+            told.heard.setdefault(input.hold, input)
         if told.level("fire"):
             told.fire = True
 
@@ -335,6 +363,8 @@ class World:
                 must(self.t - told.approach_busy < 3.1, "I9: a grant without presence")
                 self.holds[fact.hold] = id
                 told.granted[fact.hold] = told.born[fact.hold] = self.t
+                if self.site.rules.claims and fact.direction is Direction.IN and fact.user_id:
+                    told.unclaimed[fact.hold] = fact, self.t
             case Passed() | HoldReleased():
                 must(self.holds.get(fact.hold) == id, "I9: a hold ends at a lane that never gave it")
                 must(fact.hold not in self.ended, "I9: a hold ends twice")
@@ -342,6 +372,11 @@ class World:
                     self._passage(told, self.m.Role.FAR.value, fact.direction, told.granted[fact.hold])
                 self.ended.add(fact.hold)
                 del told.granted[fact.hold]
+                self._ends_unclaimed(told, fact)
+            case Claimed() | Unarbitrated():
+                self._claim_settled(told, fact)
+            case Refused():
+                must(fact.direction is Direction.IN or not fact.holder, "I11: an exit is refused by a claim")
             case UngrantedPassage():
                 self._passage(told, "far", fact.direction, 0.0)
             case LogGap():
@@ -350,6 +385,33 @@ class World:
                 told.manual[fact.pulse] = self.t
             case _:
                 pass
+
+    def _claim_settled(self, told: Told, fact: Claimed | Unarbitrated) -> None:
+        """Once for each hold, by the portal's first word, or without one after its time and by the policy."""
+        must(fact.hold in told.unclaimed, "I11: a hold is settled that waits for no answer, or twice")
+        (granted, asked), said = told.unclaimed.pop(fact.hold), told.heard.get(fact.hold)
+        fence = getattr(said, "fence", None)
+        if isinstance(fact, Claimed):
+            must(fence == fact.fence and fact.fence is not None, "I11: the portal never gave this place")
+            inside = self.site.occupancy.of_user(granted.user_id)
+            must(all(s.fence is None or s.fence < fence for s in inside), "I11: a fence goes back")
+            return
+        must(getattr(said, "holder", "") == "", "I11: a place is taken that the portal said is another's")
+        must(said is not None or self.t - asked >= 0.3 - 1e-6, "I11: the answer was not waited for")
+        denies = self.site.rules.claims
+        must(denies is not ClaimPolicy.DENY, "I11: the policy is not heeded")
+        local = denies is ClaimPolicy.DENY_IF_LOCAL_SAYS_INSIDE and granted.closes
+        must(not local, "I11: the policy is not heeded")
+
+    def _ends_unclaimed(self, told: Told, fact: Any) -> None:
+        waited, said = told.unclaimed.pop(fact.hold, None), told.heard.get(fact.hold)
+        why = getattr(fact, "why", None)
+        if why is Released.HELD_ELSEWHERE:
+            must(waited is not None, "I11: a late word ends a grant that was given")
+            must(getattr(said, "holder", "") != "", "I11: a place is another's and nobody said so")
+        if why is Released.PORTAL_UNREACHABLE:
+            must(waited is not None, "I11: a late word ends a grant that was given")
+            must(self.site.rules.claims is not ClaimPolicy.GRANT_AND_REPORT, "I11: the policy is not heeded")
 
     def _passage(self, told: Told, far: str, way: Direction, since: float) -> None:
         """A passage is a safety loop that was covered and has been clear, and known to be, for a second."""
@@ -430,6 +492,7 @@ class World:
         by_order = pulse.id in told.manual
         must(by_order or pulse.id in told.granted, "I5: a pulse for no grant, or for one that is over")
         must(by_order or pulse.id in told.durable, "I5: a pulse before its grant is on disk or excused")
+        must(by_order or pulse.id not in told.unclaimed, "I11: a pulse before the place is its user's")
 
     def _watch_orders(self, told: Told, input: Any, facts: list[Fact], shown: Any) -> None:
         opened = [fact for fact in facts if isinstance(fact, BoomOpenedManually)]
@@ -459,6 +522,8 @@ class World:
         must(mine == booked == set(told.granted), "I9: the lane and the books disagree on who holds a place")
         must(len(lane.queue) <= told.setup.queue_len_max, "I9: the queue has no bound")
         for hold in told.granted:
+            waits = hold in told.unclaimed and self.t - told.unclaimed[hold][1] >= 0.3 + 1e-6
+            must(not waits or self.t > lane.now, "I11: a hold waits for the portal for ever")
             age = self.t - max(told.born[hold], told.safety_busy)
             must(age < GRANT_AGE_MAX_S, f"I9: hold {hold} never ends")
         if told.lost:
@@ -484,10 +549,23 @@ class World:
                 if isinstance(fact, Granted):
                     good = self.disk == "good"
                     self.step(id, self.m.Committed(fact.hold) if good else self.m.CommitFailed(fact.hold, "full"))
+        for fact in facts:
+            if isinstance(fact, Granted) and fact.hold in self.lanes[id].unclaimed and self.portal != "slow":
+                self._answer_claim(id, fact)
         if self.board != "mute" and self.m.outputs(self.lanes[id].lane).pulse is not None:
             self.word(id, self.board == "good")
 
+    def _answer_claim(self, id: str, fact: Granted) -> None:
+        self.fence += 1
+        words = {
+            "good": self.m.ClaimAnswered(fact.hold, self.fence),
+            "held": self.m.ClaimAnswered(fact.hold, None, "west"),
+            "down": self.m.ClaimFailed(fact.hold, "no connection"),
+        }
+        self.step(id, words[self.portal])
 
+
+PORTALS = ("good", "good", "held", "slow", "down")
 ROLES = ("approach", "safety", "far", "closed_limit", "open_limit", "fire", "fault", "manual")
 SECONDS = (0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 8.0, 20.0, 60.0, 200.0)
 MOVES = {
@@ -510,9 +588,16 @@ def play(machine: ModuleType, seed: int, moves: int = 60) -> None:
         world.find(id)
     world.wait(2.0)
     id = "north"
+    # Dice of their own, so that the other moves of a seed stay what they were.
+    luck = Random(-seed - 1)
+    world.policy(luck.randrange(4))
     for move in dice.choices(list(MOVES), list(MOVES.values()), k=moves):
         if dice.random() < 0.25:
             id = dice.choice(list(world.lanes))
+        if luck.random() < 0.2:
+            world.portal = luck.choice(PORTALS)
+        if luck.random() < 0.15:
+            world.say_claim(luck.choice(list(world.lanes)), luck.randrange(100), luck.randrange(4))
         _move(world, id, move, dice)
 
 

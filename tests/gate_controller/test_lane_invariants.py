@@ -1,4 +1,4 @@
-"""The ten invariants of a lane under random inputs, time jumps, losses and restarts, two lanes on one site.
+"""The eleven invariants of a lane under random inputs, time jumps, losses and restarts, two lanes on one site.
 
 1. The program is never the safety device: it has no output that closes or forces.
 2. There is no CLOSE output; what follows a passage is waiting for the barrier's own close, beside a clear loop.
@@ -10,6 +10,8 @@
 8. An order has an id and an expiry and is executed once.
 9. Grants expire, are bound to their lane, and are used once; the queue is bounded.
 10. Presence changes only on passage; from grant to passage a hold counts against its user.
+11. Where a place must be claimed, no entry opens before the portal's word or its deadline's policy; each claim is
+    settled once; a late, repeated, foreign or backward word changes nothing; an exit asks nobody.
 
 `lane_world` watches them after every step; here Hypothesis plays the world.
 """
@@ -42,9 +44,10 @@ class Site(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(north=KINDS, south=KINDS)
-    def build(self, north: Any, south: Any) -> None:
+    @initialize(north=KINDS, south=KINDS, policy=st.integers(0, 3))
+    def build(self, north: Any, south: Any, policy: int) -> None:
         self.world = World(machine, (north, south))
+        self.world.policy(policy)
         for id in self.world.lanes:
             self.world.find(id)
         self.world.wait(2.0)
@@ -89,6 +92,14 @@ class Site(RuleBasedStateMachine):
     def answer(self, id: str, which: int, good: bool) -> None:
         self.world.answer(id, which, good)
 
+    @rule(portal=st.sampled_from(world.PORTALS))
+    def weather_of_the_portal(self, portal: str) -> None:
+        self.world.portal = portal
+
+    @rule(id=LANES, which=st.integers(0, 20), kind=st.integers(0, 3))
+    def say_claim(self, id: str, which: int, kind: int) -> None:
+        self.world.say_claim(id, which, kind)
+
     @rule(id=LANES, sent=st.booleans())
     def word(self, id: str, sent: bool) -> None:
         self.world.word(id, sent)
@@ -123,8 +134,8 @@ class Site(RuleBasedStateMachine):
         self.world.mend(id)
 
 
-TestTenInvariants = Site.TestCase
-TestTenInvariants.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestInvariants = Site.TestCase
+TestInvariants.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
 
 
 # ---- a deadline may come early, never late ----

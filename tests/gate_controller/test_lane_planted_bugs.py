@@ -19,6 +19,7 @@ HOME = Path(lane.__file__).parent
 FAMILY = (
     "lane_state",
     "lane_scan",
+    "lane_claim",
     "lane_absorb",
     "lane_tries",
     "lane_ask",
@@ -104,7 +105,7 @@ BUGS = {
         13,
     ),
     "the pulse does not wait for the disk": Bug(
-        (("lane", "    elif lane.current.committed:\n", "    elif lane.current is not None:\n"),), "I5"
+        (("lane", "    elif lane.current.settled:\n", "    elif lane.current is not None:\n"),), "I5"
     ),
     "a pulse grows never too old": Bug(
         (("lane_absorb", "lane.now >= lane.pulse.expires_mono_s", "lane.now >= lane.pulse.expires_mono_s + 60"),),
@@ -160,10 +161,10 @@ BUGS = {
         (("lane_orders", "if not lane.setup.hold_fitted:", "if False:"),), "I8", 11
     ),
     "a pulse under a broken limit does not wait for the disk": Bug(
-        (("lane", "or not current.committed or current.pulsed", "or current.pulsed"),), "I5"
+        (("lane", "or not current.settled or current.pulsed", "or current.pulsed"),), "I5"
     ),
     "a grant under a broken limit is pulsed again and again": Bug(
-        (("lane", "or not current.committed or current.pulsed", "or not current.committed"),), "I5"
+        (("lane", "or not current.settled or current.pulsed", "or not current.settled"),), "I5"
     ),
     "an order is executed twice": Bug((("lane_orders", "id == command.id for", "id == '' for"),), "I8", 6),
     "an expired order is executed": Bug(
@@ -203,6 +204,36 @@ BUGS = {
             ),
         ),
         "I(3|9|10)",
+    ),
+    "the pulse does not wait for the portal": Bug(
+        (("lane_state", "return self.committed and self.claimed", "return self.committed"),), "I11"
+    ),
+    "a place that is another's is taken": Bug(
+        (
+            (
+                "lane_claim",
+                "_refuse(scan, grant, Released.HELD_ELSEWHERE, _held(grant), holder)",
+                '_unanswered(scan, grant, "held")',
+            ),
+        ),
+        "I11",
+    ),
+    "an answer counts for whichever hold waits": Bug(
+        (("lane_claim", "said.hold == grant.fact.hold", "True"),), "I11"
+    ),
+    "a late word ends a grant that was given": Bug(
+        (("lane_claim", "        if grant.claimed:\n", "        if grant.claimed and not scan.said:\n"),), "I11"
+    ),
+    "a claim waits for ever": Bug(
+        (("lane_claim", "lane.now >= grant.at + lane.setup.claim_within_s", "False"),), "I11"
+    ),
+    "the deadline forgets a claim": Bug(
+        (("lane_outputs", "yield grant.at + setup.claim_within_s", "yield lane.now"),), "I11"
+    ),
+    "the policy is not heeded": Bug((("lane_claim", "if policy is ClaimPolicy.DENY:", "if False:"),), "I11"),
+    "a fence may go back": Bug((("lane_claim", "session.fence >= fence for", "False for"),), "I11"),
+    "an exit asks for a place": Bug(
+        (("lane_scan", "and fact.direction is Direction.IN and fact.user_id", "and fact.user_id"),), "I11"
     ),
     "nobody asks the far loop": Bug(
         (("lane_scan", "confirmed = crossing.far_seen or far is None", "confirmed = True"),), "I10"
