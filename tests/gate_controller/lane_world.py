@@ -522,8 +522,10 @@ class World:
         must(mine == booked == set(told.granted), "I9: the lane and the books disagree on who holds a place")
         must(len(lane.queue) <= told.setup.queue_len_max, "I9: the queue has no bound")
         for hold in told.granted:
-            waits = hold in told.unclaimed and self.t - told.unclaimed[hold][1] >= 0.3 + 1e-6
-            must(not waits or self.t > lane.now, "I11: a hold waits for the portal for ever")
+            if hold in told.unclaimed:
+                at, due = self.m.deadline(lane), told.unclaimed[hold][1] + 0.3 + 1e-6
+                must(self.t < due, "I11: a hold waits for the portal for ever")
+                must(at is not None and at <= due, "I11: nobody will look when the portal has not answered")
             age = self.t - max(told.born[hold], told.safety_busy)
             must(age < GRANT_AGE_MAX_S, f"I9: hold {hold} never ends")
         if told.lost:
@@ -559,13 +561,14 @@ class World:
         self.fence += 1
         words = {
             "good": self.m.ClaimAnswered(fact.hold, self.fence),
+            "back": self.m.ClaimAnswered(fact.hold, 0),
             "held": self.m.ClaimAnswered(fact.hold, None, "west"),
             "down": self.m.ClaimFailed(fact.hold, "no connection"),
         }
         self.step(id, words[self.portal])
 
 
-PORTALS = ("good", "good", "held", "slow", "down")
+PORTALS = ("good", "good", "back", "held", "slow", "down")
 ROLES = ("approach", "safety", "far", "closed_limit", "open_limit", "fire", "fault", "manual")
 SECONDS = (0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 8.0, 20.0, 60.0, 200.0)
 MOVES = {

@@ -217,21 +217,22 @@ BUGS = {
             ),
         ),
         "I11",
+        4,
     ),
     "an answer counts for whichever hold waits": Bug(
-        (("lane_claim", "said.hold == grant.fact.hold", "True"),), "I11"
+        (("lane_claim", "said.hold == grant.fact.hold", "True"),), "I11", 95
     ),
     "a late word ends a grant that was given": Bug(
         (("lane_claim", "        if grant.claimed:\n", "        if grant.claimed and not scan.said:\n"),), "I11"
     ),
     "a claim waits for ever": Bug(
-        (("lane_claim", "lane.now >= grant.at + lane.setup.claim_within_s", "False"),), "I11"
+        (("lane_claim", "lane.now >= grant.at + lane.setup.claim_within_s", "False"),), "I11", 20
     ),
     "the deadline forgets a claim": Bug(
         (("lane_outputs", "yield grant.at + setup.claim_within_s", "yield lane.now"),), "I11"
     ),
-    "the policy is not heeded": Bug((("lane_claim", "if policy is ClaimPolicy.DENY:", "if False:"),), "I11"),
-    "a fence may go back": Bug((("lane_claim", "session.fence >= fence for", "False for"),), "I11"),
+    "the policy is not heeded": Bug((("lane_claim", "if policy is ClaimPolicy.DENY:", "if False:"),), "I11", 8),
+    "a fence may go back": Bug((("lane_claim", "session.fence >= fence for", "False for"),), "I11", 273),
     "an exit asks for a place": Bug(
         (("lane_scan", "and fact.direction is Direction.IN and fact.user_id", "and fact.user_id"),), "I11"
     ),
