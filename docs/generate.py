@@ -41,6 +41,11 @@ kind = "rdm6300"
 port = "/dev/serial/by-id/usb-reader"
 lane = "entry"
 
+[readers.scanner]
+kind = "line_reader"                    # QR passes; or a keypad that sends whole codes
+port = "/dev/serial/by-id/usb-scanner"
+lane = "entry"
+
 [lanes.entry]
 direction = "in"
 board = "island"
@@ -93,9 +98,15 @@ MEANING: Final[dict[str, str]] = {
     "list.file": "An allowlist as `slagboom list check` accepts it. Leave `[portal]` out.",
     "boards.NAME.kind": "The board's protocol: `modbus_relay8`.",
     "boards.NAME.port": "Its serial port; the name under `/dev/serial/by-id` stays the same after a restart.",
-    "readers.NAME.kind": "The reader's protocol: `rdm6300`.",
+    "readers.NAME.kind": "`rdm6300`, a badge reader; or `line_reader`, which sends a line of text a read: a QR "
+    "scanner, a keypad that sends a whole code, or a badge converter.",
     "readers.NAME.port": "Its serial port.",
     "readers.NAME.lane": "The lane at which it stands.",
+    "readers.NAME.format": "What a line of a `line_reader` is: a pass or guest code (`code`), or a badge number.",
+    "readers.NAME.bits": "The width of the badge number, which comes with all its digits: 24 bits are 6 digits "
+    "in `hex` and 8 in `decimal`, 32 bits are 8 and 10.",
+    "readers.NAME.start": "Bytes that a line begins with, such as `[2, 82]`; what comes before is thrown away.",
+    "readers.NAME.ends": "Bytes each of which ends a line; CR and LF unless told otherwise.",
     "lanes.NAME.direction": "Which way vehicles pass. A lane of both takes it from the loop that armed it.",
     "lanes.NAME.board": "The board that its contacts and relays are wired to. A board may serve several lanes.",
     "lanes.NAME.inputs": "Which channel each contact is wired to; see below.",
@@ -163,7 +174,7 @@ def _row(table: str, field: inspect.Field) -> str:
 def _default(field: inspect.Field) -> str:
     if field.default in (None, NODEFAULT):
         return "none"
-    shown = str(field.default)
+    shown = str([*field.default] if isinstance(field.default, tuple) else field.default)
     return f"`{shown.lower()}`" if isinstance(field.default, bool) else f"`{shown}`"
 
 
@@ -183,6 +194,8 @@ def _kind(kind: inspect.Type) -> str:
             return "text"
         case inspect.BoolType():
             return "`true` or `false`"
+        case inspect.VarTupleType(item_type=item):
+            return f"list, each {_kind(item)}"
         case inspect.LiteralType(values=values):
             return ", ".join(f"`{value}`" for value in values)
         case inspect.EnumType(cls=cls):

@@ -12,9 +12,14 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import fields
 
 from edge.tables import did_you_mean, named_tables, read_toml, table
 from gate_controller.access import ExitPolicy
+from gate_controller.credentials import BADGE_BITS_MAX, BADGE_BITS_MIN
+from gate_controller.devices import CODECS
+from gate_controller.devices.codec import Codec
+from gate_controller.devices.line_reader import CARD_BITS, LineFormat, LineReader, Lines
 from gate_controller.errors import ConfigError
 from gate_controller.facts import Direction, LaneId
 from gate_controller.lane import LaneSetup, Role, StorePolicy
@@ -27,12 +32,16 @@ Name = Annotated[
 Key = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="64 of 0-9 and a-f, a public key")]
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 Place = Annotated[str, Meta(min_length=1, max_length=500)]
+Byte = Annotated[int, Meta(ge=0, le=255)]
+Bits = Annotated[int, Meta(ge=BADGE_BITS_MIN, le=BADGE_BITS_MAX)]
 Channel = Annotated[int, Meta(ge=1, le=8)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Hours = Annotated[float, Meta(gt=0, le=87_600)]  # ten years: more would not fit a date
 
 _BOARD_KINDS = ("modbus_relay8",)
-_READER_KINDS = ("rdm6300",)
+_LINE_READER = "line_reader"
+_READER_KINDS = ("rdm6300", _LINE_READER)
+LINE_START_LEN_MAX = 8
 TABLES = ("site", "store", "portal", "list", "boards", "readers", "lanes")
 
 
@@ -81,11 +90,25 @@ class BoardTable(Struct, forbid_unknown_fields=True):
 
 
 class ReaderTable(Struct, forbid_unknown_fields=True):
-    """`[readers.NAME]`: a badge reader on a serial port and the lane it stands at."""
+    """`[readers.NAME]`: a badge reader, QR scanner or keypad on a serial port and the lane it stands at."""
 
     kind: Text
     port: Place
     lane: Text
+    format: LineFormat = LineFormat.CODE
+    bits: Bits = CARD_BITS
+    start: tuple[Byte, ...] = ()
+    ends: tuple[Byte, ...] = (13, 10)
+
+    def codec(self) -> Codec:
+        """A codec of this kind, told how the reader writes if it writes lines."""
+        if self.kind == _LINE_READER:
+            return LineReader(Lines(self.format, self.bits, bytes(self.start), bytes(self.ends)))
+        return CODECS[self.kind]()
+
+    def named(self) -> str:
+        """Its kind, for the technician's table."""
+        return f"{self.kind} {self.format}" if self.kind == _LINE_READER else self.kind
 
 
 class InputsTable(Struct, forbid_unknown_fields=True):
@@ -196,6 +219,7 @@ def load_config(path: Path) -> Config:
         problems.append("list: the portal brings the list; leave out either [list] or [portal]")
     problems += _kinds("boards", boards, _BOARD_KINDS)
     problems += _kinds("readers", readers, _READER_KINDS)
+    problems += _lines(readers)
     problems += _ports(boards, readers)
     problems += _references(lanes, board_names, readers, lane_names)
     problems += _buildable(lanes)
@@ -223,7 +247,7 @@ def wiring(config: Config) -> list[tuple[str, str, str, str]]:
         ]
         rows.append((name, "camera", without_secret(lane.camera or "none"), ""))
         rows += [
-            (name, f"reader {reader}", table.kind, table.port)
+            (name, f"reader {reader}", table.named(), table.port)
             for reader, table in config.readers.items()
             if table.lane == name
         ]
@@ -248,6 +272,19 @@ def _kinds(
     for name, entry in tables.items():
         if entry.kind not in kinds:
             yield f'{key}.{name}.kind: no kind "{entry.kind}"; {did_you_mean(entry.kind, kinds)}'
+
+
+def _lines(readers: Mapping[str, ReaderTable]) -> Iterator[str]:
+    plain = {field.name: field.default for field in fields(ReaderTable) if not field.required}
+    for name, reader in readers.items():
+        at = f"readers.{name}"
+        if reader.kind != _LINE_READER:
+            told = [key for key, default in plain.items() if getattr(reader, key) != default]
+            yield from (f"{at}.{key}: only a {_LINE_READER} is told so; leave it out" for key in told)
+        elif not reader.ends or set(reader.ends) & set(reader.start):
+            yield f"{at}.ends: name at least one byte that ends a line and begins none, such as [13, 10]"
+        elif len(reader.start) > LINE_START_LEN_MAX:
+            yield f"{at}.start: {len(reader.start)} bytes; at most {LINE_START_LEN_MAX} begin a line"
 
 
 def _ports(boards: Mapping[str, BoardTable], readers: Mapping[str, ReaderTable]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from edge.link import Link
 from edge.narrate import narrate
 from edge.recorder import Recorder
 from gate_controller.allowlist import Allowlist
-from gate_controller.credentials import BadgeRead
+from gate_controller.credentials import BadgeRead, CodeRead
 from gate_controller.devices import CODECS
 from gate_controller.devices.codec import (
     BadBytes,
@@ -34,6 +34,7 @@ from gate_controller.devices.codec import (
     DeviceOnline,
     DeviceSilent,
     LevelRefused,
+    LineRead,
     PulseDone,
     Signal,
 )
@@ -98,7 +99,7 @@ class Daemon:
             for name, table in config.boards.items()
         }
         self._readers = {
-            name: Link(table.port, CODECS[table.kind](), partial(self._from_reader, name))
+            name: Link(table.port, table.codec(), partial(self._from_reader, name))
             for name, table in config.readers.items()
         }
         self._lanes = {
@@ -282,14 +283,15 @@ class Daemon:
                 log.info("board %s: answers", board)
             case BadBytes(count, why):
                 log.debug("board %s: %d bytes thrown away: %s", board, count, why)
-            case CardRead():
-                log.warning("board %s: a card read from a board without a reader", board)
+            case CardRead() | LineRead():
+                log.warning("board %s: something was read by a board without a reader", board)
 
     def _from_reader(self, reader: str, signal: Signal) -> None:
         match signal:
             case CardRead(bits, value):
-                lane = self._lanes[LaneId(self._config.readers[reader].lane)]
-                lane.put(Presented(BadgeRead.of(value, bits)))
+                self._at(reader).put(Presented(BadgeRead.of(value, bits)))
+            case LineRead(text):
+                self._at(reader).put(Presented(CodeRead.of(text)))
             case DeviceSilent(why):
                 log.warning("reader %s: silent: %s", reader, why)
             case DeviceOnline():
@@ -298,6 +300,9 @@ class Daemon:
                 log.warning("reader %s: %d bytes thrown away: %s", reader, count, why)
             case _:
                 pass
+
+    def _at(self, reader: str) -> LaneTask:
+        return self._lanes[LaneId(self._config.readers[reader].lane)]
 
     def _lanes_on(self, board: str) -> list[LaneTask]:
         return [lane for name, lane in self._lanes.items() if self._config.lanes[name].board == board]

@@ -144,6 +144,8 @@ def _expected(info: inspect.Type) -> str:
             return "true or false"
         case inspect.StructType():
             return "a table"
+        case inspect.VarTupleType():
+            return f"a list in brackets, each {_expected(info.item_type)}"
         case inspect.StrType(min_length=int(shortest), max_length=int(longest)):
             return f"text in quotes, {shortest} to {longest} characters"
     return "text in quotes"

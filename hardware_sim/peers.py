@@ -1,4 +1,4 @@
-"""The far side of each codec on a real pseudo terminal: a board and a badge reader one can unplug.
+"""The far side of each codec on a real pseudo terminal: a board, a badge reader and a scanner one can unplug.
 
 Written from the devices' manuals, not from the codecs, so that a codec's mistake is not mirrored here. A thread
 per peer answers, so that a busy event loop does not delay it. Not here: what the contacts mean (`world`).
@@ -94,6 +94,14 @@ class BadgeReaderPeer(PtyPeer):
         for index in range(0, 10, 2):
             checksum ^= int(digits[index : index + 2], 16)
         self.emit(f"\x02{digits}{checksum:02X}\x03".encode("ascii") * times)
+
+
+class LineReaderPeer(PtyPeer):
+    """A QR scanner before which passes are held, or a keypad that sends a whole code; lines end with CR LF."""
+
+    def present(self, text: str) -> None:
+        """Scan or type this; it is sent once."""
+        self.emit(f"{text}\r\n".encode())
 
 
 class BoardPeer(PtyPeer):

@@ -1,43 +1,44 @@
 """LIST.csv: an allowlist as people keep it in a spreadsheet, read all or nothing.
 
-Columns: `external_id,plate` are needed; `country,user_id,name,badge,groups,valid_from,valid_to,schedule,pool_size`
-may be there. One row a plate; the rows of one external id are one user and must agree. UTF-8 with or without a
+Columns: `external_id,plate` are needed; `country,user_id,name,badge,code,pass,groups,valid_from,valid_to,schedule,
+pool_size` may be there. One row a plate; the rows of one external id are one user and must agree. A user with a
+badge, guest code or QR pass may have no plate. UTF-8 with or without a
 byte order mark; comma, semicolon or tab. Every user gets a permit to park at all devices, with its schedule and
 validity. Not here: the list a portal sends (`sync.messages`), and writing such files.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from rapidfuzz.distance import OSA
 
 from gate_controller.allowlist import Allowlist
 from gate_controller.changes import Change, PermitPut, UserPut
-from gate_controller.credentials import Badge, PlateCredential
-from gate_controller.errors import BadgeError, ListFileError, ListRejected, PlateError, ScheduleError
+from gate_controller.credentials import Badge, GuestCode, PlateCredential, QrPass
+from gate_controller.errors import BadgeError, CodeError, ListFileError, ListRejected, PlateError, ScheduleError
 from gate_controller.layouts import country_sign
 from gate_controller.plates import Plate, told_apart, unusual
 from gate_controller.schedule import Schedule
 from gate_controller.users import Action, Permit, User
+from sync.sheet import Unusable, rows_of, text_of
 
 NEEDED: Final = ("external_id", "plate")
 OPTIONAL: Final = (
-    "country", "user_id", "name", "badge", "groups", "valid_from", "valid_to", "schedule", "pool_size"
+    "country", "user_id", "name", "badge", "code", "pass", "groups",
+    "valid_from", "valid_to", "schedule", "pool_size",
 )  # fmt: skip
+_SHOWN: Final = ("badge", "code", "pass")
 _OF_THE_USER: Final = tuple(column for column in OPTIONAL if column != "country")
 FILE_LEN_MAX: Final = 256 * 1024 * 1024
 """Bytes; two million rows, far more than a gate's list."""
-CELL_LEN_MAX: Final = 1000
-"""Characters."""
 POOL_SIZE_MAX: Final = 100_000
 PROBLEMS_MAX: Final = 100
 """Problems of one kind that are told one by one; the rest are counted."""
+_Held = TypeVar("_Held", Badge, GuestCode, QrPass)
 _MISSPELT: Final = 2  # edits between an unknown column and a known one below which it is taken for a slip
 
 
@@ -95,9 +96,9 @@ def read_list(path: Path, tz: tzinfo) -> ListFile:
     data = _bytes(path)
     try:
         scan = _Scan(tz)
-        scan.read(_text(data))
-    except _Unusable as unusable:
-        raise _refused(path, [unusable.problem]) from None
+        scan.read(text_of(data, NEEDED))
+    except Unusable as unusable:
+        raise _refused(path, [Problem(unusable.line, "", str(unusable))]) from None
     errors = [problem for problem in scan.problems if problem.severity == "error"]
     if errors:
         raise _refused(path, errors)
@@ -109,13 +110,6 @@ def read_list(path: Path, tz: tzinfo) -> ListFile:
     warnings = [*scan.problems, *_limited(list(scan.collisions(allowlist)), "pairs of plates")]
     lines = {external_id: person.line for external_id, person in scan.people.items()}
     return ListFile(path, changes, allowlist, tuple(warnings), lines)
-
-
-class _Unusable(Exception):
-    """The file as a whole cannot be read further."""
-
-    def __init__(self, line: int, message: str, column: str = "") -> None:
-        self.problem = Problem(line, column, message)
 
 
 def _refused(path: Path, problems: Sequence[Problem]) -> ListFileError:
@@ -131,7 +125,7 @@ def _limited(problems: Sequence[Problem], what: str) -> list[Problem]:
     return told
 
 
-# ---- bytes and text ----
+# ---- bytes ----
 
 
 def _bytes(path: Path) -> bytes:
@@ -149,63 +143,6 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _text(data: bytes) -> str:
-    if not data.removeprefix(b"\xef\xbb\xbf").strip():
-        raise _Unusable(0, f"is empty; the first line must name the columns, at least {','.join(NEEDED)}")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _Unusable(1, "is UTF-16; save it as 'CSV UTF-8'")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = f"0x{data[error.start]:02X}"
-        raise _Unusable(line, f"byte {byte} is not UTF-8; save the file as 'CSV UTF-8', not 'ANSI'") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise _Unusable(line, "holds a zero byte, so this is no text; export the list as 'CSV UTF-8'")
-    return text
-
-
-def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line it begins on; a row may run over several lines inside quotes."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "field larger" in str(error):
-                raise _Unusable(line, _too_long(csv.field_size_limit())) from None
-            raise _Unusable(line, f"quotes are not balanced ({error}); close them or double those inside") from None
-        for cell in row:
-            if len(cell) > CELL_LEN_MAX:
-                raise _Unusable(line, _too_long(len(cell)))
-        yield line, [cell.strip() for cell in row]
-        line = reader.line_num + 1
-
-
-def _too_long(length: int) -> str:
-    return (
-        f"a cell of {length} characters or more; at most {CELL_LEN_MAX}, "
-        "look for a missing separator or an open quote"
-    )
-
-
-def _delimiter(text: str) -> str:
-    """The separator under which the first line holds the needed columns, else the one that parts it most."""
-    first = text.lstrip("\r\n").partition("\n")[0]
-    if len(first) > 100 * CELL_LEN_MAX:
-        raise _Unusable(1, f"{len(first)} characters in the first line; it must name the columns")
-    by_count = sorted(",;\t", key=first.count, reverse=True)
-    for delimiter in by_count:
-        names = {name.strip().strip('"').strip().lower() for name in first.split(delimiter)}
-        if names.issuperset(NEEDED):
-            return delimiter
-    return by_count[0]
-
-
 # ---- rows ----
 
 
@@ -217,6 +154,8 @@ class _Person:
     cells: dict[str, str]
     plates: dict[int, Plate] = field(default_factory=dict)
     badge: Badge | None = None
+    code: GuestCode | None = None
+    qr_pass: QrPass | None = None
     groups: tuple[str, ...] = ()
     pool_size: int = 1
     schedule: Schedule | None = None
@@ -232,12 +171,12 @@ class _Scan:
         self.problems: list[Problem] = []
         self.people: dict[str, _Person] = {}
         self.plates: dict[str, list[tuple[int, Plate, str]]] = {}
-        self.badges: dict[str, tuple[int, str]] = {}
+        self.shown: dict[str, tuple[int, str]] = {}
         self.user_ids: dict[str, tuple[int, str]] = {}
 
     def read(self, text: str) -> None:
         """Every row of the file into `people` or `problems`."""
-        rows = _rows(text, _delimiter(text))
+        rows = rows_of(text, NEEDED)
         columns: list[str] | None = None
         for line, row in rows:
             if not any(row):
@@ -250,7 +189,7 @@ class _Scan:
             else:
                 self._row(line, dict(zip(columns, row, strict=False)))
         if not self.people and not self.problems:
-            raise _Unusable(1, "no rows under the column names; write one row a plate")
+            raise Unusable(1, "no rows under the column names; write one row a plate")
 
     def _wrong(self, line: int, column: str, message: str) -> None:
         self.problems.append(Problem(line, column, message))
@@ -262,7 +201,7 @@ class _Scan:
         columns = [name.lower() for name in row]
         missing = [name for name in NEEDED if name not in columns]
         if missing:
-            raise _Unusable(
+            raise Unusable(
                 line,
                 f"column {' and '.join(missing)} missing; the first line must name at least {','.join(NEEDED)}",
             )
@@ -288,6 +227,8 @@ class _Scan:
             person = self.people[external_id] = self._person(line, external_id, cells)
         else:
             self._agree(line, external_id, person, cells)
+        if not text and any(cells.get(column) for column in _SHOWN):
+            return
         if not text:
             self._wrong(line, "plate", "empty; write the plate as it is on the vehicle")
             return
@@ -341,7 +282,9 @@ class _Scan:
     def _person(self, line: int, external_id: str, cells: dict[str, str]) -> _Person:
         person = _Person(line, cells)
         self._user_id(line, external_id, cells.get("user_id", ""))
-        person.badge = self._badge(line, external_id, cells.get("badge", ""))
+        person.badge = self._held(line, external_id, cells, "badge", Badge.parse)
+        person.code = self._held(line, external_id, cells, "code", GuestCode.parse)
+        person.qr_pass = self._held(line, external_id, cells, "pass", QrPass.of)
         names = (name.strip() for name in cells.get("groups", "").split("|"))
         person.groups = tuple(dict.fromkeys(name for name in names if name))
         person.pool_size = self._pool_size(line, cells.get("pool_size", ""))
@@ -362,19 +305,22 @@ class _Scan:
         elif user_id:
             self.user_ids[user_id] = (line, external_id)
 
-    def _badge(self, line: int, external_id: str, text: str) -> Badge | None:
-        if not text:
+    def _held(
+        self, line: int, external_id: str, cells: dict[str, str], column: str, parse: Callable[[str], _Held]
+    ) -> _Held | None:
+        """The badge, code or pass of a user, which nobody else has."""
+        if not cells.get(column):
             return None
         try:
-            badge = Badge.parse(text)
-        except BadgeError as error:
-            self._wrong(line, "badge", str(error))
+            held = parse(cells[column])
+        except (BadgeError, CodeError) as error:
+            self._wrong(line, column, str(error))
             return None
-        if badge.uid in self.badges:
-            other_line, other = self.badges[badge.uid]
-            self._wrong(line, "badge", f"belongs to {other!r} (line {other_line}) too; a badge has one user")
-        self.badges[badge.uid] = (line, external_id)
-        return badge
+        if held.text in self.shown:
+            other_line, other = self.shown[held.text]
+            self._wrong(line, column, f"belongs to {other!r} (line {other_line}) too; a {column} has one user")
+        self.shown[held.text] = (line, external_id)
+        return held
 
     def _pool_size(self, line: int, text: str) -> int:
         if not text:
@@ -413,6 +359,8 @@ class _Scan:
                     pool_size=person.pool_size,
                     plates=tuple(PlateCredential(plate) for plate in person.plates.values()),
                     badges=(person.badge,) if person.badge else (),
+                    passes=(person.qr_pass,) if person.qr_pass else (),
+                    codes=(person.code,) if person.code else (),
                 )
             )
             yield PermitPut(

@@ -6,10 +6,12 @@ Channels count from 0, as on the wire. Devices that are no byte streams are adap
 from collections.abc import Callable
 
 from gate_controller.devices.codec import Codec
+from gate_controller.devices.line_reader import LineReader
 from gate_controller.devices.modbus_relay8 import ModbusRelay8
 from gate_controller.devices.rdm6300 import Rdm6300
 
 CODECS: dict[str, Callable[[], Codec]] = {
+    "line_reader": LineReader,
     "modbus_relay8": ModbusRelay8,
     "rdm6300": Rdm6300,
 }

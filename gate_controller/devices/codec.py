@@ -6,7 +6,7 @@ no port and reads no clock: bytes and moments are handed in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
 from gate_controller.moment import Moment
@@ -33,6 +33,13 @@ class CardRead:
     bits: int
     value: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineRead:
+    """A line was scanned or typed: 1 to 512 printable ASCII characters, kept out of logs as a password is."""
+
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,15 @@ class BadBytes:
 
 
 Signal = (
-    ContactChanged | CardRead | PulseDone | PulseUncertain | LevelRefused | DeviceOnline | DeviceSilent | BadBytes
+    ContactChanged
+    | CardRead
+    | LineRead
+    | PulseDone
+    | PulseUncertain
+    | LevelRefused
+    | DeviceOnline
+    | DeviceSilent
+    | BadBytes
 )
 
 

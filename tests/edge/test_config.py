@@ -1,12 +1,15 @@
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from edge.config import Config, load_config, wiring
 from gate_controller.access import ExitPolicy
+from gate_controller.devices.codec import CardRead, LineRead
+from gate_controller.devices.rdm6300 import Rdm6300
 from gate_controller.errors import ConfigError
+from gate_controller.moment import Moment
 from gate_controller.site import Rules
 
 GOOD = """
@@ -145,11 +148,46 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
         ("Europe/Amsterdam", "../../x", 'site.time_zone: no time zone "../../x"; write it like "Europe/Amsterdam"'),
         ('"modbus_relay8"', '"modbus"', 'boards.main.kind: no kind "modbus"; did you mean modbus_relay8?'),
         ('"modbus_relay8"', '"rdm6300"', 'boards.main.kind: no kind "rdm6300"; known are modbus_relay8'),
-        ('"rdm6300"', '"wiegand"', 'readers.badge.kind: no kind "wiegand"; known are rdm6300'),
+        ('"rdm6300"', '"wiegand"', 'readers.badge.kind: no kind "wiegand"; known are line_reader, rdm6300'),
         (
             '"/dev/ttyUSB1"',
             '"/dev/ttyUSB0"',
             "readers.badge.port: /dev/ttyUSB0 is already the port of boards.main; give each device its own",
+        ),
+        (
+            '"rdm6300"',
+            '"rdm6300"\nformat = "hex"',
+            "readers.badge.format: only a line_reader is told so; leave it out",
+        ),
+        (
+            '"rdm6300"',
+            '"line_reader"\nformat = "qr"',
+            'readers.badge.format: "qr" given; expected one of "code", "hex", "decimal"',
+        ),
+        (
+            '"rdm6300"',
+            '"line_reader"\nends = []',
+            "readers.badge.ends: name at least one byte that ends a line and begins none, such as [13, 10]",
+        ),
+        (
+            '"rdm6300"',
+            '"line_reader"\nstart = [2, 13]',
+            "readers.badge.ends: name at least one byte that ends a line and begins none, such as [13, 10]",
+        ),
+        (
+            '"rdm6300"',
+            '"line_reader"\nstart = [2, 3, 4, 5, 6, 7, 8, 9, 14]',
+            "readers.badge.start: 9 bytes; at most 8 begin a line",
+        ),
+        (
+            '"rdm6300"',
+            '"line_reader"\nends = [256]',
+            "readers.badge.ends: a list given; expected a list in brackets, each a whole number from 0 up to 255",
+        ),
+        (
+            '"rdm6300"',
+            '"line_reader"\nbits = 8',
+            "readers.badge.bits: 8 given; expected a whole number from 16 up to 80",
         ),
         ('lane = "entry"', 'lane = "entri"', "readers.badge.lane: no table [lanes.entri]; did you mean entry?"),
         (
@@ -307,3 +345,15 @@ def test_an_inverted_input_must_be_wired_and_is_shown(tmp_path: Path) -> None:
     ]
     rows = wiring(load(tmp_path, swapped('direction = "in"', 'direction = "in"\ninverted = ["safety"]')))
     assert ("entry", "input safety", "main in 2 inverted", "/dev/ttyUSB0") in rows
+
+
+def test_a_line_reader_is_told_how_its_lines_are_written(tmp_path: Path) -> None:
+    told = '"line_reader"\nformat = "hex"\nbits = 40\nstart = [2, 82]\nends = [4]'
+    config = load(tmp_path, swapped('"rdm6300"', told))
+    assert ("entry", "reader badge", "line_reader hex", "/dev/ttyUSB1") in wiring(config)
+    now = Moment(datetime(2026, 1, 1, tzinfo=UTC), 1.0)
+    (_, card) = config.readers["badge"].codec().receive(b"\x02R1D37FA4B02\x04", now)
+    assert card == CardRead(40, 0x1D37FA4B02, "1D37FA4B02")
+    plain = load(tmp_path, swapped('"rdm6300"', '"line_reader"')).readers["badge"].codec()
+    assert plain.receive(b"Q1.abc\r\n", now)[1:] == [LineRead("Q1.abc")]
+    assert isinstance(load(tmp_path, GOOD).readers["badge"].codec(), Rdm6300)

@@ -1,6 +1,7 @@
 """The daemon whole: real ports, real database, a board and a reader on the far side. No portal."""
 
 import asyncio
+import logging
 import secrets
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from gate_controller.facts import (
     HoldReleased,
     LaneStarted,
     LogGap,
+    Matched,
     Opened,
     Passed,
     PhaseEntered,
@@ -41,7 +43,7 @@ from gate_controller.facts import (
 from gate_controller.lane import Order
 from gate_controller.reasons import Reason
 from hardware_sim.camera import draw
-from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.service import Portal
 from hardware_sim.world import Boom, Doing, Placed, Scene, Vehicle
@@ -66,6 +68,10 @@ port = "{folder}/board"
 [readers.in]
 kind = "rdm6300"
 port = "{folder}/reader"
+lane = "entry"
+[readers.scanner]
+kind = "line_reader"
+port = "{folder}/scanner"
 lane = "entry"
 [lanes.entry]
 direction = "in"
@@ -96,6 +102,7 @@ class Gate:
             relay=self._relay,
         )
         self.reader = BadgeReaderPeer(folder / "reader")
+        self.scanner = LineReaderPeer(folder / "scanner")
         self.relays: dict[int, bool] = {}
 
     def opens(self) -> None:
@@ -136,7 +143,7 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
     (tmp_path / "site.toml").write_text(SITE.format(folder=tmp_path))
     (tmp_path / "list.csv").write_text(f"external_id,plate,badge\nanna,98-THD-4,{ANNAS_BADGE}\n")
     gate = Gate(tmp_path)
-    with gate.board, gate.reader:
+    with gate.board, gate.reader, gate.scanner:
         yield gate
 
 
@@ -206,6 +213,38 @@ async def test_a_slow_disk_opens_in_time_and_the_gap_names_the_row_of_the_late_g
     assert gap.seq is not None
     assert isinstance(rows[gap.seq], Granted)
     assert rows[gap.seq].hold == gap.hold
+
+
+async def test_a_pass_and_a_code_open_and_stand_nowhere_in_clear(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    qr, code = "Q1.visitor.7f3a9c01d2", "K7M2-PX94"
+    (gate.folder / "list.csv").write_text(f"external_id,plate,code,pass\ngina,,{code},{qr}\n")
+    async with running(gate):
+        await gate.drives_up()
+        gate.scanner.present("K7M2-PX95")
+        (refused,) = await gate.facts(Refused)
+        assert isinstance(refused, Refused)
+        assert (refused.reason, refused.external_id) == (Reason.CODE_WRONG, "")
+        gate.scanner.present("\x1b[2J")
+        gate.scanner.present("k7m2 px94")
+        (granted,) = await gate.facts(Granted)
+        assert isinstance(granted, Granted)
+        assert (granted.external_id, granted.basis.matched) == ("gina", Matched.GUEST_CODE)
+        await gate.facts(Opened)
+        await gate.passes()
+        await asyncio.sleep(0.7)
+        gate.contacts["approach"] = True
+        await gate.facts(VehicleArrived, 2)
+        gate.scanner.present(qr)
+        _, again = await gate.facts(Refused, 2)
+        assert isinstance(again, Refused)
+        assert (again.reason, again.basis.matched) == (Reason.ALREADY_INSIDE, Matched.QR_PASS)
+    assert "thrown away: a line that is no printable ASCII" in caplog.text
+    kept = b"".join(path.read_bytes() for path in gate.folder.glob("slagboom.db*")) + caplog.text.encode()
+    assert b"PX9" not in kept.upper()
+    assert b"7f3a9c01d2" not in kept
 
 
 async def test_an_unknown_badge_moves_nothing_and_says_why(gate: Gate) -> None:

@@ -7,7 +7,7 @@ import serial
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 
 POLL = bytes.fromhex("01 02 00 00 00 08 79 CC")
 FLASH_1_S = bytes.fromhex("01 05 02 00 00 0A 4C 75")
@@ -112,6 +112,12 @@ def test_a_badge_is_framed_as_the_reader_frames_it(tmp_path):
     with BadgeReaderPeer(tmp_path / "reader") as reader, serial.Serial(str(reader.path), 9600, timeout=0.5) as port:
         reader.present("000414CD7E", times=2)
         assert port.read(28) == bytes.fromhex("02 30 30 30 34 31 34 43 44 37 45 41 33 03") * 2
+
+
+def test_a_scanned_text_is_one_line(tmp_path):
+    with LineReaderPeer(tmp_path / "scanner") as reader, serial.Serial(str(reader.path), timeout=0.5) as port:
+        reader.present("Q1.abc")
+        assert port.read(8) == b"Q1.abc\r\n"
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])

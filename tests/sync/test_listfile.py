@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_controller.changes import PermitPut, UserPut
+from gate_controller.credentials import CodeRead
 from gate_controller.errors import ListFileError
 from gate_controller.plates import Plate
 from gate_controller.users import Action
@@ -133,6 +134,10 @@ def test_bad_rows_are_named_by_line_and_column(listed: Listed, row: str, told: s
     [
         ("country", "Germany", "is no country"),
         ("badge", "card 7", "hexadecimal"),
+        ("code", "K7M2", "guest code of 4 characters: write 6 to 10"),
+        ("code", "K7M2PX91", "write 6 to 10 of 2345"),
+        ("pass", "short", "QR pass of 5 characters: write 16 to 512"),
+        ("pass", "visitor é 7f3a9c01d2", "printable ASCII"),
         ("valid_from", "31.12.2026", "is no date; write 2026-12-31"),
         ("valid_to", "2026-13-01", "is no date"),
         ("valid_to", "9999-12-31T25:00", "is no date"),
@@ -155,6 +160,7 @@ def test_bad_cells_are_named_with_their_fix(listed: Listed, column: str, cell: s
         ("name", "Ann", ""),
         ("user_id", "u1", "u2"),
         ("badge", "04A22F1B", "04A22F1C"),
+        ("code", "K7M2PX94", "K7M2PX95"),
         ("groups", "a", "a|b"),
         ("valid_to", "2026-12-31", "2027-12-31"),
         ("schedule", "", "Mo-Fr"),
@@ -290,3 +296,27 @@ def test_what_is_logged_names_no_plate_and_no_badge(listed: Listed) -> None:
     with pytest.raises(ListFileError) as error:
         listed("external_id;number\nanna;B-NO 1234\n")
     assert "column plate missing" in error.value.in_log[0]
+
+
+def test_a_guest_needs_no_plate_but_something_to_show(listed: Listed) -> None:
+    rows = "gina,,k7m2-px94,,\nbob,,,Q1.visitor.7f3a9c01d2,\nann,,,,04A22F1B\ncid,B-NO 1234,K7M2PX95,,\n"
+    allowlist = listed(f"external_id,plate,code,pass,badge\n{rows}").allowlist
+    found = {
+        text: allowlist.find_code(CodeRead.of(text)).user
+        for text in ("K7M2PX94", "Q1.visitor.7f3a9c01d2", "k7m2 px95", "q1.visitor.7f3a9c01d2")
+    }
+    assert [user and user.external_id for user in found.values()] == ["gina", "bob", "cid", None]
+    assert all(allowlist.permits_of(user) for user in found.values() if user)
+    (problem,) = listed.refused("external_id,plate,code\ngina,,K7M2PX94\nann,,\n")
+    assert problem.startswith("line 3, column plate: empty")
+
+
+@pytest.mark.parametrize(
+    ("column", "one", "other"),
+    [("code", "K7M2-PX94", "k7m2px94"), ("pass", "Q1.visitor.7f3a9c01d2", "Q1.visitor.7f3a9c01d2")],
+)
+def test_a_code_of_two_users_is_named_by_line_and_not_repeated(
+    listed: Listed, column: str, one: str, other: str
+) -> None:
+    (problem,) = listed.refused(f"external_id,plate,{column},pool_size\ngina,,{one},9\nbob,,{other},9\n")
+    assert problem == f"line 3, column {column}: belongs to 'gina' (line 2) too; a {column} has one user"
