@@ -204,11 +204,11 @@ def operate_acknowledge(lane: OnLane, reason: Why, config: SiteFile) -> None:
     "clear", epilog='Example: slagboom operate clear A-1734 --reason "left at noon" --config site.toml'
 )
 def operate_clear(
-    external_id: Annotated[str, typer.Argument(metavar="EXTERNAL-ID", help="The user whose exit was missed.")],
+    external_id: Annotated[str, typer.Argument(metavar="EXTERNAL-ID", help="The user whose vehicle is gone.")],
     reason: Why,
     config: SiteFile,
 ) -> None:
-    """End a user's open parking sessions, because the vehicle is gone."""
+    """End a user's open parking sessions, and grants that no passage ends, because the vehicle is gone."""
     from edge.commands.operate import clear
 
     raise typer.Exit(clear(config, external_id, reason))

@@ -54,6 +54,7 @@ from gate_controller.facts import (
     SessionClosed,
 )
 from gate_controller.lane import (
+    ClearHold,
     Command,
     CommitFailed,
     Committed,
@@ -165,7 +166,16 @@ class Daemon:
         own = [s for s in self.site.occupancy.inside() if s.external_id == request.external_id]
         closed = [SessionClosed(s.id, s.user_id, s.plate, Closed.OPERATOR, request.by, request.reason) for s in own]
         self.record(closed, clock.now())
-        return Answer(bool(own), f"{len(own)} open sessions of {request.external_id} ended")
+        facts = [
+            fact
+            for hold in self.site.occupancy.holds.values()
+            if hold.external_id == request.external_id
+            for fact in self._lanes[hold.lane].put(ClearHold(hold.id, request.by, request.reason))
+        ]
+        released = [f for f in facts if isinstance(f, HoldReleased) and f.why is Released.OPERATOR]
+        refused = "".join(f"; a grant stays: {f.why}" for f in facts if isinstance(f, CommandRefused))
+        said = f"{request.external_id}: {len(own)} open sessions and {len(released)} open grants ended{refused}"
+        return Answer(bool(own or released), said)
 
     def _tasks(self, worker: ThreadPoolExecutor) -> list[Coroutine[None, None, None]]:
         links = [*self._links.values(), *self._readers.values()]

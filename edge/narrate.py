@@ -61,7 +61,8 @@ def narrate(fact: Fact) -> str:
             way = "entered" if fact.direction is Direction.IN else "left"
             return f"{fact.lane}: {way}" + (" (no far loop: assumed)" if fact.assumed else "")
         case HoldReleased():
-            return f"{fact.lane}: grant void: {fact.why}"
+            said = f" by {fact.by}: {fact.reason}" if fact.by else ""
+            return f"{fact.lane}: grant void: {fact.why}{said}"
         case UngrantedPassage():
             return f"{fact.lane}: passage {fact.direction} without a grant: {fact.kind}"
         case SessionClosed():

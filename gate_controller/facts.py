@@ -47,6 +47,7 @@ class Released(StrEnum):
     HELD_ELSEWHERE = "held_elsewhere"
     PORTAL_UNREACHABLE = "portal_unreachable"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    OPERATOR = "operator"
 
 
 class Ungranted(StrEnum):
@@ -168,11 +169,13 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class HoldReleased:
-    """A grant ended without passage; the user's place is free again."""
+    """A grant ended without passage; the user's place is free again. `by` names the operator who ended it."""
 
     lane: LaneId
     hold: HoldId
     why: Released
+    by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

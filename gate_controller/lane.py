@@ -55,12 +55,13 @@ from gate_controller.facts import (
 from gate_controller.lane_absorb import absorb, expire
 from gate_controller.lane_ask import ask
 from gate_controller.lane_hold import doubt, let_go
-from gate_controller.lane_orders import obey
+from gate_controller.lane_orders import clear, obey
 from gate_controller.lane_outputs import deadline, outputs
 from gate_controller.lane_scan import Crossed, Scan
 from gate_controller.lane_state import (
     ClaimAnswered,
     ClaimFailed,
+    ClearHold,
     Command,
     CommitFailed,
     Committed,
@@ -86,6 +87,7 @@ from gate_controller.site import Site
 __all__ = [
     "ClaimAnswered",
     "ClaimFailed",
+    "ClearHold",
     "Command",
     "CommitFailed",
     "Committed",
@@ -129,6 +131,7 @@ def step(lane: Lane, input: Input, site: Site, now: Moment) -> tuple[Lane, list[
     scan.watch()
     ask(scan)
     obey(scan)
+    clear(scan)
     for _ in range(ROUNDS_MAX):
         before = scan.lane
         _overrule(scan)

@@ -15,6 +15,7 @@ from gate_controller.lane_state import (
     OPEN_TO_ALL,
     ClaimAnswered,
     ClaimFailed,
+    ClearHold,
     Command,
     CommitFailed,
     Committed,
@@ -57,6 +58,8 @@ def absorb(scan: Scan, input: Input) -> None:
                 _doubt(scan, input.why)
         case Command():
             scan.command = input
+        case ClearHold():
+            scan.clearing = input
         case Tick():
             pass
         case _:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from gate_controller.devices.codec import PulseId
-from gate_controller.facts import BoomOpenedManually, CommandRefused
+from gate_controller.facts import BoomOpenedManually, CommandRefused, Released
 from gate_controller.lane_scan import Scan
 from gate_controller.lane_state import OPEN_TO_ALL, WAITING, Command, Lane, Order, Phase, Role
 
@@ -59,6 +59,20 @@ def obey(scan: Scan) -> None:
             scan.enter(Phase.HELD_OPEN if scan.lane.phase is Phase.FORCED_OPEN else Phase.UNKNOWN, said)
         case _:
             assert_never(command.kind)
+
+
+def clear(scan: Scan) -> None:
+    """End the hold that a person has given up, or say why not; a vehicle that still stands there is asked anew."""
+    asked, lane = scan.clearing, scan.lane
+    if asked is None:
+        return
+    grants = (*((lane.current,) if lane.current else ()), *lane.queue)
+    grant = next((grant for grant in grants if grant.fact.hold == asked.hold), None)
+    if grant is None or (grant is lane.current and lane.phase is Phase.OPENING):
+        why = "it has ended" if grant is None else "the boom is opening for it"
+        scan.facts.append(CommandRefused(lane.setup.id, f"clear {asked.hold}", why, asked.by))
+    else:
+        scan.release(grant, Released.OPERATOR, asked.by, asked.reason)
 
 
 def _void(scan: Scan, command: Command) -> str:

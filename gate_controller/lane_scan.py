@@ -36,6 +36,7 @@ from gate_controller.lane_state import (
     Arrival,
     ClaimAnswered,
     ClaimFailed,
+    ClearHold,
     Command,
     Credential,
     Crossing,
@@ -74,7 +75,7 @@ GONE_LEN_MAX: Final = 4
 class Scan:
     """The lane as it stands within one step, the facts so far, and what this step brought."""
 
-    __slots__ = ("command", "credential", "facts", "lane", "now", "said", "site")
+    __slots__ = ("clearing", "command", "credential", "facts", "lane", "now", "said", "site")
 
     def __init__(self, lane: Lane, site: Site, now: Moment) -> None:
         self.lane = replace(lane, now=now.mono_s)
@@ -84,6 +85,7 @@ class Scan:
         self.credential: Credential | None = None
         self.command: Command | None = None
         self.said: ClaimAnswered | ClaimFailed | None = None
+        self.clearing: ClearHold | None = None
 
     def put(self, **changes: Any) -> None:
         """Replace fields of the lane."""
@@ -175,10 +177,10 @@ class Scan:
         else:
             self.put(queue=(*lane.queue, grant))
 
-    def release(self, grant: Grant, why: Released) -> None:
+    def release(self, grant: Grant, why: Released, by: str = "", reason: str = "") -> None:
         """End a grant without passage."""
         lane = self.lane
-        self.facts.append(HoldReleased(lane.setup.id, grant.fact.hold, why))
+        self.facts.append(HoldReleased(lane.setup.id, grant.fact.hold, why, by, reason))
         if lane.current is not None and lane.current.fact.hold == grant.fact.hold:
             self.put(current=None)
         self.put(queue=tuple(g for g in lane.queue if g.fact.hold != grant.fact.hold))

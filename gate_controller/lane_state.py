@@ -167,6 +167,15 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearHold:
+    """A person ends a hold that nothing else ends: no vehicle is on its way on it any more."""
+
+    hold: HoldId
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The deadline came."""
 
@@ -182,6 +191,7 @@ Input = (
     | PulseSent
     | PulseUncertain
     | Command
+    | ClearHold
     | Tick
 )
 

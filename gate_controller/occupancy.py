@@ -31,7 +31,9 @@ from gate_controller.facts import (
 )
 from gate_controller.reasons import Note
 
-DOUBTFUL: Final = frozenset({Released.UNCONFIRMED, Released.FAULT, Released.FIRE, Released.OUTCOME_UNKNOWN})
+DOUBTFUL: Final = frozenset(
+    {Released.UNCONFIRMED, Released.FAULT, Released.FIRE, Released.OUTCOME_UNKNOWN, Released.OPERATOR}
+)
 """Releases after which nobody knows whether the vehicle went through."""
 
 

@@ -17,7 +17,7 @@ def order(config: Path, lane: str, kind: Order, reason: str) -> int:
 
 
 def clear(config: Path, external_id: str, reason: str) -> int:
-    """End a user's open sessions. Raises `ControlError` when there are none."""
+    """End a user's open sessions and grants. Raises `ControlError` when there are none."""
     return _ask(config, ClearUser(external_id, getpass.getuser(), reason))
 
 

@@ -499,6 +499,23 @@ async def test_an_operator_ends_the_session_of_a_car_that_left_unseen(gate: Gate
     assert look_in(gate.folder / "slagboom.db").occupancy.of_user(anna(gate)) == ()
 
 
+async def test_an_operator_ends_a_grant_that_no_passage_ends(gate: Gate) -> None:
+    async with running(gate) as config:
+        await gate.drives_up()
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+        gate.contacts.update(approach=False, safety=True)
+        path = socket_of(config.path(config.store.path))
+        await asyncio.sleep(0.5)
+        answer = await asyncio.to_thread(ask, path, ClearUser("anna", "joris", "the loop is broken"))
+        assert answer == Answer(True, "anna: 0 open sessions and 1 open grants ended")
+        (released,) = await gate.facts(HoldReleased)
+        assert isinstance(released, HoldReleased)
+        assert (released.why, released.by, released.reason) == (Released.OPERATOR, "joris", "the loop is broken")
+        assert not (await asyncio.to_thread(ask, path, ClearUser("anna", "joris", "again"))).done
+    assert look_in(gate.folder / "slagboom.db").occupancy.holds == {}
+
+
 async def test_an_output_that_the_board_does_not_switch_is_one_alarm(gate: Gate) -> None:
     execute = gate.board._execute
 

@@ -15,10 +15,12 @@ from gate_controller.facts import (
     Fact,
     Granted,
     HoldId,
+    HoldReleased,
     LaneId,
     LogGap,
     Matched,
     Refused,
+    Released,
     SessionClosed,
 )
 from gate_controller.reasons import Note, Reason
@@ -69,3 +71,8 @@ def test_of_a_pass_or_code_nothing_is_told(text: str) -> None:
     granted = Granted(lane, Direction.IN, HoldId("h"), "u", "gina", "", basis)
     assert narrate(refused) == "entry: refused a code: code_wrong"
     assert narrate(granted) == "entry: granted gina a code (guest_code)"
+
+
+def test_who_ended_a_grant_by_hand_is_named() -> None:
+    ended = HoldReleased(LaneId("entry"), HoldId("h"), Released.OPERATOR, "joris", "loop broken")
+    assert narrate(ended) == "entry: grant void: operator by joris: loop broken"

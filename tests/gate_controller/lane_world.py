@@ -217,6 +217,12 @@ class World:
             self.orders.append((name, expires))
         self.step(id, self.m.Command(name, list(self.m.Order)[kind % 5], "clerk", "delivery", expires))
 
+    def clear(self, id: str, which: int) -> None:
+        """A person gives up a hold, of now or of the past."""
+        if self.holds:
+            hold = list(self.holds)[which % len(self.holds)]
+            self.step(id, self.m.ClearHold(hold, "clerk", "gone"))
+
     def wait(self, seconds: float) -> None:
         """Time passes; each lane is called at its deadlines."""
         end = self.t + seconds

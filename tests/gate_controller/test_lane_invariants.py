@@ -100,6 +100,10 @@ class Site(RuleBasedStateMachine):
     def say_claim(self, id: str, which: int, kind: int) -> None:
         self.world.say_claim(id, which, kind)
 
+    @rule(id=LANES, which=st.integers(0, 20))
+    def clear(self, id: str, which: int) -> None:
+        self.world.clear(id, which)
+
     @rule(id=LANES, sent=st.booleans())
     def word(self, id: str, sent: bool) -> None:
         self.world.word(id, sent)

@@ -7,11 +7,13 @@ from gate_controller.facts import (
     CommandRefused,
     Fact,
     Granted,
+    HoldReleased,
     PhaseEntered,
+    Released,
     Ungranted,
     UngrantedPassage,
 )
-from gate_controller.lane import ContactsLost, Order, Phase, Role
+from gate_controller.lane import ClearHold, ContactsLost, Order, Phase, Role
 from tests.gate_controller.lane_rig import LC, LO, LOOPS, A, Rig, S, plate, setup
 
 ANNA, STRANGER = plate("AB-123-CD"), plate("NO-999-X")
@@ -274,3 +276,52 @@ def test_a_hold_open_ends_an_opening_but_not_its_grant() -> None:
 def test_a_lane_that_could_not_know_what_it_does_cannot_be_built(fitted: set[Role], direction: str | None) -> None:
     with pytest.raises(ValueError, match="lane entry: "):
         setup(direction, frozenset(fitted))  # type: ignore[arg-type]
+
+
+def test_a_hold_that_nothing_ends_is_ended_by_a_person_who_is_named() -> None:
+    rig = Rig()
+    (granted,) = rig.of(Granted, rig.arrive(ANNA))
+    rig.rise()
+    rig.on(S)
+    rig.wait(1.0)
+    rig.off(A)
+    rig.wait(3600.0)
+    assert rig.phase is Phase.PASSING
+    facts = rig.say(ClearHold(granted.hold, "joris", "the loop is broken"))
+    released = HoldReleased(rig.lane.setup.id, granted.hold, Released.OPERATOR, "joris", "the loop is broken")
+    assert facts == [released]
+    assert not rig.site.occupancy.holds
+    assert granted.user_id in rig.site.occupancy.neutral
+    assert why(rig.say(ClearHold(granted.hold, "joris", "again"))) == ["it has ended"]
+
+
+def test_who_then_comes_through_all_the_same_is_counted_as_nobody() -> None:
+    rig = Rig()
+    (granted,) = rig.of(Granted, rig.arrive(ANNA))
+    rig.rise()
+    rig.say(ClearHold(granted.hold, "joris", "drove off"))
+    rig.drive_through()
+    assert [f.kind for f in rig.of(UngrantedPassage)] == [Ungranted.TAILGATE]
+    assert rig.inside() == set()
+    rig.fall()
+    assert rig.phase is Phase.IDLE
+
+
+def test_a_hold_that_waits_behind_another_can_be_ended_alone() -> None:
+    rig = Rig()
+    (first,) = rig.of(Granted, rig.arrive(ANNA))
+    rig.rise()
+    rig.on(S)
+    rig.off(A)
+    rig.wait(0.5)
+    (second,) = rig.of(Granted, rig.arrive(plate("KL-55-MN")))
+    rig.say(ClearHold(second.hold, "joris", "backed out"))
+    assert list(rig.site.occupancy.holds) == [first.hold]
+
+
+def test_a_hold_is_not_ended_while_the_boom_opens_for_it() -> None:
+    rig = Rig()
+    (granted,) = rig.of(Granted, rig.arrive(ANNA))
+    assert rig.phase is Phase.OPENING
+    assert why(rig.say(ClearHold(granted.hold, "joris", "no"))) == ["the boom is opening for it"]
+    assert list(rig.site.occupancy.holds) == [granted.hold]

@@ -71,7 +71,7 @@ def test_a_release_frees_the_place_and_doubt_makes_neutral(why: Released) -> Non
     state = after(grant_in("h1", "anna", "NL1"), HoldReleased(ENTRY, HoldId("h1"), why))
     assert state.holds == {}
     assert state.taken() == 0
-    doubtful = {Released.UNCONFIRMED, Released.FAULT, Released.FIRE, Released.OUTCOME_UNKNOWN}
+    doubtful = {Released.UNCONFIRMED, Released.FAULT, Released.FIRE, Released.OUTCOME_UNKNOWN, Released.OPERATOR}
     assert ("anna" in state.neutral) == (why in doubtful)
 
 
