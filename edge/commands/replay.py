@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,9 @@ class _Replay:
 
     def __init__(self, gate: ImaginedGate, recognizer: Recognizer, begin: datetime, options: ReplayOptions) -> None:
         self._gate, self._recognizer, self._options = gate, recognizer, options
-        self._begin = begin
+        self._tz = begin.tzinfo
+        # Sums of local times forget that a clock is put forward or back between them.
+        self._begin = begin.astimezone(UTC)
         self.rows: list[dict[str, Any]] = []
         self._rejected: list[tuple[str, VoteEvent]] = []
         self._empty: list[str] = []
@@ -112,7 +114,7 @@ class _Replay:
         row = {
             "source": without_secret(source),
             "at": round(event.at_s, 2),
-            "time": at.isoformat(timespec="seconds"),
+            "time": at.astimezone(self._tz).isoformat(timespec="seconds"),
             **_told(fact, event),
             "evidence": picture,
         }

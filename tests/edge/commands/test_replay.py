@@ -111,6 +111,24 @@ def test_each_vehicle_is_one_object(slagboom: Slagboom, tmp_path: Path, users: P
     assert "1 vehicles: 1 granted, 0 denied" in said.err
 
 
+@pytest.mark.parametrize(
+    ("at", "time"),
+    [
+        ("2026-10-25T02:59:59", "2026-10-25T02:00:04+01:00"),
+        ("2026-03-29T01:59:59", "2026-03-29T03:00:04+02:00"),
+    ],
+    ids=["back", "forward"],
+)
+def test_time_goes_on_while_the_clocks_are_put(
+    slagboom: Slagboom, tmp_path: Path, users: Path, at: str, time: str
+) -> None:
+    source = approach(tmp_path / "frames", "BNO1234")
+    for index in range(50):
+        assert cv2.imwrite(str(source / f"before{index}.png"), np.zeros((120, 400, 3), np.uint8))
+    (row,) = slagboom("replay", source, "--list", users, "--json", "--at", at).objects()
+    assert row["time"] == time
+
+
 def test_one_users_second_plate_in_a_later_source_is_refused(
     slagboom: Slagboom, tmp_path: Path, users: Path
 ) -> None:
