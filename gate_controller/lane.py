@@ -36,9 +36,9 @@ step, so that the site it was given is the truth it decides on; the caller folds
 where the lane cannot know whether the relay is on, it leaves it alone (`lane_hold`).
 
 Deadlines use monotonic seconds only. Not here: who may pass (`access`), bytes (`devices`), the words
-(`lane_state`), what an input changes (`lane_absorb`), which credential is asked about (`lane_ask`), the wait for
-the portal (`lane_claim`), orders (`lane_orders`), the moves that phases share (`lane_scan`), what is shown
-(`lane_outputs`).
+(`lane_state`, `lane_input`), what an input changes (`lane_absorb`), which credential is asked about (`lane_ask`),
+the wait for the portal (`lane_claim`), orders (`lane_orders`), the moves that phases share (`lane_scan`), what is
+shown (`lane_outputs`).
 """
 
 from dataclasses import replace
@@ -55,10 +55,7 @@ from gate_controller.facts import (
 from gate_controller.lane_absorb import absorb, expire
 from gate_controller.lane_ask import ask
 from gate_controller.lane_hold import doubt, let_go
-from gate_controller.lane_orders import clear, obey
-from gate_controller.lane_outputs import deadline, outputs
-from gate_controller.lane_scan import Crossed, Scan
-from gate_controller.lane_state import (
+from gate_controller.lane_input import (
     ClaimAnswered,
     ClaimFailed,
     ClearHold,
@@ -68,18 +65,23 @@ from gate_controller.lane_state import (
     Contact,
     ContactsLost,
     Input,
+    Presented,
+    PulseSent,
+    PulseUncertain,
+    Tick,
+)
+from gate_controller.lane_orders import clear, obey
+from gate_controller.lane_outputs import deadline, outputs
+from gate_controller.lane_scan import Crossed, Scan
+from gate_controller.lane_state import (
     Lane,
     LaneSetup,
     Order,
     Outputs,
     Phase,
-    Presented,
     Pulse,
-    PulseSent,
-    PulseUncertain,
     Role,
     StorePolicy,
-    Tick,
 )
 from gate_controller.moment import Moment
 from gate_controller.site import Site

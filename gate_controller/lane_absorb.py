@@ -9,10 +9,7 @@ from typing import assert_never
 
 from gate_controller.facts import Direction, LogGap, Refused, Released
 from gate_controller.lane_claim import settle
-from gate_controller.lane_scan import Scan
-from gate_controller.lane_state import (
-    DEAF,
-    OPEN_TO_ALL,
+from gate_controller.lane_input import (
     ClaimAnswered,
     ClaimFailed,
     ClearHold,
@@ -21,16 +18,21 @@ from gate_controller.lane_state import (
     Committed,
     Contact,
     ContactsLost,
-    Grant,
     Input,
-    Level,
-    Phase,
     Presented,
     PulseSent,
     PulseUncertain,
+    Tick,
+)
+from gate_controller.lane_scan import Scan
+from gate_controller.lane_state import (
+    DEAF,
+    OPEN_TO_ALL,
+    Grant,
+    Level,
+    Phase,
     Role,
     StorePolicy,
-    Tick,
 )
 from gate_controller.reasons import Reason
 

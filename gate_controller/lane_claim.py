@@ -11,8 +11,14 @@ from dataclasses import replace
 from typing import Final
 
 from gate_controller.facts import Claimed, HoldId, Refused, Released, Unarbitrated
+from gate_controller.lane_input import (
+    ClaimAnswered,
+    ClaimFailed,
+)
 from gate_controller.lane_scan import Scan
-from gate_controller.lane_state import ClaimAnswered, ClaimFailed, Grant
+from gate_controller.lane_state import (
+    Grant,
+)
 from gate_controller.moment import Moment
 from gate_controller.reasons import Reason
 from gate_controller.site import ClaimPolicy, Site

@@ -8,8 +8,18 @@ from typing import Final, assert_never
 
 from gate_controller.devices.codec import PulseId
 from gate_controller.facts import BoomOpenedManually, CommandRefused, Released
+from gate_controller.lane_input import (
+    Command,
+)
 from gate_controller.lane_scan import Scan
-from gate_controller.lane_state import OPEN_TO_ALL, WAITING, Command, Lane, Order, Phase, Role
+from gate_controller.lane_state import (
+    OPEN_TO_ALL,
+    WAITING,
+    Lane,
+    Order,
+    Phase,
+    Role,
+)
 
 NOT_NOW: Final[dict[Order, dict[Phase, str]]] = {
     Order.OPEN: {

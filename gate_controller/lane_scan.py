@@ -26,6 +26,12 @@ from gate_controller.facts import (
     VehicleArrived,
     VehicleLeft,
 )
+from gate_controller.lane_input import (
+    ClaimAnswered,
+    ClaimFailed,
+    ClearHold,
+    Command,
+)
 from gate_controller.lane_state import (
     COMMITTED_TO_OPEN,
     DEAF,
@@ -34,10 +40,6 @@ from gate_controller.lane_state import (
     UNDER_WAY,
     WAITING,
     Arrival,
-    ClaimAnswered,
-    ClaimFailed,
-    ClearHold,
-    Command,
     Credential,
     Crossing,
     Grant,

@@ -306,6 +306,7 @@ TESTED_THROUGH = {
     "gate_controller/lane_orders.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_outputs.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_scan.py": "tests/gate_controller/test_lane.py",
+    "gate_controller/lane_input.py": "tests/gate_controller/test_lane.py",
     "gate_controller/lane_state.py": "tests/gate_controller/test_lane.py",
     "sync/cached_list.py": "tests/sync/test_cached_list.py",
 }

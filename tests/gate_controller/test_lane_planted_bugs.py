@@ -18,6 +18,7 @@ from tests.gate_controller.lane_world import play
 HOME = Path(lane.__file__).parent
 FAMILY = (
     "lane_state",
+    "lane_input",
     "lane_scan",
     "lane_claim",
     "lane_absorb",
