@@ -18,7 +18,7 @@ from gate_controller.allowlist import Change
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage
 from gate_controller.facts import PERSONAL, Fact
 from sync.orders import ClearUser, LaneOrder, SyncNow
-from sync.signing import Count, Signed
+from sync.signing import Count, Signed, Time
 
 PROTOCOL_VERSION: Final = 1
 PAYLOAD_LEN_MAX: Final = 1024 * 1024
@@ -35,6 +35,15 @@ ORDER_LIVES: Final = timedelta(seconds=10)
 """The longest that an order from the portal may be carried out after it was given."""
 BATCH_LEN_MAX: Final = 100
 """Events in one upload."""
+CLAIM_LIVES: Final = timedelta(seconds=2)
+"""How long a broker may keep a question for a place or its answer."""
+CLOSES_LEN_MAX: Final = 64
+"""Sessions that end with one passage."""
+LEFT_LEN_MAX: Final = 64
+"""Sessions told of in one message."""
+
+ClaimName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+"""A hold of an edge: f"{lane}-{run}-{n}"."""
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
@@ -168,7 +177,41 @@ class CmdResult(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-Message = State | EventBatch | EventAck | ListGet | CmdResult
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge speaks of one of its holds: it asks for its user's place (`enter`), or gives it back.
+
+    `cancel`: the vehicle did not pass; `leave`: it has left, under the `fence` it came in with. `closes` are
+    sessions of this edge that end if the vehicle passes. The hold names the question, so that it may come twice.
+    """
+
+    claim_id: ClaimName
+    action: Literal["enter", "cancel", "leave"]
+    at: Time
+    user: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    closes: Annotated[list[ClaimName], msgspec.Meta(max_length=CLOSES_LEN_MAX)] = []
+    fence: Count | None = None
+
+
+class ClaimReply(Signed, frozen=True, kw_only=True):
+    """The portal's answer to `enter`: the place under `fence`, or None because the edge `holder` has it.
+
+    It names its question, and that was asked once in the life of the edge: an old one answers nothing.
+    """
+
+    kind: Literal["claim/r"] = "claim/r"
+    claim_id: ClaimName
+    fence: Count | None
+    holder: str = ""
+
+
+class Left(Signed, frozen=True, kw_only=True):
+    """These sessions of an edge ended, because their vehicles left through another edge."""
+
+    kind: Literal["claim/left"] = "claim/left"
+    sessions: Annotated[list[ClaimName], msgspec.Meta(max_length=LEFT_LEN_MAX)]
+
+
+Message = State | EventBatch | EventAck | ListGet | CmdResult | Claim
 """What is sent as it is; the rest is signed."""
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -230,7 +273,7 @@ class Address:
         return f"{topic_root(self.tenant, self.site)}/{suffix}"
 
     def topic(self, suffix: str) -> str:
-        """Topic of this edge alone: `state`, `ev`, `ev/ack`, `list/get`, `list/part`, `cmd`, `cmd/r`."""
+        """Topic of this edge alone: `state`, `ev`, `ev/ack`, `list/get`, `list/part`, `cmd`, `claim`..."""
         return f"{topic_root(self.tenant, self.site)}/{self.edge}/{suffix}"
 
 
