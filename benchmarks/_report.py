@@ -1,0 +1,107 @@
+"""What a benchmark found beside what it must hold: printed, and left in `build/bench/` for whoever joins them."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+FOLDER: Final = ROOT / "build" / "bench"
+LOAD_MAX: Final = 1.5
+"""Processes that want to run at a time, averaged over a minute; above it times are others' as much as ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stated limit: at most `limit`, or at least where `at_least` says so. `unit` is printed behind both."""
+
+    what: str
+    measured: float
+    limit: float
+    unit: str = ""
+    at_least: bool = False
+
+    @property
+    def held(self) -> bool:
+        """Whether the limit holds."""
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A benchmark's result; `figures` are numbers without a limit, `notes` what a reader must know."""
+
+    name: str
+    bars: list[Bar]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def finish(report: Report) -> int:
+    """Print bars and notes, write the report to its file; 1 if a limit was missed."""
+    load = os.getloadavg()[0]
+    notes = report.notes + ([busy(load)] if load > LOAD_MAX else [])
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    held = all(bar.held for bar in report.bars)
+    whole = {**asdict(report), "notes": notes, "held": held, "machine": machine(), "at": now(), "load": load}
+    (FOLDER / f"{report.name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    console = Console()
+    console.print(bars_table({report.name: report.bars}))
+    for note in notes:
+        console.print(f"[yellow]{note}")
+    return int(not held)
+
+
+def bars_table(bars: Mapping[str, list[Bar]]) -> Table:
+    """One row a limit."""
+    table = Table("benchmark", "what", "measured", "limit", "")
+    for name, of_one in bars.items():
+        for bar in of_one:
+            side = "at least" if bar.at_least else "at most"
+            mark = "[green]held" if bar.held else "[red]MISSED"
+            table.add_row(name, bar.what, number(bar.measured, bar.unit), f"{side} {number(bar.limit, bar.unit)}", mark)
+    return table
+
+
+def number(value: float, unit: str) -> str:
+    """With as many digits as tell something."""
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{text} {unit}".rstrip()
+
+
+def read(name: str) -> tuple[Report, dict[str, Any]]:
+    """The last report of a benchmark, and the whole of its file."""
+    whole = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return msgspec.convert(whole, Report), whole
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def busy(load: float) -> str:
+    """What a load says of the times."""
+    return f"load average {load:.1f}: others were at work, so that times say little; measure anew on an idle machine"
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": model or platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**30, 1),
+        "python": platform.python_version(),
+    }
