@@ -1,4 +1,4 @@
-"""What stands outside of the gate's computer, in a process of its own: cars, loops, board, camera, and another disk user.
+"""What stands outside of the daemon, in a process of its own: cars, loops, board, camera, a bare database.
 
 Nothing here may take processor time or the interpreter's lock from the daemon that `frame_to_relay` measures. The
 parent sends one order at a time and gets one answer. Times are of the monotonic clock, which on Linux all processes
@@ -64,7 +64,7 @@ class _Gate:
         self.contacts.update(closed=False, opened=True)
 
     def car(self, car: Vehicle) -> tuple[float, list[float]]:
-        """One car up to the boom and through: when the board had the pulse (0 if never), when pictures were taken."""
+        """One car up to the boom and through: when the board had the pulse (0 if never) and pictures were made."""
         film = [_picture(Placed(car, front_m, 1.0, Doing.ARRIVING)) for front_m in APPROACH_M]
         self.contacts["approach"] = True
         time.sleep(ON_THE_LOOP_FOR_S)

@@ -67,7 +67,8 @@ def bars_table(bars: Mapping[str, list[Bar]]) -> Table:
         for bar in of_one:
             side = "at least" if bar.at_least else "at most"
             mark = "[green]held" if bar.held else "[red]MISSED"
-            table.add_row(name, bar.what, number(bar.measured, bar.unit), f"{side} {number(bar.limit, bar.unit)}", mark)
+            limit = f"{side} {number(bar.limit, bar.unit)}"
+            table.add_row(name, bar.what, number(bar.measured, bar.unit), limit, mark)
     return table
 
 
@@ -90,7 +91,7 @@ def now() -> str:
 
 def busy(load: float) -> str:
     """What a load says of the times."""
-    return f"load average {load:.1f}: others were at work, so that times say little; measure anew on an idle machine"
+    return f"load average {load:.1f}: others were at work and times say little; measure anew on an idle machine"
 
 
 def machine() -> dict[str, Any]:

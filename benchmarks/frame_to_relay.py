@@ -2,29 +2,31 @@
 
 A drawn car is filmed and streamed over HTTP; the daemon captures, reads, votes, decides, writes to a real database,
 and the pulse goes over a pseudo terminal to a simulated board. Board, camera and cars are a process of their own
-(`_outside`), so that nothing but the daemon runs in this one; here only clocks are read between the parts.
+(`_outside`), so that nothing but the daemon runs in this one; here only clocks are read between the parts. It logs
+as `slagboom run` does.
 
-The clock starts when the deciding frame is decoded (`Frame.at_s`, in the capturing process) and stops when the board
-has read the pulse from its end of the line. In between, in this order and without gaps, lie:
+The clock starts when the deciding frame is decoded (`Frame.at_s`, in the capturing process) and stops when the
+board has read the pulse from its end of the line. In between, in this order and without gaps, lie:
 
 - hand-over: pixels from the capturing process to the daemon, and the watcher waking up for them;
 - hop out, recogniser, hop back: the worker thread; the recogniser is `Recognizer.read` and nothing else;
 - vote: tracks, votes, whose turn it is;
-- decide: the lane's step, the site's fold, the line in the log, the evidence picture handed on;
+- decide: the lane's step, the site's fold, the facts handed to the journal;
 - to the disk's thread, rows: the transaction up to its COMMIT;
 - commit: the statement COMMIT;
 - back from disk: until the lane hears that the grant stands;
 - pulse: the lane's step, the codec, the write to the port;
 - line: until the board, another process, has the bytes.
 
-The disk's own commit is what COMMIT takes in a bare program: the same rows in the same tables with the same pragmas,
-in another file on the same file system, after each car and after a pause like the daemon's. What the daemon's COMMIT
-takes more than that is counted as ours. Limit: all but the recogniser and the disk's own commit is at most a tenth
-of the whole; the median over the cars decides. What comes before the clock (the camera's sending, the decoder's
-decoding) stands beside it.
+The disk's own commit is what COMMIT takes in a bare program: the same rows in the same tables with the same
+pragmas, in another file on the same file system, after each car and after a pause like the daemon's. What the
+daemon's COMMIT takes more than that is counted as ours. Limit: all but the recogniser and the disk's own commit is
+at most a tenth of the whole; the median over the cars decides. What comes before the clock (the camera's sending,
+the decoder's decoding) stands beside it.
 """
 
 import asyncio
+import logging
 import sqlite3
 import statistics
 import sys
@@ -36,7 +38,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.progress import track
@@ -44,6 +46,7 @@ from rich.table import Table
 
 from benchmarks._outside import Commit, Outside, Row
 from benchmarks._report import Bar, Report, finish
+from edge.commands.run import LOG_FORMAT
 from edge.config import load_config
 from edge.daemon import Daemon
 from edge.lane_task import LaneTask
@@ -216,7 +219,6 @@ def listen_in(clocks: Clocks) -> None:
     Store.append, Database.transaction = noting_append, noting_transaction  # type: ignore[method-assign]
 
 
-
 def log_of(database: Database) -> Path:
     """SQLite's write-ahead log."""
     return database.path.with_name(f"{database.path.name}-wal")
@@ -317,10 +319,10 @@ def show(console: Console, driven: list[Car]) -> None:
     rest_s = median(lambda car: car.rest_share * car.whole_s)
     table.add_row("all but recogniser and disk", f"{1000 * rest_s:.2f}", f"{median(lambda c: c.rest_share):.1%}")
     console.print(table)
-    pages = median(lambda car: car.log_bytes), median(lambda car: car.bare.log_bytes)
+    ours, bare = median(lambda car: car.log_bytes), median(lambda car: car.bare.log_bytes)
     console.print(
-        f"The commit adds {pages[0]:.0f} bytes to the log, the bare one {pages[1]:.0f}. Before the clock starts: "
-        f"{1000 * median(lambda car: car.camera_s):.1f} ms from the making of a picture until it is sent and decoded."
+        f"The commit adds {ours:.0f} bytes to the log, the bare one {bare:.0f}. Before the clock starts a picture "
+        f"takes {1000 * median(lambda car: car.camera_s):.1f} ms to be encoded, sent and decoded."
     )
 
 
@@ -332,6 +334,7 @@ def median_of(driven: list[Car], figure: Callable[[Car], float]) -> float:
 def main() -> int:
     """Print the table; 1 when the limit is missed."""
     with tempfile.TemporaryDirectory() as folder:
+        logging.basicConfig(filename=f"{folder}/log", level=logging.INFO, format=LOG_FORMAT)
         driven = asyncio.run(measure(Path(folder)))
     if len(driven) < CARS_MIN:
         print(f"only {len(driven)} of {CARS} cars were read: the models do not read drawn plates")
@@ -339,10 +342,16 @@ def main() -> int:
     show(Console(), driven)
     share = median_of(driven, lambda car: car.rest_share)
     parts_ms = {part: 1000 * median_of(driven, lambda car, part=part: car.parts[part]) for part in PARTS}
-    bar = Bar("all but recogniser and disk's own commit, share of frame to relay", 100 * share, 100 * SHARE_MAX, "%")
+    bar = Bar("all but the recogniser and the disk's own commit", 100 * share, 100 * SHARE_MAX, "%")
     whole_ms = 1000 * median_of(driven, lambda car: car.whole_s)
     disk_ms = 1000 * median_of(driven, lambda car: car.disk_s)
-    figures = {"cars": len(driven), "whole_ms": whole_ms, "disk_ms": disk_ms, "parts_ms": parts_ms}
+    figures = {
+        "cars": len(driven),
+        "whole_ms": whole_ms,
+        "disk_ms": disk_ms,
+        "parts_ms": parts_ms,
+        "each_car_ms": [{part: round(1000 * value, 3) for part, value in car.parts.items()} for car in driven],
+    }
     return finish(Report("frame_to_relay", [bar], figures))
 
 

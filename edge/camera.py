@@ -5,6 +5,7 @@ Files are replayed whole, every frame in media time (`open_source`). A live came
 and a child that says nothing for `STALL_S` is killed and started again.
 """
 
+import fcntl
 import logging
 import os
 import re
@@ -12,7 +13,8 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
@@ -39,6 +41,9 @@ STALL_S: Final = 10.0
 RESTART_FIRST_S: Final = 1.0
 RESTART_MAX_S: Final = 30.0
 PULL_EVERY_S: Final = 0.1
+PIPE_BYTES: Final = 1 << 20
+"""Linux lets anybody have a pipe this large (pipe(7)); with the usual 64 KiB a picture takes fifteen turns of both
+processes, each woken by the other."""
 
 # What a file of each kind begins with. The decoder alone would show a text file as moving letters.
 _VIDEO_HEADS: Final = (
@@ -205,9 +210,13 @@ def _says_it_is(file: IO[bytes], head: bytes) -> int:
 class LatestFrame:
     """The newest frame of a live camera, whatever the camera does. A context manager; `close` ends the child."""
 
-    def __init__(self, spec: str) -> None:
-        """`spec` is an address (rtsp, http, https) or a USB index; the camera may be absent for now."""
+    def __init__(self, spec: str, on_frame: Callable[[], None] = lambda: None) -> None:
+        """`spec` is an address (rtsp, http, https) or a USB index; the camera may be absent for now.
+
+        `on_frame` is called in a thread of this object whenever `newest` has something new.
+        """
         self._spec = spec
+        self._on_frame = on_frame
         self._frame: Frame | None = None
         self._count = 0
         self._child: subprocess.Popen[bytes] | None = None
@@ -269,6 +278,7 @@ class LatestFrame:
             env={**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])},
         ) as child:
             self._child = child
+            _widen(child)
             stalls_at_s = clock.now().mono_s + STALL_S
             try:
                 _tell(child, self._spec)
@@ -281,6 +291,7 @@ class LatestFrame:
                             gone = False
                         self._count += 1
                         self._frame = Frame(*pulled, self._count)
+                        self._on_frame()
                     self._wanted.wait(PULL_EVERY_S)
                     self._wanted.clear()
             except TimeoutError:
@@ -298,29 +309,37 @@ def _tell(child: subprocess.Popen[bytes], spec: str) -> None:
     child.stdin.write(f"{spec}\n".encode())
 
 
+def _widen(child: subprocess.Popen[bytes]) -> None:
+    """Make room for a picture in the pipe; where the system allows less, it works as it is."""
+    assert child.stdout is not None
+    with suppress(OSError):
+        fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
 def _pull(child: subprocess.Popen[bytes]) -> tuple[Image, float] | None:
     """Ask the child for what is new; None if nothing is. Raises `EOFError` or `OSError` if it ended or hangs."""
     assert child.stdin is not None
     assert child.stdout is not None
     child.stdin.write(b"?")
-    height, width, at_s = HEADER.unpack(_exactly(child.stdout, HEADER.size))
+    header = bytearray(HEADER.size)
+    _fill(memoryview(header), child.stdout)
+    height, width, at_s = HEADER.unpack(header)
     if height == NO_FRAME:
         return None
-    pixels = _exactly(child.stdout, height * width * 3)
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3), at_s
+    pixels = np.empty((height, width, 3), np.uint8)
+    _fill(pixels.data.cast("B"), child.stdout)
+    return pixels, at_s
 
 
-def _exactly(pipe: IO[bytes], length: int) -> bytearray:
-    data = bytearray(length)
-    view, got = memoryview(data), 0
-    while got < length:
+def _fill(view: memoryview, pipe: IO[bytes]) -> None:
+    got = 0
+    while got < len(view):
         if not select.select([pipe], [], [], STALL_S)[0]:
             raise TimeoutError
         count = os.readv(pipe.fileno(), [view[got:]])
         if count == 0:
             raise EOFError
         got += count
-    return data
 
 
 def _reason(status: int) -> str:

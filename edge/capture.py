@@ -13,6 +13,7 @@ import threading
 from typing import Any, Final
 
 import cv2
+import numpy as np
 from numpy.typing import NDArray
 
 from edge import clock
@@ -57,7 +58,7 @@ class _Newest:
             self._count += 1
             self._fresh.notify()
 
-    def take(self) -> tuple[bytes, bytes]:
+    def take(self) -> tuple[bytes, bytes | memoryview]:
         """Header and pixels of a frame not taken before; waits for one at most `NEW_FRAME_WAIT_S`."""
         with self._fresh:
             self._fresh.wait_for(lambda: self._count > self._taken, NEW_FRAME_WAIT_S)
@@ -65,7 +66,7 @@ class _Newest:
                 return HEADER.pack(NO_FRAME, 0, 0.0), b""
             self._taken = self._count
             height, width = self._image.shape[:2]
-            return HEADER.pack(height, width, self._at_s), self._image.tobytes()
+            return HEADER.pack(height, width, self._at_s), np.ascontiguousarray(self._image).data.cast("B")
 
 
 def _read_all(spec: str, newest: _Newest) -> None:

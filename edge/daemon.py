@@ -80,6 +80,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIDY_EVERY_S: Final = 600.0
+SAY_AFTER_S: Final = 0.05
+"""The log's lines come so much later than the facts: a boom never waits for somebody's terminal."""
 ORDER_VALID_FOR_S: Final = 10.0
 
 
@@ -91,9 +93,10 @@ class Daemon:
         self.site = site
         self._config = config
         self._store = store
+        self._unsaid: list[Fact] = []
         self._broken: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._evidence = EvidenceFolder(config.path(config.store.evidence))
-        self._recorder = Recorder(store, self._committed, self._commit_failed)
+        self._recorder = Recorder(store, self._committed, self._commit_failed, self._written)
         self._release_holds_of_the_last_run()
         self._links = {
             name: Link(table.port, CODECS[table.kind](), partial(self._from_board, name))
@@ -120,15 +123,22 @@ class Daemon:
                 self._roles[table.board, channel - 1].append(wired)
 
     def record(self, facts: Sequence[Fact], now: Moment) -> None:
-        """Fold facts into the site at once, queue them for the journal, and say them."""
+        """Fold facts into the site at once, queue them for the journal, and say them a little later."""
+        if not facts:
+            return
         occupancy = self.site.occupancy
-        for fact in self._recorder.record(facts, now.wall):
+        numbered = self._recorder.record(facts, now.wall)
+        for fact in numbered:
             occupancy = occupancy.fold(fact, now.wall)
+        self.site = replace(self.site, occupancy=occupancy)
+        if not self._unsaid:
+            asyncio.get_running_loop().call_later(SAY_AFTER_S, self._say)
+        self._unsaid += numbered
+
+    def _say(self) -> None:
+        said, self._unsaid = self._unsaid, []
+        for fact in said:
             log.info("%s", narrate(fact))
-            if isinstance(fact, Granted | Refused) and fact.basis.evidence is not None:
-                self._evidence.keep(fact.basis.evidence, stranger=fact.user_id is None)
-        if facts:
-            self.site = replace(self.site, occupancy=occupancy)
 
     async def run(self) -> None:
         """Work until cancelled; what is recorded by then is written before it returns."""
@@ -141,6 +151,7 @@ class Daemon:
         finally:
             for lane in self._lanes.values():
                 lane.stop()
+            self._say()
             await self._recorder.flush()
             await asyncio.to_thread(self._evidence.close)
 
@@ -264,6 +275,12 @@ class Daemon:
     def _committed(self, lane: LaneId, hold: HoldId) -> None:
         if lane in self._lanes:
             self._lanes[lane].put(Committed(hold))
+
+    def _written(self, facts: Sequence[Fact]) -> None:
+        """A picture is written when the row that names it stands, and no commit at a boom waits beside it."""
+        for fact in facts:
+            if isinstance(fact, Granted | Refused) and fact.basis.evidence is not None:
+                self._evidence.keep(fact.basis.evidence, stranger=fact.user_id is None)
 
     def _commit_failed(self, lane: LaneId, hold: HoldId, why: str) -> None:
         if lane in self._lanes:

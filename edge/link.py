@@ -161,7 +161,7 @@ class Link:
     async def _pump(self, port: serial.Serial) -> None:
         """Until the port goes; raises `OSError` saying why."""
         loop = asyncio.get_running_loop()
-        reader = _Reader(port, lambda: _wake_from_thread(loop, self._wake))
+        reader = _Reader(port, lambda: wake_from_thread(loop, self._wake))
         self._write_failed, self._open = None, port
         try:
             while True:
@@ -207,6 +207,7 @@ class Link:
             self._wake.set()
 
 
-def _wake_from_thread(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
+def wake_from_thread(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
+    """Set an event of this loop from another thread; nothing happens if the loop has ended."""
     with contextlib.suppress(RuntimeError):  # the loop is closing
         loop.call_soon_threadsafe(wake.set)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Final, Protocol
 
 from gate_controller.errors import StoreError
@@ -45,8 +46,11 @@ class Recorder:
         store: Appends,
         on_committed: Callable[[LaneId, HoldId], None],
         on_failed: Callable[[LaneId, HoldId, str], None],
+        on_written: Callable[[Sequence[Fact]], None] = lambda facts: None,
     ) -> None:
+        """`on_written` hears of everything that stands on disk, after the grants among it were told."""
         self._store = store
+        self._on_written = on_written
         self._on_committed = on_committed
         self._on_failed = on_failed
         self._pending: deque[tuple[datetime, Fact]] = deque()
@@ -56,6 +60,7 @@ class Recorder:
         self._failing = False
         self._told: set[HoldId] = set()
         self._losing = False
+        self._idle = False
         self._under_way: tuple[list[tuple[datetime, Fact]], asyncio.Future[range]] | None = None
 
     def record(self, facts: Sequence[Fact], at: datetime) -> list[Fact]:
@@ -65,6 +70,8 @@ class Recorder:
         """
         numbered = [self._queue(fact, at) for fact in facts]
         if facts:
+            if self._idle and self._under_way is None:
+                self._begin()  # now, not when `run` gets its turn: somebody may be waiting at the boom
             self._news.set()
         return numbered
 
@@ -85,7 +92,9 @@ class Recorder:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
+            self._idle = True
             await self._news.wait()
+            self._idle = False
             self._news.clear()
             while self._pending:
                 if not await self._write():
@@ -96,12 +105,15 @@ class Recorder:
         while self._pending and await self._write():
             pass
 
+    def _begin(self) -> tuple[list[tuple[datetime, Fact]], asyncio.Future[range]]:
+        """Hand a batch to the store; it is under way from now on, whoever awaits it."""
+        batch = list(islice(self._pending, BATCH_LEN_MAX))
+        self._under_way = batch, asyncio.ensure_future(self._store.append(batch))
+        return self._under_way
+
     async def _write(self) -> bool:
         """One batch; false when the disk refused. After a cancelled call, the next one awaits the same commit."""
-        if self._under_way is None:
-            batch = [self._pending[i] for i in range(min(len(self._pending), BATCH_LEN_MAX))]
-            self._under_way = batch, asyncio.ensure_future(self._store.append(batch))
-        batch, commit = self._under_way
+        batch, commit = self._under_way or self._begin()
         grants = [fact for _, fact in batch if isinstance(fact, Granted)]
         try:
             rows = await asyncio.shield(commit)
@@ -123,6 +135,7 @@ class Recorder:
         for grant in grants:
             self._reserved.pop(grant.hold, None)
             self._on_committed(grant.lane, grant.hold)
+        self._on_written([fact for _, fact in batch])
         return True
 
     def _tell_failed(self, grants: Sequence[Granted], why: str) -> None:

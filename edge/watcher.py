@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import cv2
@@ -23,6 +24,7 @@ from edge import clock
 from edge.camera import LatestFrame, is_live, open_source
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
+from edge.link import wake_from_thread
 from gate_controller.errors import MediaError
 from gate_controller.lane import Presented
 from gate_controller.plates import PlateRead
@@ -35,7 +37,6 @@ log = logging.getLogger(__name__)
 IDLE_EVERY_S: Final = 0.25
 """Pause between frames while nobody waits: a car that rolls up for two seconds is still read eight times."""
 
-NO_FRAME_WAIT_S: Final = 0.03
 SHOW_AGAIN_AFTER_S: Final = 1.0
 """How often a vehicle that still waits in view is shown to the lane again: the list may have changed."""
 
@@ -161,13 +162,14 @@ class Watcher:
             await self._replay()
 
     async def _watch_live(self) -> None:
-        seen = -1
-        camera = LatestFrame(self._camera)
+        seen, loop, fresh = -1, asyncio.get_running_loop(), asyncio.Event()
+        camera = LatestFrame(self._camera, partial(wake_from_thread, loop, fresh))
         try:
             while True:
+                fresh.clear()
                 frame = camera.newest()
                 if frame is None or frame.index == seen:
-                    await asyncio.sleep(NO_FRAME_WAIT_S)
+                    await fresh.wait()
                     continue
                 seen = frame.index
                 await self._look(frame)

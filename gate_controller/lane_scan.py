@@ -49,6 +49,7 @@ from gate_controller.lane_state import (
     Pulse,
     Role,
     Seen,
+    changed,
 )
 from gate_controller.moment import Moment
 from gate_controller.site import Site
@@ -80,7 +81,7 @@ class Scan:
     __slots__ = ("clearing", "command", "credential", "facts", "lane", "now", "said", "site")
 
     def __init__(self, lane: Lane, site: Site, now: Moment) -> None:
-        self.lane = replace(lane, now=now.mono_s)
+        self.lane = changed(lane, now=now.mono_s)
         self.site = site
         self.now = now
         self.facts: list[Fact] = []
@@ -91,7 +92,7 @@ class Scan:
 
     def put(self, **changes: Any) -> None:
         """Replace fields of the lane."""
-        self.lane = replace(self.lane, **changes)
+        self.lane = changed(self.lane, **changes)
 
     def enter(self, phase: Phase, why: str = "") -> None:
         """Go to a phase and start its clock."""

@@ -5,9 +5,10 @@ in `lane`; who may pass is decided in `access`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from gate_controller.access import ExitPolicy
 from gate_controller.credentials import Shown
@@ -331,6 +332,19 @@ class Lane:
     def after(self, seconds: float) -> bool:
         """Whether the present phase has lasted so long."""
         return self.now >= self.since + seconds
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Lane))
+_INDEX: Final = {name: index for index, name in enumerate(_FIELDS)}
+_values_of: Final = attrgetter(*_FIELDS)
+
+
+def changed(lane: Lane, **changes: Any) -> Lane:
+    """`dataclasses.replace` for lanes in half its time; a scan makes a dozen on the way to the boom."""
+    values = list(_values_of(lane))
+    for name, value in changes.items():
+        values[_INDEX[name]] = value
+    return Lane(*values)
 
 
 @dataclass(frozen=True, slots=True)

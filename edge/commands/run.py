@@ -5,15 +5,18 @@ import logging
 import signal
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from edge.config import Config, load_config
 from edge.daemon import serve
+
+LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 
 
 def run_site(path: Path) -> int:
     """Run the site until told to stop. Raises `SlagboomError` for what a person must mend first."""
     config = load_config(path)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     with suppress(asyncio.CancelledError):
         asyncio.run(_until_told(config))
     return 0

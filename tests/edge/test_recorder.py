@@ -198,9 +198,18 @@ async def test_a_gap_names_the_row_that_the_late_grant_then_fills(tmp_path: Path
         await until(lambda: heard.committed == ["h1", "h2"])
         await recorder.flush()
         assert recorder.record([grant("h3"), gap("h3")], AT)[1] == gap("h3", 12)
+        await recorder.flush()
     rows = {row.seq: row.fact() for row in await store.rows(6, 10)}
     await store.close()
-    assert rows == {7: LaneStarted(LANE), 8: grant("h1"), 9: grant("h2"), 10: gap("h1", 8), 11: gap("h2", 9)}
+    assert rows == {
+        7: LaneStarted(LANE),
+        8: grant("h1"),
+        9: grant("h2"),
+        10: gap("h1", 8),
+        11: gap("h2", 9),
+        12: grant("h3"),
+        13: gap("h3", 12),
+    }
 
 
 async def test_a_disk_that_refuses_keeps_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
