@@ -2,6 +2,7 @@ import logging
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -179,6 +180,20 @@ def test_a_live_stream_gives_its_newest_frame_however_slow_the_consumer():
         lag = (pictures.number() - float(frame.image.mean())) % 250
         assert lag * 0.05 < 1.0
         assert frame.image.shape == (120, 160, 3)
+
+
+def test_whoever_waits_for_a_frame_is_woken_by_it():
+    fresh = threading.Event()
+    with MjpegServer(Numbered(), 5) as server, LatestFrame(server.url, fresh.set) as camera:
+        frame = newest(camera)
+        for _ in range(3):
+            fresh.clear()
+            if (held := camera.newest()) is None or held.index == frame.index:
+                assert fresh.wait(5)
+            after = camera.newest()
+            assert after is not None
+            assert after.index > frame.index
+            frame = after
 
 
 def test_an_old_frame_is_not_given():

@@ -60,12 +60,14 @@ class Heard:
     def __init__(self) -> None:
         self.committed: list[HoldId] = []
         self.failed: list[tuple[HoldId, str]] = []
+        self.written: list[Fact] = []
 
     def recorder(self, store: Store | FailingDisk) -> Recorder:
         return Recorder(
             store,
             lambda _, hold: self.committed.append(hold),
             lambda _, hold, why: self.failed.append((hold, why)),
+            self.written.extend,
         )
 
 
@@ -93,6 +95,32 @@ async def test_a_grant_is_told_once_it_is_on_disk(tmp_path: Path) -> None:
     rows = await store.rows(0, 10)
     await store.close()
     assert [type(row.fact()) for row in rows] == [LaneStarted, Granted]
+
+
+async def test_a_commit_begins_without_waiting_for_its_turn(tmp_path: Path) -> None:
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    disk = FailingDisk(store, failures=0)
+    recorder = heard.recorder(disk)
+    async with running(recorder):
+        await asyncio.sleep(0.02)
+        recorder.record([grant("h1")], AT)
+        await asyncio.sleep(0)
+        assert disk.commits == 1
+        await until(lambda: heard.committed == ["h1"])
+    await store.close()
+
+
+async def test_only_what_stands_on_disk_is_told_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.recorder, "RETRY_AFTER_S", 0.1)
+    heard, store = Heard(), await Store.open(tmp_path / "db", lambda: "ledger")
+    recorder = heard.recorder(FailingDisk(store, failures=1))
+    async with running(recorder):
+        recorder.record([LaneStarted(LANE), grant("h1")], AT)
+        await until(lambda: bool(heard.failed))
+        assert not heard.written
+        await until(lambda: heard.written == [LaneStarted(LANE), grant("h1")])
+        assert heard.committed == ["h1"]
+    await store.close()
 
 
 async def test_what_queues_up_goes_into_few_commits_in_order(tmp_path: Path) -> None:
