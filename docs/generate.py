@@ -1,4 +1,4 @@
-"""Writes the pages of this folder that say what the code says: `configuration.md`, `lane.md`, `reasons.md`.
+"""Writes what in this folder says what the code says: `configuration.md`, `lane.md`, `reasons.md`, `mosquitto`.
 
 Names, kinds, limits and defaults come from the code; what a setting means is written here, and a setting without
 its meaning is an error. `tests/test_docs.py` fails when a page is not what this program would write.
@@ -13,6 +13,7 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from edge import config
 from gate_controller.reasons import DRIVER, OPERATOR, Note
+from hardware_sim.portal.mosquitto import CONFIGURATION, PACKET_LEN_MAX, access_list
 
 HERE: Final = Path(__file__).resolve().parent
 
@@ -25,7 +26,8 @@ capacity = 40
 [store]
 path = "/var/lib/slagboom/slagboom.db"
 
-[portal]                                # or [list] with file = "users.csv", for a site on its own
+# Or enrolled = "portal", as `slagboom enrol` writes it; or [list] with file = "users.csv", for a site on its own.
+[portal]
 host = "broker.example.net"
 root_key = "5d3f7c1e0a9b48260f1d2c3b4a596877866554433221100ffeeddccbbaa99887"
 tenant = "acme"
@@ -65,6 +67,7 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "site": config.SiteTable,
     "store": config.StoreTable,
     "portal": config.PortalTable,
+    "portal.tls": config.TlsTable,
     "list": config.ListTable,
     "boards.NAME": config.BoardTable,
     "readers.NAME": config.ReaderTable,
@@ -95,6 +98,13 @@ MEANING: Final[dict[str, str]] = {
     "portal.tenant": "First part of the topics.",
     "portal.site": "Second part of the topics.",
     "portal.edge": "Third part of the topics; this edge's own name.",
+    "portal.enrolled": "The folder that `slagboom enrol` wrote; it says all the others, which are then left out.",
+    "portal.tls": "Certificates of the link; see below. Without them nothing is encrypted.",
+    "portal.tls.ca": "The authority that the broker's certificate must come from, in PEM. No other is trusted.",
+    "portal.tls.cert": "This edge's certificate, in PEM; its common name is `TENANT.SITE.EDGE`.",
+    "portal.tls.key": "Its key, in PEM; without this setting it is in the certificate's file.",
+    "portal.tls.renew": "The portal's address for enrolment: there the daemon fetches the next certificate when "
+    "two thirds of this one's life are over. Without it, somebody else must.",
     "list.file": "An allowlist as `slagboom list check` accepts it. Leave `[portal]` out.",
     "boards.NAME.kind": "The board's protocol: `modbus_relay8`.",
     "boards.NAME.port": "Its serial port; the name under `/dev/serial/by-id` stays the same after a restart.",
@@ -227,8 +237,17 @@ def reasons() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def broker_settings() -> str:
+    """Mosquitto's settings as the portal writes them, for a folder where Debian keeps such."""
+    return CONFIGURATION.format(
+        folder="/etc/mosquitto/slagboom", port=8883, address="0.0.0.0", packet_len_max=PACKET_LEN_MAX
+    )
+
+
 PAGES: Final = {
     "configuration.md": configuration,
+    "mosquitto/acl": lambda: access_list("acme", "north", ["gatehouse", "annex"]),
+    "mosquitto/mosquitto.conf": broker_settings,
     "lane.md": runpy.run_path(str(HERE / "lane_page.py"))["page"],
     "reasons.md": reasons,
 }

@@ -152,6 +152,28 @@ def check_config(
     raise typer.Exit(check(config, as_json=as_json))
 
 
+@app.command(
+    epilog="Example: slagboom enrol --portal https://portal.example.net:8884 --serial SB-2041 --fingerprint 5f0e…"
+    " --config site.toml"
+)
+def enrol(
+    portal: Annotated[str, typer.Option(metavar="ADDRESS", help="The portal's address for enrolment.")],
+    serial: Annotated[str, typer.Option(help="What the portal knows this device by.")],
+    fingerprint: Annotated[str, typer.Option(help="The portal's, as it was given with the code.")],
+    config: SiteFile,
+    code: Annotated[
+        str, typer.Option(prompt="One-time code", hide_input=True, help="Asked for if it is left out.")
+    ],
+) -> None:
+    """Make this device an edge of a portal: its key is made here, its certificate comes from there.
+
+    Also for a new certificate after the old one has expired. Run it as the account that the daemon runs as.
+    """
+    from edge.commands.enrol import enrol as claimed
+
+    raise typer.Exit(claimed(config, portal, serial, code, fingerprint))
+
+
 @app.command(epilog="Example: slagboom run --config site.toml")
 def run(config: SiteFile) -> None:
     """Run the lanes of a site until interrupted."""

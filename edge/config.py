@@ -8,22 +8,27 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import fields
 
+from edge.enrolled import with_enrolment
 from edge.tables import did_you_mean, named_tables, read_toml, table
 from gate_controller.access import ExitPolicy
 from gate_controller.credentials import BADGE_BITS_MAX, BADGE_BITS_MIN
 from gate_controller.devices import CODECS
 from gate_controller.devices.codec import Codec
 from gate_controller.devices.line_reader import CARD_BITS, LineFormat, LineReader, Lines
-from gate_controller.errors import ConfigError
+from gate_controller.errors import BadInput, ConfigError
 from gate_controller.facts import Direction, LaneId
 from gate_controller.lane import LaneSetup, Role, StorePolicy
 from gate_controller.site import Rules
+
+if TYPE_CHECKING:  # cryptography takes longer to load than most commands to run
+    from sync.identity import TlsFiles
+    from sync.messages import Address
 
 Name = Annotated[
     str,
@@ -38,6 +43,7 @@ Channel = Annotated[int, Meta(ge=1, le=8)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Hours = Annotated[float, Meta(gt=0, le=87_600)]  # ten years: more would not fit a date
 
+IN_THE_CLEAR = "plates and badges can be read on the way to the broker; run `slagboom enrol`, or name certificates"
 _BOARD_KINDS = ("modbus_relay8",)
 _LINE_READER = "line_reader"
 _READER_KINDS = ("rdm6300", _LINE_READER)
@@ -65,6 +71,15 @@ class StoreTable(Struct, forbid_unknown_fields=True):
     keep_strangers_h: Annotated[int, Meta(ge=1, le=720)] = 24
 
 
+class TlsTable(Struct, forbid_unknown_fields=True):
+    """`[portal.tls]`: this edge's certificate and whom it trusts. `slagboom enrol` writes it."""
+
+    ca: Place
+    cert: Place
+    key: Place | None = None
+    renew: Place | None = None
+
+
 class PortalTable(Struct, forbid_unknown_fields=True):
     """`[portal]`: the MQTT 5 broker between this edge and its portal. Leave the table out to run alone."""
 
@@ -74,6 +89,19 @@ class PortalTable(Struct, forbid_unknown_fields=True):
     tenant: Name = "default"
     site: Name = "site"
     edge: Name = "edge"
+    enrolled: Place | None = None
+    tls: TlsTable | None = None
+
+    def address(self) -> "Address":
+        """Where this edge lives in the tree of topics."""
+        from sync.messages import Address
+
+        return Address(self.tenant, self.site, self.edge)
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether the link leaves this machine and is not encrypted."""
+        return self.tls is None and self.host not in ("127.0.0.1", "::1", "localhost")
 
 
 class ListTable(Struct, forbid_unknown_fields=True):
@@ -197,6 +225,15 @@ class Config(Struct):
             list_max_age=None if age_h is None else age_h * hour,
         )
 
+    def tls(self) -> "TlsFiles | None":
+        """The files of the link's certificates; None where it is not encrypted."""
+        tls = self.portal.tls if self.portal is not None else None
+        if tls is None:
+            return None
+        from sync.identity import TlsFiles
+
+        return TlsFiles(self.path(tls.ca), self.path(tls.cert), self.path(tls.key or tls.cert))
+
     def path(self, relative: str) -> Path:
         """A path of the file, relative to the folder the file lies in."""
         return self.folder / relative
@@ -208,7 +245,7 @@ def load_config(path: Path) -> Config:
     problems = [f"{key}: unknown table; {did_you_mean(key, TABLES)}" for key in data if key not in TABLES]
     site = table(data, "site", SiteTable, problems, required=True)
     store = table(data, "store", StoreTable, problems) or StoreTable()
-    portal = table(data, "portal", PortalTable, problems)
+    portal = table(with_enrolment(data, path.parent, problems), "portal", PortalTable, problems)
     list_file = table(data, "list", ListTable, problems)
     boards, board_names = named_tables(data, "boards", BoardTable, problems, required=True)
     readers, _ = named_tables(data, "readers", ReaderTable, problems)
@@ -217,6 +254,7 @@ def load_config(path: Path) -> Config:
         problems += _time_zone(site)
     if portal is not None and list_file is not None:
         problems.append("list: the portal brings the list; leave out either [list] or [portal]")
+    problems += _renewal(portal)
     problems += _kinds("boards", boards, _BOARD_KINDS)
     problems += _kinds("readers", readers, _READER_KINDS)
     problems += _lines(readers)
@@ -257,6 +295,19 @@ def wiring(config: Config) -> list[tuple[str, str, str, str]]:
 def without_secret(spec: str) -> str:
     """A camera's address without user name and password; anything else as it is."""
     return re.sub(r"//[^/]*@", "//", spec)
+
+
+def _renewal(portal: PortalTable | None) -> Iterator[str]:
+    if portal is None or portal.tls is None or portal.tls.renew is None:
+        return
+    from sync.enrolment import Portal
+
+    try:
+        Portal.parse(portal.tls.renew)
+    except BadInput as error:
+        yield f"portal.tls.renew: {error}"
+    if portal.tls.key not in (None, portal.tls.cert):
+        yield "portal.tls.key: a certificate that renews itself has its key in its own file; leave out key or renew"
 
 
 def _time_zone(site: SiteTable) -> Iterator[str]:

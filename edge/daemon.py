@@ -18,12 +18,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from edge import clock, control
-from edge.config import Config, PortalTable
+from edge.config import IN_THE_CLEAR, Config, PortalTable
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
 from edge.link import Link
 from edge.narrate import narrate
 from edge.recorder import Recorder
+from edge.renewal import CertificateKeeper
 from gate_controller.allowlist import Allowlist
 from gate_controller.credentials import BadgeRead, CodeRead
 from gate_controller.devices import CODECS
@@ -67,8 +68,9 @@ from gate_controller.lane import (
 )
 from gate_controller.moment import Moment
 from gate_controller.site import Site
+from sync import enrolment
+from sync.identity import TlsFiles
 from sync.listfile import read_list
-from sync.messages import Address
 from sync.mqtt import Endpoint
 from sync.orders import Answer, ClearUser, LaneOrder, Request
 from sync.portal import PortalLink, Surroundings
@@ -190,7 +192,7 @@ class Daemon:
 
     def _tasks(self, worker: ThreadPoolExecutor) -> list[Coroutine[None, None, None]]:
         links = [*self._links.values(), *self._readers.values()]
-        portals = [self._portal_link(table) for table in (self._config.portal,) if table is not None]
+        portals = self._portal_tasks()
         return [
             self._until_broken(),
             self._recorder.run(),
@@ -198,7 +200,7 @@ class Daemon:
             control.serve(control.socket_of(self._config.path(self._config.store.path)), self.answer),
             *(link.run() for link in links),
             *(watcher.run() for watcher in self._watchers(worker)),
-            *(portal.run() for portal in portals),
+            *portals,
         ]
 
     def _on_broken_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -212,11 +214,23 @@ class Daemon:
     async def _until_broken(self) -> None:
         raise await self._broken
 
-    def _portal_link(self, table: PortalTable) -> PortalLink:
-        address = Address(table.tenant, table.site, table.edge)
+    def _portal_tasks(self) -> list[Coroutine[None, None, None]]:
+        table, tls = self._config.portal, self._config.tls()
+        if table is None:
+            return []
+        if table.in_the_clear:
+            log.warning("the link to the portal is not encrypted: %s", IN_THE_CLEAR)
+        link = self._portal_link(table, tls)
+        if tls is None or table.tls is None:
+            return [link.run()]
+        renews_at = None if table.tls.renew is None else enrolment.Portal.parse(table.tls.renew)
+        return [link.run(), CertificateKeeper(tls, renews_at, link.reconnect, clock.now, random.random).run()]
+
+    def _portal_link(self, table: PortalTable, tls: TlsFiles | None) -> PortalLink:
+        address = table.address()
         return PortalLink(
             self._store,
-            Endpoint(table.host, table.port, address.client_id),
+            Endpoint(table.host, table.port, address.client_id, tls=tls),
             address,
             bytes.fromhex(table.root_key),
             self.site.allowlist,

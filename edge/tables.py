@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct, inspect
@@ -100,8 +100,9 @@ def _convert(value: Any, at: str, kind: type[T], problems: list[str]) -> T | Non
 
 
 def _value(value: Any, at: str, kind: Any, problems: list[str]) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        return _convert(value, at, kind, problems)
+    for one in get_args(kind) or (kind,):
+        if isinstance(one, type) and issubclass(one, Struct):
+            return _convert(value, at, one, problems)
     if isinstance(value, str) and not value.isprintable():
         problems.append(f"{at}: holds a control character; write it without")
         return None

@@ -15,7 +15,8 @@
     ├── DeviceError             a board, reader or camera
     ├── PortalError             the link to the portal
     │   ├── MalformedMessage    what came over it cannot be understood
-    │   └── MessageRefused      what came over it is not believed, with its reason
+    │   ├── MessageRefused      what came over it is not believed, with its reason
+    │   └── EnrolmentRefused    the portal gives no certificate, and says why
     └── ControlError            the socket for a person's orders
 
 A refusal at a gate is a value (`facts.Refused`), never an exception.
@@ -113,6 +114,10 @@ class MessageRefused(PortalError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
+
+
+class EnrolmentRefused(PortalError):
+    """The portal heard who asks for a certificate, and gives none."""
 
 
 class ControlError(SlagboomError):

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gate_controller.errors import PortalError
+from sync.identity import TlsFiles
 
 CONNECT_WITHIN_S: Final = 5.0
 KEEPALIVE_S: Final = 30
@@ -52,13 +54,17 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Which broker, and as whom. `receive_max` bounds messages that are delivered and not yet acknowledged."""
+    """Which broker, and as whom. `receive_max` bounds messages that are delivered and not yet acknowledged.
+
+    `tls` are read anew for each connection; without them nothing is encrypted.
+    """
 
     host: str
     port: int
     client_id: str
     receive_max: int = 16
     backoff: Backoff = field(default_factory=Backoff)
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,16 @@ class Incoming:
     retained: bool = False
 
 
+class _LastError(logging.Logger):
+    """Keeps why paho gave a socket up, which it tells nobody else: a broker's alert about our certificate."""
+
+    last = ""
+
+    def log(self, level: int, msg: object, *args: object, **_: Any) -> None:
+        if level >= logging.ERROR:
+            self.last = str(msg) % args
+
+
 class Connection:
     """One live connection; made by `connect`. PortalError from any method means that it is gone."""
 
@@ -92,6 +108,7 @@ class Connection:
         self._subscribed: asyncio.Future[None] = self._loop.create_future()
         self._gone: str | None = None
         self._endpoint = endpoint
+        self._errors = _LastError(__name__)
         self._client = self._build(endpoint)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> None:
@@ -174,6 +191,9 @@ class Connection:
             manual_ack=True,
             reconnect_on_failure=False,
         )
+        if endpoint.tls is not None:
+            client.tls_set_context(endpoint.tls.context())
+        client.enable_logger(self._errors)
         client.connect_timeout = CONNECT_WITHIN_S
         client.max_queued_messages_set(OUTBOX_LEN_MAX)
         client.on_connect = self._on_connect
@@ -212,7 +232,7 @@ class Connection:
             log.warning("%s sends faster than it may; a message was put back", self._place)
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
-        self._end(f"{self._place} went away: {reason}")
+        self._end(f"{self._place} went away: {self._errors.last or reason}")
 
     def _end(self, why: str) -> None:
         if self._gone is not None:
@@ -235,8 +255,14 @@ class Connection:
 
     def _watch(self, client: paho.Client, sock: Any) -> None:
         if self._gone is None and sock.fileno() >= 0:
-            self._loop.add_reader(sock, client.loop_read)
+            self._loop.add_reader(sock, self._read, client, sock)
             self._tick(client)
+
+    def _read(self, client: paho.Client, sock: Any) -> None:
+        client.loop_read()
+        # TLS hands over whole records: what is left of one does not show at the socket.
+        if isinstance(sock, ssl.SSLSocket) and sock.fileno() >= 0 and sock.pending():
+            self._loop.call_soon(self._read, client, sock)
 
     def _tick(self, client: paho.Client) -> None:
         if self._gone is None:

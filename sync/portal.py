@@ -75,7 +75,7 @@ class PortalLink:
         self._guard = Guard(store, root_key, address, surroundings.clock)
         self._list = Follower(store, self._guard, allowlist, on_list, self._ask_at_latest, self._ask_next)
         self._nonce = surroundings.new_id()
-        self._conn = self._portal_conn = ""
+        self._conn = self._portal_conn = self._leave = ""
         self._stale = False
         self._told: tuple[object, ...] = ()
         self._outbox = Outbox(0)
@@ -107,8 +107,14 @@ class PortalLink:
         await self._store.sweep_lists()
         self._stale = self._list.stale
 
+    def reconnect(self, why: str) -> None:
+        """Leave the connection, if there is one, so that the next one begins with what has changed."""
+        self._leave = why
+        self._bell.set()
+
     async def _talk(self, connection: Connection) -> None:
         self._begin()
+        self._leave = ""
         try:
             self._send_state(connection)
             async with asyncio.TaskGroup() as group:
@@ -139,6 +145,8 @@ class PortalLink:
         loop = asyncio.get_running_loop()
         while True:
             self._bell.clear()
+            if self._leave:
+                raise PortalError(self._leave)
             await self._send_rows(connection)
             if loop.time() >= self._ask_at_s:
                 self._ask(connection)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edge import present
-from edge.config import load_config, wiring
-from gate_controller.errors import ConfigError, ListFileError
+from edge import clock, present
+from edge.config import IN_THE_CLEAR, Config, load_config, wiring
+from gate_controller.errors import ConfigError, ListFileError, PortalError
 from sync.listfile import read_list
 
 
@@ -16,6 +16,7 @@ def check(path: Path, *, as_json: bool) -> int:
             read_list(config.path(config.list.file), config.tz())
         except ListFileError as error:
             raise ConfigError([f"{path}: list.file: {problem}" for problem in error.problems]) from None
+    _check_link(path, config)
     rows = wiring(config)
     if as_json:
         for row in rows:
@@ -23,3 +24,27 @@ def check(path: Path, *, as_json: bool) -> int:
     else:
         present.table(f"{config.site.name}, {config.site.time_zone}", ("Lane", "What", "Wired to", "Where"), rows)
     return 0
+
+
+def _check_link(path: Path, config: Config) -> None:
+    """Warn of what a person should know of the link. Raises `ConfigError` for certificates that cannot be used."""
+    portal, tls = config.portal, config.tls()
+    if portal is None:
+        return
+    if tls is None:
+        if portal.in_the_clear:
+            present.warning(f"{path}: portal.tls: missing; {IN_THE_CLEAR}")
+        return
+    from edge.renewal import trouble
+
+    try:
+        tls.context()
+        identity = tls.identity()
+    except PortalError as error:
+        raise ConfigError([f"{path}: portal.tls: {error}"]) from None
+    if identity.name != portal.address().client_id:
+        wrong = f"the certificate is for {identity.name}, not for {portal.address().client_id}"
+        raise ConfigError([f"{path}: portal.tls.cert: {wrong}; mend the names or enrol again"])
+    said = trouble(identity, clock.now().wall, renews=portal.tls is not None and portal.tls.renew is not None)
+    if said is not None:
+        present.warning(f"{path}: portal.tls.cert: {said}")

@@ -31,9 +31,11 @@ from gate_controller.errors import BadInput, ConfigError, MalformedMessage, Port
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
 from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes, EdgeSeen, Part, PortalEvent
+from hardware_sim.portal.enrolment import Enrolment
 from hardware_sim.portal.keys import PortalKeys
 from sync import messages
 from sync.database import Blueprint, Database
+from sync.identity import TlsFiles
 from sync.messages import (
     BATCH_LEN_MAX,
     LIST_LIVES,
@@ -78,6 +80,7 @@ class Portal:
         database: Database,
         books: Books,
         keys: PortalKeys,
+        enrolment: Enrolment,
         allowlist: Allowlist,
         era: int,
         tenant: str,
@@ -85,7 +88,7 @@ class Portal:
         around: Surroundings,
     ) -> None:
         self.allowlist = allowlist
-        self.keys = keys
+        self.keys, self.enrolment = keys, enrolment
         self._era = era
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
@@ -106,7 +109,8 @@ class Portal:
         try:
             books = await database.write(lambda: Books(database.sql, around.new_id(), now))
             allowlist, era = await database.run(lambda: (books.allowlist(), books.era()))
-            return cls(database, books, keys, allowlist, era, tenant, site, around)
+            enrolment = Enrolment(database, path.parent / "keys", tenant, site, keys.root_key, around.clock)
+            return cls(database, books, keys, enrolment, allowlist, era, tenant, site, around)
         except BaseException:
             await database.close()
             raise
@@ -264,9 +268,12 @@ class Portal:
 
     # ---- the link ----
 
-    async def serve(self, host: str, port: int, backoff: Backoff | None = None) -> None:
+    async def serve(
+        self, host: str, port: int, backoff: Backoff | None = None, tls: TlsFiles | None = None
+    ) -> None:
         """Speak with the edges over a broker, for ever; without one the portal works on and tries again."""
-        endpoint = Endpoint(host, port, f"{self._tenant}.{self._site}.portal", RECEIVE_MAX, backoff or Backoff())
+        name = f"{self._tenant}.{self._site}.portal"
+        endpoint = Endpoint(host, port, name, RECEIVE_MAX, backoff or Backoff(), tls)
         topics = [self._topic(suffix) for suffix in ("+/state", "+/ev", "+/list/get", "+/cmd/r")]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_heads())

@@ -234,6 +234,16 @@ def test_the_wiring_names_every_channel_once(tmp_path: Path) -> None:
             'portal.root_key: "trust me" given; expected 64 of 0-9 and a-f, a public key',
         ),
         (
+            "[list]\n",
+            '[portal]\nhost = "x"\nroot_key = "' + "0" * 64 + '"\ntls = { ca = "ca.pem", crt = "x" }\n[store]\n#',
+            "portal.tls.crt: unknown key; did you mean cert?",
+        ),
+        (
+            "[list]\n",
+            '[portal]\nhost = "x"\nroot_key = "' + "0" * 64 + '"\ntls = "ca.pem"\n[store]\n#',
+            'portal.tls: "ca.pem" given; write a table [portal.tls]',
+        ),
+        (
             "[list]",
             "[store]\nkeep_personal_days = 0\n[list]",
             "store.keep_personal_days: 0 given; expected a whole number from 1 up to 3650",

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,8 @@ import pytest
 
 from edge.commands.check_config import check
 from gate_controller.errors import ConfigError
+from hardware_sim.portal.authority import CLIENT_LIVES, Authority
+from sync.identity import key_pem, new_key, signing_request
 
 Slagboom = Callable[..., Any]
 
@@ -72,6 +75,94 @@ def test_the_list_is_looked_at_too(slagboom: Slagboom, site: Path, tmp_path: Pat
     (tmp_path / "users.csv").unlink()
     said = slagboom("check-config", site)
     assert f"list.file: {tmp_path / 'users.csv'}: no such file" in said.err
+
+
+@pytest.fixture
+def link(site: Path, tmp_path: Path) -> Callable[..., None]:
+    """Puts a certificate beside the site and names it: begun so long ago, for this edge, with more settings."""
+    now = datetime.now(UTC)
+    authority = Authority.open(tmp_path / "keys", "x", now - timedelta(days=1000))
+
+    def put(begins: timedelta = timedelta(), edge: str = "gate", more: str = "") -> None:
+        key = new_key()
+        pem, _ = authority.client(f"acme.north.{edge}", signing_request(key, "x"), now + begins)
+        (tmp_path / "ca.pem").write_text(authority.pem)
+        (tmp_path / "cert.pem").write_text(pem)
+        (tmp_path / "key.pem").write_bytes(key_pem(key))
+        files = f'tls = {{ ca = "ca.pem", cert = "cert.pem", key = "key.pem"{more} }}'
+        names = 'tenant = "acme"\nsite = "north"\nedge = "gate"'
+        portal = f'[portal]\nhost = "broker.example.net"\nroot_key = "{"0" * 64}"\n{names}\n{files}'
+        site.write_text(SITE.replace('[list]\nfile = "users.csv"', portal))
+
+    return put
+
+
+def test_a_good_certificate_needs_no_word(slagboom: Slagboom, site: Path, link: Any) -> None:
+    link()
+    said = slagboom("check-config", site)
+    assert (said.code, said.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"),
+    [
+        (-CLIENT_LIVES * 0.7, "does not renew itself"),
+        (-CLIENT_LIVES - timedelta(days=1), "then run `slagboom enrol`"),
+        (timedelta(days=2), "set this machine's clock"),
+    ],
+)
+def test_a_certificate_out_of_its_time_is_warned_of(
+    slagboom: Slagboom, site: Path, link: Any, begins: timedelta, said: str
+) -> None:
+    link(begins)
+    got = slagboom("check-config", site)
+    (line,) = got.err.splitlines()
+    assert got.code == 0
+    assert line.startswith(f"warning: {site}: portal.tls.cert: ")
+    assert said in line
+
+
+def test_files_that_make_no_certificate_are_named(
+    slagboom: Slagboom, site: Path, link: Any, tmp_path: Path
+) -> None:
+    for name, content, said in (
+        ("key.pem", key_pem(new_key()), "its key is of another certificate"),
+        ("key.pem", None, "cannot be read (No such file or directory)"),
+        ("cert.pem", b"junk", "holds no certificate"),
+        ("ca.pem", b"junk", "holds no certificate"),
+    ):
+        link()
+        (tmp_path / name).unlink()
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        got = slagboom("check-config", site)
+        assert (got.code, got.out) == (2, "")
+        (line,) = got.err.splitlines()
+        assert line.startswith(f"error: {site}: portal.tls: {tmp_path / name}: ")
+        assert said in line
+
+
+def test_a_certificate_of_another_edge_is_named(slagboom: Slagboom, site: Path, link: Any) -> None:
+    link(edge="other")
+    said = slagboom("check-config", site)
+    assert said.code == 2
+    assert "the certificate is for acme.north.other, not for acme.north.gate" in said.err
+
+
+def test_a_key_apart_does_not_renew_itself(slagboom: Slagboom, site: Path, link: Any) -> None:
+    link(more=', renew = "https://portal.example.net"')
+    assert "portal.tls.key: a certificate that renews itself" in slagboom("check-config", site).err
+    link(more=', renew = "portal.example.net"')
+    assert "portal.tls.renew: portal.example.net: no address of a portal" in slagboom("check-config", site).err
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("localhost", False), ("10.0.0.5", True)])
+def test_a_link_that_is_not_encrypted_is_warned_of(slagboom: Slagboom, site: Path, host: str, warned: bool) -> None:
+    portal = f'[portal]\nhost = "{host}"\nroot_key = "{"0" * 64}"'
+    site.write_text(SITE.replace('[list]\nfile = "users.csv"', portal))
+    said = slagboom("check-config", site)
+    assert said.code == 0
+    assert said.err.startswith(f"warning: {site}: portal.tls: missing; plates") is warned
 
 
 def test_called_without_the_command_it_raises(tmp_path: Path) -> None:
