@@ -18,7 +18,7 @@ Folder = Annotated[
 
 @app.command(epilog="Example: slagboom demo --folder mysite")
 def demo(folder: Folder = None) -> None:
-    """A whole site at work: two lanes, a badge reader, a broker and a portal, all on this machine.
+    """A whole site at work: two lanes, readers, a broker and a portal, all on this machine.
 
     Cars are drawn, driven and filmed by the simulator; everything that decides is the real daemon.
     """

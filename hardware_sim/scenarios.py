@@ -6,8 +6,10 @@ come. The same stories run in the demo, by name in the simulator, and as tests.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Final
 
+from edge import clock
 from gate_controller.facts import Granted, HoldReleased, Passed, Refused, Released, VehicleLeft
 from gate_controller.reasons import DRIVER, Reason
 from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite, StoryFailed
@@ -19,9 +21,12 @@ STRANGER: Final = Vehicle(("ZG", "4821", "KP"), "HR", patience_s=3.0, speed_mps=
 BERTS_RENTAL: Final = Vehicle(("XK", "507", "RT"), "F", badge="000414CD7E", badge_after_s=2.0, speed_mps=6.0)
 DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", patience_s=3.0, speed_mps=6.0)
 EMMAS_CAR: Final = Vehicle(("GR", "418", "N"), "NL", patience_s=90.0, speed_mps=6.0)
+GINAS_CAR: Final = Vehicle(("HB", "TU", "512"), "D", shows=((0.3, "Q1.visitor.7f3a9c01d2"),), speed_mps=6.0)
+HANS_CAR: Final = Vehicle(("KA", "RS", "290"), "D", shows=((0.3, "K7M2-PX95"), (1.5, "k7m2 px94")), speed_mps=6.0)
 
-CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR, EMMAS_CAR)
+CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR, EMMAS_CAR, GINAS_CAR, HANS_CAR)
 
+VISIT: Final = timedelta(hours=2)
 WIRE_EMPTIES_S: Final = 0.5
 """A pulse that the daemon wrote just before it died may still be on its way to the board."""
 
@@ -104,10 +109,29 @@ async def power_cut_with_a_car_waiting(site: SimulatedSite) -> None:
     await site.portal.remove_user("emma")
 
 
+async def qr_guest(site: SimulatedSite) -> None:
+    """Two visitors: a QR pass opens, a guest code typed wrong does not, and typed right it does."""
+    site.say("portal", "the reception sends Gina a QR pass and Hans the guest code K7M2-PX94, for two hours")
+    until = clock.now().wall + VISIT
+    await site.portal.add_guest("gina", qr_pass="Q1.visitor.7f3a9c01d2", valid_to=until)
+    await site.portal.add_guest("hans", code="K7M2-PX94", valid_to=until)
+    site.say("story", "Gina holds her pass to the scanner; Hans, behind her, mistypes his code.")
+    site.world.arrive(ENTRY, GINAS_CAR)
+    site.world.arrive(ENTRY, HANS_CAR)
+    await site.expect(Granted, ENTRY, external_id="gina")
+    await site.expect(Refused, ENTRY, reason=Reason.CODE_WRONG)
+    site.say("display", DRIVER[Reason.CODE_WRONG])
+    granted = await site.expect(Granted, ENTRY, external_id="hans")
+    await site.expect(Passed, ENTRY, hold=granted.hold)
+    for guest in ("gina", "hans"):
+        await site.portal.remove_user(guest)
+
+
 STORIES: Final[dict[str, Story]] = {
     "second-car": second_car,
     "stranger": stranger,
     "badge": badge,
+    "qr-guest": qr_guest,
     "new-user": new_user,
     "power-cut": power_cut,
     "power-cut-waiting": power_cut_with_a_car_waiting,

@@ -1,6 +1,6 @@
 """A whole site on one machine: the real daemon in a child process, and a drawn world around it.
 
-The world's cameras are HTTP streams, its board and reader hang on pseudo terminals, and the portal speaks MQTT
+The world's cameras are HTTP streams, its board and readers hang on pseudo terminals, and the portal speaks MQTT
 over the embedded broker. Nothing reaches the daemon but bytes, frames and messages, so it can be killed and
 started again like any other. What the daemon decided is learned where everybody learns it: at the portal.
 """
@@ -22,7 +22,7 @@ from gate_controller.errors import SlagboomError
 from gate_controller.facts import Fact, PhaseEntered
 from hardware_sim.broker import Broker
 from hardware_sim.camera import MjpegServer, draw
-from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 from hardware_sim.portal.service import Portal
 from hardware_sim.world import Happened, Vehicle, World
 from sync.messages import UnknownFact
@@ -61,6 +61,11 @@ port = "{board}"
 [readers.entry_badges]
 kind = "rdm6300"
 port = "{reader}"
+lane = "entry"
+
+[readers.entry_codes]
+kind = "line_reader"
+port = "{scanner}"
 lane = "entry"
 
 [lanes.entry]
@@ -117,6 +122,7 @@ class SimulatedSite:
         world: World,
         board: BoardPeer,
         reader: BadgeReaderPeer,
+        scanner: LineReaderPeer,
         portal: Portal,
         broker: Broker,
         say: Say,
@@ -128,6 +134,7 @@ class SimulatedSite:
         self.broker = broker
         self.say = say
         self._reader = reader
+        self._scanner = scanner
         self._daemon: asyncio.subprocess.Process | None = None
         self._heard_through = 0
         self._heard: dict[str, list[Fact]] = {ENTRY: [], EXIT: []}
@@ -229,8 +236,11 @@ class SimulatedSite:
 
     def _bystander(self, happened: Happened) -> None:
         vehicle = happened.vehicle
+        if happened.what in ("badge", "code") and happened.lane != ENTRY:
+            return  # the readers stand at the entry
         what = {
             "arrived": "drives up",
+            "code": "scans a pass or types a code",
             "badge": f"holds badge {vehicle.badge} to the reader",
             "passed": "is through and parks",
             "left": "drives away",
@@ -239,6 +249,8 @@ class SimulatedSite:
         self.say(happened.lane, f"{vehicle.country} {'-'.join(vehicle.groups)} {what}")
         if happened.what == "badge" and vehicle.badge is not None:
             self._reader.present(vehicle.badge)
+        if happened.shown:
+            self._scanner.present(happened.shown)
 
     async def forget_the_past(self) -> None:
         """What the portal already has from an earlier run is not news."""
@@ -283,6 +295,7 @@ async def simulated_site(
         world = World({ENTRY: "in", EXIT: "out"}, seed, inside)
         board = stack.enter_context(_board(folder / "board", world))
         reader = stack.enter_context(BadgeReaderPeer(folder / "reader"))
+        scanner = stack.enter_context(LineReaderPeer(folder / "scanner"))
         cameras = {lane: stack.enter_context(_camera(world, lane)) for lane in (ENTRY, EXIT)}
         broker = Broker()
         await asyncio.to_thread(broker.start)
@@ -296,11 +309,12 @@ async def simulated_site(
                 root_key=portal.keys.root_key.hex(),
                 board=board.path,
                 reader=reader.path,
+                scanner=scanner.path,
                 entry_camera=cameras[ENTRY].url,
                 exit_camera=cameras[EXIT].url,
             )
         )
-        site = SimulatedSite(folder, world, board, reader, portal, broker, say)
+        site = SimulatedSite(folder, world, board, reader, scanner, portal, broker, say)
         await site.forget_the_past()
         async with asyncio.TaskGroup() as group:
             tasks = [

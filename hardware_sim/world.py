@@ -2,7 +2,7 @@
 
 Pure and seeded: nothing happens but in `step`, and the same seed and steps give the same story. What other
 threads read (`contacts`, `scene`) is replaced whole at each step; what they write (`pulse`, `hold`) waits for
-the next one. No plate is read, no badge checked and nothing decided here.
+the next one. No plate is read, no badge or code checked and nothing decided here.
 
 Along each lane x is metres; the boom is at 0, a vehicle comes from below and leaves above.
 """
@@ -62,14 +62,16 @@ class Doing(enum.Enum):
 class Vehicle:
     """A vehicle and its driver's story. `groups` are the plate's groups of characters as written on it.
 
-    A driver who `tailgates` follows through a boom that was opened for the one ahead; others let it close, or
-    go on after `HONEST_WAIT_S` if it stays up.
+    `shows` is what the driver scans or types, each with how long after stopping. A driver who `tailgates` follows
+    through a boom that was opened for the one ahead; others let it close, or go on after `HONEST_WAIT_S` if it
+    stays up.
     """
 
     groups: tuple[str, ...]
     country: str = "D"
     badge: str | None = None
     badge_after_s: float = 1.5
+    shows: tuple[tuple[float, str], ...] = ()
     patience_s: float = 15.0
     length_m: float = 4.4
     speed_mps: float = 4.0
@@ -142,12 +144,13 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Something a bystander would tell: `what` is arrived, badge, passed, gave_up or left."""
+    """Something a bystander would tell: `what` is arrived, badge, code, passed, gave_up or left."""
 
     at_s: float
     lane: str
     vehicle: Vehicle
     what: str
+    shown: str = ""
 
 
 class World:
@@ -320,6 +323,9 @@ class World:
         waited_s = before_s + dt_s
         if vehicle.badge is not None and before_s < vehicle.badge_after_s <= waited_s:
             happened.append(Happened(self._at_s, lane, vehicle, "badge"))
+        for after_s, text in vehicle.shows:
+            if before_s < after_s <= waited_s:
+                happened.append(Happened(self._at_s, lane, vehicle, "code", text))
         if waited_s >= vehicle.patience_s:
             happened.append(Happened(self._at_s, lane, vehicle, "gave_up"))
             return replace(placed, doing=Doing.REVERSING)

@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from gate_controller.allowlist import (
     UserRemoved,
     UserStatus,
 )
-from gate_controller.credentials import Badge, PlateCredential
+from gate_controller.credentials import Badge, GuestCode, PlateCredential, QrPass
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage, PortalError, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
@@ -169,6 +170,21 @@ class Portal:
             changes.append(PermitPut(_parking(user_id=user.id, schedule=schedule)))
         await self.change(changes)
         return user
+
+    async def add_guest(
+        self, external_id: str, *, qr_pass: str = "", code: str = "", valid_to: datetime | None = None
+    ) -> User:
+        """A visitor who comes by QR pass or guest code until `valid_to`; the portal, too, keeps digests only."""
+        passes = (QrPass.of(qr_pass),) if qr_pass else ()
+        codes = (GuestCode.parse(code),) if code else ()
+        guest = User(
+            f"u-{self._around.new_id()}",
+            external_id,
+            passes=tuple(replace(one, valid_to=valid_to) for one in passes),
+            codes=tuple(replace(one, valid_to=valid_to) for one in codes),
+        )
+        await self.change([UserPut(guest), PermitPut(_parking(user_id=guest.id))])
+        return guest
 
     async def set_status(self, external_id: str, status: UserStatus) -> None:
         """Switch a user off, or on again."""

@@ -148,6 +148,12 @@ def test_the_badge_is_shown_once_after_its_time():
     assert len(badges) == 1
 
 
+def test_what_is_scanned_or_typed_is_shown_in_its_order():
+    world = site()
+    world.arrive("entry", Vehicle(("B", "NO", "1"), shows=((1.0, "wrong"), (2.0, "right"))))
+    assert [event.shown for event in run(world, 12) if event.what == "code"] == ["wrong", "right"]
+
+
 def test_a_driver_without_patience_backs_out():
     world = site()
     world.arrive("entry", Vehicle(("B", "NO", "1"), patience_s=3))

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from gate_controller.allowlist import UserPut, UserStatus
-from gate_controller.errors import BadgeError, BadInput, ListRejected, PlateError, ScheduleError, StoreError
+from gate_controller.credentials import CodeRead
+from gate_controller.errors import (
+    BadgeError,
+    BadInput,
+    CodeError,
+    ListRejected,
+    PlateError,
+    ScheduleError,
+    StoreError,
+)
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.portal.service import Portal
@@ -193,3 +202,19 @@ async def test_nonsense_from_the_broker_changes_nothing(mosquitto: Any, portal: 
     assert await portal.edges() == []
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_guest_comes_by_pass_or_code_until_the_visit_is_over(portal: Portal) -> None:
+    until = datetime(2026, 3, 1, 18, tzinfo=UTC)
+    guest = await portal.add_guest("v-1", qr_pass="Q1.visitor.7f3a9c01d2", code="K7M2-PX94", valid_to=until)
+    for text in ("Q1.visitor.7f3a9c01d2", "k7m2 px94"):
+        match = portal.allowlist.find_code(CodeRead.of(text))
+        assert match.user == guest
+        assert match.credential is not None
+        assert match.credential.valid_to == until
+    assert portal.allowlist.permits_of(guest)
+    with pytest.raises(ListRejected, match="duplicate_credential"):
+        await portal.add_guest("v-2", code="K7M2PX94")
+    with pytest.raises(CodeError):
+        await portal.add_guest("v-3", code="K7M")
+    assert portal.allowlist.user_by_external("v-2") is None
