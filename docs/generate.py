@@ -163,8 +163,8 @@ def configuration() -> str:
         "<!-- Written by docs/generate.py from edge/config.py; `make docs` writes it anew. -->",
         "One TOML file describes a site. `slagboom check-config site.toml` prints the wiring it describes, or "
         "names every mistake by its path in the file; `slagboom run --config site.toml` runs it. A key that is not "
-        "listed here is an error. Paths are relative to the folder of the file. Channels count from 1, as boards "
-        "are printed.",
+        "listed here is an error. Paths, those of cameras and ports too, are relative to the folder of the file. "
+        "Channels count from 1, as boards are printed.",
         f"```toml\n{EXAMPLE}```",
     ]
     for name, kind in TABLES.items():

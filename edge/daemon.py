@@ -101,11 +101,11 @@ class Daemon:
         self._recorder = Recorder(store, self._committed, self._commit_failed, self._written)
         self._release_holds_of_the_last_run()
         self._links = {
-            name: Link(table.port, CODECS[table.kind](), partial(self._from_board, name))
+            name: Link(str(config.path(table.port)), CODECS[table.kind](), partial(self._from_board, name))
             for name, table in config.boards.items()
         }
         self._readers = {
-            name: Link(table.port, table.codec(), partial(self._from_reader, name))
+            name: Link(str(config.path(table.port)), table.codec(), partial(self._from_reader, name))
             for name, table in config.readers.items()
         }
         self._lanes = {
@@ -247,12 +247,20 @@ class Daemon:
         if not cameras:
             return []
         # Here, because a site of badges alone need not wait for them at every start, nor carry them in memory.
+        from edge.camera import is_live
         from edge.watcher import Watcher
         from recognition.recognizer import Recognizer
 
         recognizer = Recognizer()
+        path = self._config.path
         return [
-            Watcher(self._lanes[LaneId(name)], camera, recognizer, worker, self._evidence)
+            Watcher(
+                self._lanes[LaneId(name)],
+                camera if is_live(camera) else str(path(camera)),
+                recognizer,
+                worker,
+                self._evidence,
+            )
             for name, camera in cameras.items()
         ]
 

@@ -64,14 +64,14 @@ time_zone = "Europe/Amsterdam"
 file = "list.csv"
 [boards.gate]
 kind = "modbus_relay8"
-port = "{folder}/board"
+port = "board"
 [readers.in]
 kind = "rdm6300"
-port = "{folder}/reader"
+port = "reader"
 lane = "entry"
 [readers.scanner]
 kind = "line_reader"
-port = "{folder}/scanner"
+port = "scanner"
 lane = "entry"
 [lanes.entry]
 direction = "in"
@@ -140,7 +140,7 @@ def journal(path: Path) -> list[Fact]:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
-    (tmp_path / "site.toml").write_text(SITE.format(folder=tmp_path))
+    (tmp_path / "site.toml").write_text(SITE)
     (tmp_path / "list.csv").write_text(f"external_id,plate,badge\nanna,98-THD-4,{ANNAS_BADGE}\n")
     gate = Gate(tmp_path)
     with gate.board, gate.reader, gate.scanner:
@@ -541,7 +541,7 @@ async def test_a_picture_is_kept_once_its_plate_decided_and_a_strangers_apart(
         scene = Scene("entry", front_m, Boom.CLOSED, 0.0, (Placed(car, front_m, 1.0, Doing.ARRIVING),))
         cv2.imwrite(str(film / f"{index}.png"), draw(scene))
     text = (gate.folder / "site.toml").read_text()
-    text = text.replace('direction = "in"\n', f'direction = "in"\ncamera = "{film}"\n')
+    text = text.replace('direction = "in"\n', 'direction = "in"\ncamera = "film"\n')
     (gate.folder / "site.toml").write_text(text)
     pictures = gate.folder / "evidence"
     async with running(gate):
