@@ -24,9 +24,9 @@ from gate_controller.devices.codec import (
     Drive,
     Level,
     Pulse,
+    PulseId,
     PulseUncertain,
     Signal,
-    SpentPulses,
 )
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ REOPEN_FIRST_S: Final = 0.2
 REOPEN_MAX_S: Final = 5.0
 INBOX_BYTES_MAX: Final = 65_536
 WAKE_MIN_S: Final = 0.001
+SPENT_LEN_MAX: Final = 1024
 
 
 class _Reader:
@@ -80,6 +81,22 @@ class _Reader:
             self._wake()
 
 
+class _SpentPulses:
+    """Remembers which pulses were wanted, so that no codec sees one twice; keeps the newest 1024."""
+
+    def __init__(self) -> None:
+        self._ids: dict[PulseId, None] = {}
+
+    def first(self, pulse: PulseId) -> bool:
+        """True exactly once for each id."""
+        if pulse in self._ids:
+            return False
+        self._ids[pulse] = None
+        if len(self._ids) > SPENT_LEN_MAX:
+            del self._ids[next(iter(self._ids))]
+        return True
+
+
 class Link:
     """One port and its codec. Run `run` in a task group; it ends only by being cancelled."""
 
@@ -88,7 +105,7 @@ class Link:
         self._port = port
         self._codec = codec
         self._on_signal = on_signal
-        self._spent = SpentPulses()
+        self._spent = _SpentPulses()
         self._levels: dict[int, Level] = {}
         self._open: serial.Serial | None = None
         self._write_failed: str | None = None

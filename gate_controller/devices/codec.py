@@ -15,7 +15,6 @@ PulseId = NewType("PulseId", str)
 
 PULSE_WIDTH_MIN_S = 0.1
 PULSE_WIDTH_MAX_S = 10.0
-SPENT_LEN_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,35 +129,19 @@ class Level:
 Drive = Pulse | Level
 
 
-class SpentPulses:
-    """Remembers which pulses were offered, so that none is taken twice; keeps the newest 1024."""
-
-    def __init__(self) -> None:
-        self._ids: dict[PulseId, None] = {}
-
-    def first(self, pulse: PulseId) -> bool:
-        """True exactly once for each id."""
-        if pulse in self._ids:
-            return False
-        self._ids[pulse] = None
-        if len(self._ids) > SPENT_LEN_MAX:
-            del self._ids[next(iter(self._ids))]
-        return True
-
-
 class Codec(Protocol):
     """Bytes of one kind of device, both ways.
 
     The caller: hands `receive` no bytes when the port opens; hands over bytes as they come; at the deadline
     calls `receive` without bytes and then `send` with the levels still wanted; calls `lost` when the port
-    goes. A deadline in the past means at once.
+    goes; names each pulse once. A deadline in the past means at once.
     """
 
     def receive(self, data: bytes, now: Moment) -> list[Signal]:
         """What these bytes, or their absence until now, mean. Never raises, whatever the bytes."""
 
     def send(self, wanted: Sequence[Drive], now: Moment) -> bytes:
-        """What to write now. A pulse is taken at its first sight, written at most once, never once expired."""
+        """What to write now. A pulse that is named once is written at most once, and never once expired."""
 
     def deadline(self) -> float | None:
         """Monotonic seconds at which to call again though nothing happened; None if never."""

@@ -24,7 +24,6 @@ from gate_controller.devices.codec import (
     PulseDone,
     PulseUncertain,
     Signal,
-    SpentPulses,
 )
 from gate_controller.devices.debounce import DEBOUNCE_S, Debounce
 from gate_controller.moment import Moment
@@ -109,11 +108,10 @@ class ModbusRelay8:
     """Codec of one board; alone on its port."""
 
     def __init__(self) -> None:
-        self._spent = SpentPulses()
         self.lost()
 
     def lost(self) -> None:
-        """Forget everything but which pulses were ever taken."""
+        """Forget everything."""
         self._buffer = bytearray()
         self._news: list[Signal] = []
         self._outstanding: _Request | None = None
@@ -180,8 +178,6 @@ class ModbusRelay8:
         return max(due_s, self._quiet_until_s)
 
     def _offer(self, pulse: Pulse) -> None:
-        if not self._spent.first(pulse.id):
-            return
         if not self._online:
             self._not_sent(pulse, "the board does not answer")
         elif len(self._pulses) >= PULSES_LEN_MAX:

@@ -7,7 +7,7 @@ import threading
 import pytest
 import serial
 
-from edge import clock
+from edge import clock, link
 from edge.link import Link
 from gate_controller.devices import CODECS
 from gate_controller.devices.codec import (
@@ -147,6 +147,20 @@ async def test_no_pulse_is_replayed_after_a_return(board):
         heard.link.drive([pulse("fresh")])
         await heard.until(PulseDone(2, PulseId("fresh")))
     assert len(board.flashes) == 1
+
+
+async def test_memory_of_spent_pulses_is_bounded_and_keeps_the_newest(board, monkeypatch):
+    monkeypatch.setattr(link, "SPENT_LEN_MAX", 2)
+    async with Listener(board.path, "modbus_relay8") as heard:
+        await heard.until(DeviceOnline)
+        for name in ("a", "b", "c", "b", "c"):
+            heard.link.drive([pulse(name)])
+            await asyncio.sleep(0.3)
+        assert len(board.flashes) == 3
+        heard.link.drive([pulse("a")])
+        await heard.until(PulseDone(2, PulseId("a")))
+        await asyncio.sleep(0.2)
+        assert len(board.flashes) == 4
 
 
 async def test_a_lost_reply_gives_one_uncertain_and_no_second_pulse(board):
