@@ -86,9 +86,10 @@ MEANING: Final[dict[str, str]] = {
     "site.list_max_age_h": "A cached list that the portal has not confirmed for this long admits nobody. Without "
     "it, a list never grows too old.",
     "store.path": "The database. One program at a time.",
-    "store.evidence": "The folder of the pictures that decided.",
-    "store.keep_strangers_h": "After this many hours the plate and picture of a vehicle that belongs to nobody on "
-    "the list are gone; a keyed hash is left, and its key changes every week.",
+    "store.evidence": "The folder of the pictures that decided. Those of vehicles that belong to nobody on the "
+    "list lie in its folder `strangers/` and go sooner.",
+    "store.keep_strangers_h": "After this many hours the plate of a vehicle that belongs to nobody on the list, "
+    "and its picture in `strangers/`, are gone; a keyed hash is left, and its key changes every week.",
     "store.keep_personal_days": "After this many days the plates, names and pictures of the journal are erased, "
     "uploaded or not; the rows themselves stay.",
     "portal.host": "The MQTT 5 broker between this edge and its portal.",

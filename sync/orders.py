@@ -23,7 +23,7 @@ class LaneOrder(Struct, frozen=True, tag="lane"):
 
 
 class ClearUser(Struct, frozen=True, tag="clear"):
-    """End the open sessions of a user: the vehicle is gone, whatever the books say."""
+    """End the open sessions and grants of a user: the vehicle is gone, whatever the books say."""
 
     external_id: Words
     by: Words

@@ -11,6 +11,7 @@ import typer
 
 from edge.cli import app
 from edge.config import load_config
+from edge.evidence import STRANGERS
 from gate_controller.devices import CODECS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,15 @@ def test_every_described_setting_exists() -> None:
 def test_every_kind_of_device_is_named() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     assert not [kind for kind in CODECS if f"`{kind}`" not in page]
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/configuration.md"])
+def test_where_retention_is_told_the_folder_of_strangers_is_named(page: str) -> None:
+    told = [
+        line for line in (ROOT / page).read_text().replace("\n  ", " ").splitlines() if "keep_strangers_h" in line
+    ]
+    assert told
+    assert all(f"`{STRANGERS}/`" in line for line in told)
 
 
 def test_the_settings_example_is_accepted(tmp_path: Path) -> None:
