@@ -49,12 +49,9 @@ Lane = Annotated[str, typer.Option(help="The lane that is asked.")]
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from edge.version import software
 
-        try:
-            present.say(f"slagboom {version('slagboom')}")
-        except PackageNotFoundError:
-            present.say("slagboom from a checkout")
+        present.say(software())
         raise typer.Exit
 
 

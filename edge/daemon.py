@@ -25,6 +25,7 @@ from edge.link import Link
 from edge.narrate import narrate
 from edge.recorder import Recorder
 from edge.renewal import CertificateKeeper
+from edge.version import software
 from gate_controller.allowlist import Allowlist
 from gate_controller.credentials import BadgeRead, CodeRead
 from gate_controller.devices import CODECS
@@ -237,6 +238,7 @@ class Daemon:
             self._list_in_force,
             self.answer,
             Surroundings(clock.now, random.random, partial(secrets.token_hex, 8)),
+            software=software(),
         )
 
     def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:

@@ -17,7 +17,6 @@ from gate_controller.facts import (
     HoldReleased,
     LaneStarted,
     LogGap,
-    Neutralised,
     Opened,
     Passed,
     PhaseEntered,
@@ -81,8 +80,6 @@ def narrate(fact: Fact) -> str:
             return f"{fact.lane}: order{by} refused: {fact.why}"
         case CredentialDropped():
             return f"{fact.lane}: a {fact.kind} more than the queue holds was dropped"
-        case Neutralised():
-            return f"next movement believed for {len(fact.users)} users: {fact.why}"
         case LogGap():
             row = "no row" if fact.seq is None else f"row {fact.seq}"
             return f"{fact.lane}: granted before it was on disk; {row} of the journal is reserved for it"

@@ -203,14 +203,6 @@ class SessionClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class Neutralised:
-    """What these users do next is believed, whatever the books say: something came between."""
-
-    users: tuple[str, ...]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class BoomOpenedManually:
     """Somebody opened the barrier by command; `reason` is mandatory, `by` names the person."""
 
@@ -307,7 +299,6 @@ Fact = (
     | HoldReleased
     | UngrantedPassage
     | SessionClosed
-    | Neutralised
     | BoomOpenedManually
     | CommandRefused
     | PhaseEntered

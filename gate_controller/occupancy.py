@@ -22,10 +22,10 @@ from gate_controller.facts import (
     HoldReleased,
     LaneId,
     LogGap,
-    Neutralised,
     Passed,
     Released,
     SessionClosed,
+    Unarbitrated,
     Ungranted,
     UngrantedPassage,
 )
@@ -155,10 +155,12 @@ class Occupancy:
                 return self._release(fact)
             case SessionClosed():
                 return self._gone_unseen(fact.user_id, (fact.session,))
-            case Neutralised():
-                return replace(self, neutral=self.neutral | set(fact.users))
             case LogGap():
-                return self._gap(fact)
+                in_doubt = set() if fact.user_id is None else {fact.user_id}
+                noted = self._noted(fact.hold, Note.LOG_GAP)
+                return replace(noted, neutral=noted.neutral | in_doubt)
+            case Unarbitrated():
+                return self._noted(fact.hold, Note.DEGRADED)
             case UngrantedPassage():
                 return self._ungranted(fact)
             case _:
@@ -238,13 +240,12 @@ class Occupancy:
             return rest
         return replace(rest, neutral=rest.neutral | {hold.user_id})
 
-    def _gap(self, fact: LogGap) -> "Occupancy":
-        hold = self.holds.get(fact.hold)
-        holds = self.holds
-        if hold is not None:
-            holds = {**holds, hold.id: replace(hold, notes=(*hold.notes, Note.LOG_GAP))}
-        in_doubt = {fact.user_id} if fact.user_id is not None else set()
-        return replace(self, holds=holds, neutral=self.neutral | in_doubt)
+    def _noted(self, hold_id: HoldId, note: Note) -> "Occupancy":
+        """What is learned of a grant after it was given, for the session that comes of it."""
+        hold = self.holds.get(hold_id)
+        if hold is None:
+            return self
+        return replace(self, holds={**self.holds, hold_id: replace(hold, notes=(*hold.notes, note))})
 
     def _close(self, user_id: str, ids: tuple[HoldId, ...]) -> "Occupancy":
         own = self.of_user(user_id)

@@ -20,6 +20,7 @@ from gate_controller.facts import (
     Passed,
     Released,
     SessionClosed,
+    Unarbitrated,
     Ungranted,
     UngrantedPassage,
 )
@@ -102,6 +103,12 @@ def test_a_grant_that_could_not_be_written_makes_its_user_neutral() -> None:
 def test_a_session_remembers_that_its_grant_was_not_on_disk_in_time() -> None:
     state = after(grant_in("h1", "anna", "NL1"), LogGap(ENTRY, HoldId("h1"), "anna", 7), passed("h1"))
     assert [s.notes for s in state.of_user("anna")] == [(Note.LOG_GAP,)]
+
+
+def test_a_session_remembers_that_nobody_could_ask_about_its_place() -> None:
+    state = after(grant_in("h1", "anna", "NL1"), Unarbitrated(ENTRY, HoldId("h1"), "anna", "down", 0), passed("h1"))
+    assert [s.notes for s in state.of_user("anna")] == [(Note.DEGRADED,)]
+    assert after(Unarbitrated(ENTRY, HoldId("h9"), "anna", "down", 0)) == Occupancy()
 
 
 def test_leaving_by_another_vehicle_than_recorded_leaves_the_user_in_doubt() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.version import software
 from gate_controller.facts import Granted
 from hardware_sim.scenarios import ANNAS_CAR, people
 from hardware_sim.simulated_site import ENTRY, StoryFailed, simulated_site
@@ -27,6 +28,7 @@ async def test_a_second_run_goes_on_with_the_books_and_the_cars_of_the_first(tmp
         await people(site)
         await site.start_daemon()
         await site.until_ready()
+        assert [edge.software for edge in await site.portal.edges()] == [software()]
         site.world.arrive(ENTRY, ANNAS_CAR)
         await site.until(lambda: site.plates_inside() == [ANNAS_CAR.plate], "Anna inside")
         await site.kill_daemon()
