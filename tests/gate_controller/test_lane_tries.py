@@ -134,3 +134,21 @@ def test_a_code_more_than_the_queue_holds_is_dropped_by_its_kind() -> None:
     lane.wait(0.4)
     lane.on(X)
     assert [fact.kind for fact in lane.of(CredentialDropped, lane.arrive(CodeRead.of(CODE)))] == ["code"]
+
+
+def test_a_shared_lane_that_looks_at_no_code_of_those_outside_still_lets_out_by_one() -> None:
+    lane = Rig(setup(None, exit_policy=ExitPolicy.KNOWN_ONLY), site_=site(*GINA))
+    lane.arrive(CodeRead.of(CODE))
+    lane.rise()
+    lane.drive_through()
+    lane.fall()
+    lane.arrive()
+    for wrong in WRONG:
+        lane.show(CodeRead.of(wrong))
+    assert lane.shown.reason is Reason.TOO_MANY_TRIES
+    lane.off(A)
+    lane.wait(4.0)
+    lane.on(X)
+    lane.wait(0.4)
+    (granted,) = lane.of(Granted, lane.show(CodeRead.of(CODE)))
+    assert (granted.direction, granted.external_id) == (Direction.OUT, "gina")
