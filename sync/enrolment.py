@@ -6,6 +6,7 @@ the certificate that it renews. Blocking calls: the daemon makes them in a threa
 """
 
 import http.client
+import re
 import ssl
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
@@ -22,6 +23,7 @@ MESSAGE_LEN_MAX: Final = 64 * 1024
 """Bytes of a request or an answer."""
 PATH_CA, PATH_ENROL, PATH_RENEW = "/v1/ca", "/v1/enrol", "/v1/renew"
 
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 Line = Annotated[str, msgspec.Meta(max_length=200)]
 Pem = Annotated[str, msgspec.Meta(max_length=16 * 1024)]
 
@@ -78,9 +80,15 @@ class Portal:
             host, port = parts.hostname, parts.port or 443
         except ValueError:
             host, port = None, 0
-        if host is None or parts.scheme != "https" or parts.path not in ("", "/") or parts.query or parts.username:
+        if (
+            not _HOST.fullmatch(host or "")
+            or parts.scheme != "https"
+            or parts.path not in ("", "/")
+            or parts.query
+            or parts.username
+        ):
             raise BadInput(f"{address}: no address of a portal; write it like https://portal.example.net:8884")
-        return cls(host, port)
+        return cls(str(host), port)
 
     def __str__(self) -> str:
         return f"https://{self.host}:{self.port}"
@@ -153,7 +161,7 @@ def _connect(portal: Portal, connection: http.client.HTTPSConnection) -> None:
         connection.connect()
     except ssl.SSLCertVerificationError as error:
         raise PortalError(f"{portal}: {_doubt(error)}") from error
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a name with an empty or too long part
         what = str(error) or type(error).__name__
         raise PortalError(f"{portal}: {what}; check the address and the network") from error
 

@@ -59,7 +59,11 @@ class RunningDesk:
 
     def files(self, folder: Path, edge: str, begins: timedelta = timedelta()) -> TlsFiles:
         """An edge's certificate, made `begins` from now, without any enrolment."""
-        key, name = new_key(), f"acme.north.{edge}"
+        return self.files_of(folder, edge, f"acme.north.{edge}", begins)
+
+    def files_of(self, folder: Path, edge: str, name: str, begins: timedelta = timedelta()) -> TlsFiles:
+        """The same under any name."""
+        key = new_key()
         csr, at = signing_request(key, name), datetime.now(UTC) + begins
         pem, _ = self.enrolment.authority.client(name, csr, at)
         (folder / f"{edge}.pem").write_bytes(key_pem(key) + pem.encode())

@@ -96,6 +96,8 @@ def test_an_address_is_read(text: str, host: str, port: int) -> None:
         "https://x/a",
         "https://u@x",
         "https://[::1",
+        "https://a b",
+        "https://é",
     ],
 )
 def test_what_is_no_address_is_named(text: str) -> None:
@@ -196,7 +198,7 @@ def test_nobody_there_and_nobody_who_answers(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(PortalError, match="check the address and the network"):
         fetch_authority(Portal("127.0.0.1", free_port()), "0f" * 32)
     with pytest.raises(PortalError, match="check the address and the network"):
-        fetch_authority(Portal("no-such-host.invalid", 1), "0f" * 32)
+        fetch_authority(Portal("a..b", 1), "0f" * 32)
     monkeypatch.setattr(enrolment, "ANSWER_WITHIN_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(PortalError, match="timed out"):
         fetch_authority(Portal("127.0.0.1", silent.getsockname()[1]), "0f" * 32)

@@ -4,13 +4,18 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gate_controller.errors import PortalError
+from hardware_sim.portal.authority import Authority
 from sync import mqtt
+from sync.identity import TlsFiles, key_pem, new_key, signing_request
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, Will, connect, keep_connected
 
 QUICK = Backoff(0.05, 0.2)
@@ -200,3 +205,51 @@ def test_waits_grow_up_to_the_most_and_never_fall_below_the_least() -> None:
     assert backoff.next_s(20.0, 0.0) == 1
     spread = {round(backoff.next_s(10.0, chance / 10), 2) for chance in range(11)}
     assert len(spread) > 5
+
+
+def a_publish(topic: bytes, payload: bytes, mid: int) -> bytes:
+    rest = len(topic).to_bytes(2) + topic + mid.to_bytes(2) + b"\0" + payload
+    return b"\x32" + bytes([len(rest)]) + rest
+
+
+async def test_messages_of_one_tls_record_all_arrive(tmp_path: Path) -> None:
+    """Mosquitto sends each by itself; a broker that puts several into one record leaves no sign at the socket."""
+    authority = Authority.open(tmp_path / "keys", "x", datetime.now(UTC))
+    key = new_key()
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    (tmp_path / "server.pem").write_bytes(
+        key_pem(key) + authority.server(key, ["127.0.0.1"], datetime.now(UTC)).encode()
+    )
+    pem, _ = authority.client("a", signing_request(key, "a"), datetime.now(UTC))
+    (tmp_path / "a.pem").write_bytes(key_pem(key) + pem.encode())
+    record = b"".join(a_publish(b"x", b"%d" % number, number + 1) for number in range(5))
+
+    async def broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def packet() -> bytes:
+            _, length = await reader.readexactly(2)
+            return await reader.readexactly(length)
+
+        await packet()
+        writer.write(b"\x20\x03\0\0\0")
+        subscribe = await packet()
+        writer.write(b"\x90\x04" + subscribe[:2] + b"\0\x01")
+        writer.write(record)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.read()
+        writer.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    files = TlsFiles(tmp_path / "ca.pem", tmp_path / "a.pem", tmp_path / "a.pem")
+    async with await asyncio.start_server(broker, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(Endpoint("127.0.0.1", port, "a", tls=files), None, ["x"]) as connection:
+            assert [message.payload for message in await take(connection, 5)] == [b"%d" % n for n in range(5)]
+
+
+async def test_a_certificate_that_cannot_be_used_is_no_connection_and_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "junk").write_text("junk")
+    files = TlsFiles(tmp_path / "junk", tmp_path / "junk", tmp_path / "junk")
+    with pytest.raises(PortalError, match="holds no certificate"):
+        async with connect(Endpoint("127.0.0.1", 1, "a", tls=files), None, ["x"]):
+            pass

@@ -143,6 +143,15 @@ def test_nobody_else_renews(desk: RunningDesk, tmp_path: Path) -> None:
         enrolment.renew(
             portal(desk), trusting(files.ca), Renewal(signing_request(new_key(), "acme.north.gatehouse"))
         )
+    for name in (
+        "acme.south.gatehouse",
+        "other.north.gatehouse",
+        "gatehouse",
+        "acme.north",
+        "acme.north.gatehouse.x",
+    ):
+        with pytest.raises(EnrolmentRefused, match="registered here"):
+            renewed(desk, desk.files_of(tmp_path, "elsewhere", name))
     desk.call(desk.enrolment.retire("gatehouse"))
     with pytest.raises(EnrolmentRefused, match="registered here"):
         renewed(desk, files)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import re
 import socket
 from collections.abc import Iterator
@@ -10,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from edge import clock
 from gate_controller.errors import PortalError
 from hardware_sim.portal.mosquitto import EDGE_READS, EDGE_WRITES, SITE_READS, access_list
 from sync import mqtt
+from sync import portal as portal_module
+from sync.messages import Address
 from sync.mqtt import Connection, Endpoint, Will, connect
+from sync.orders import Answer
+from sync.portal import PortalLink, Surroundings
+from sync.signing import Signer
+from sync.store import Store
 from tests.portal_desk import RunningDesk, TlsMosquitto, running_desk
 
 ROOT = "slagboom/1/acme/north"
@@ -219,6 +227,27 @@ async def test_the_connection_is_tls_1_3_and_carries_much_at_once(people: People
         gate.publish(f"{ROOT}/gate/ev", b"y" * 1_500_000)
         gate.publish(f"{ROOT}/gate/ev", b"end")
         assert [len(payload) for _, payload in await heard_until(portal, b"end")] == [1_500_000]
+
+
+async def test_every_topic_of_the_link_is_in_the_access_list(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "gate.db", lambda: "ledger")
+    try:
+        around = Surroundings(clock.now, lambda: 0.5, lambda: "id")
+        endpoint, address = Endpoint("127.0.0.1", 1, "x"), Address("acme", "north", "gate")
+        signer = Signer.of(bytes(32))
+        allowlist = await store.allowlist()
+        link = PortalLink(
+            store, endpoint, address, signer.public, allowlist, lambda *_: None, lambda *_: Answer(True, ""), around
+        )
+        heard = set(link._handlers)
+    finally:
+        await store.close()
+    lines = access_list("acme", "north", ["gate"]).partition("user acme.north.gate\n")[2].splitlines()
+    may_hear = {line.removeprefix("topic read ") for line in lines if line.startswith("topic read ")}
+    assert heard <= may_hear
+    said = set(re.findall(r"publish\(\s*self\._address\.topic\(\"([^\"]+)\"", inspect.getsource(portal_module)))
+    assert {"state", "ev", "list/get", "cmd/r"} <= said
+    assert said <= set(EDGE_WRITES)
 
 
 def test_the_access_list_holds_no_wildcard_but_the_portals() -> None:
