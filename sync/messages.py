@@ -52,12 +52,14 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """What an edge says about itself; retained, and the will says the same with `status` offline.
 
     `conn` names the connection, so that a late will cannot overwrite a newer birth; `nonce` this start of the
-    program, for orders to echo. `stale` says that the portal has not confirmed the list for too long. `trouble`
+    program, for orders to echo. `told` counts the states since then, because a later one may overtake an earlier.
+    `stale` says that the portal has not confirmed the list for too long. `trouble`
     says why the list cannot follow the portal's, so that an old one in force is no secret; empty when it can.
     """
 
     status: Literal["online", "offline"]
     conn: str
+    told: Count = 0
     ledger: str
     next_seq: Count
     acked: Count

@@ -76,6 +76,7 @@ class PortalLink:
         self._list = Follower(store, self._guard, allowlist, on_list, self._ask_at_latest, self._ask_next)
         self._nonce = surroundings.new_id()
         self._conn = self._portal_conn = self._leave = ""
+        self._states_told = 0
         self._stale = False
         self._told: tuple[object, ...] = ()
         self._outbox = Outbox(0)
@@ -201,6 +202,7 @@ class PortalLink:
 
     def _send_state(self, connection: Connection) -> None:
         self._told = self._news()
+        self._states_told += 1
         connection.publish(self._address.topic("state"), self._state("online"), retain=True)
 
     def _new_will(self) -> Will:
@@ -211,6 +213,7 @@ class PortalLink:
         state = State(
             status=status,
             conn=self._conn,
+            told=self._states_told,
             ledger=self._store.ledger,
             next_seq=self._store.next_seq,
             acked=self._store.acked_through,

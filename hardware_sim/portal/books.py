@@ -146,9 +146,12 @@ class Books:
     # ---- edges and their events ----
 
     def see(self, edge: str, state: State, at: datetime) -> None:
-        """Note what an edge says of itself; a late will of an older connection is passed over."""
+        """Note what an edge says of itself; a late will of an older connection is passed over.
+
+        So is what a later word has overtaken; of a connection's words, that it is over is the last.
+        """
         found = self._db.execute("SELECT state FROM edge WHERE name = ?", (edge,)).fetchone()
-        if found and state.status == "offline" and msgspec.json.decode(found[0], type=State).conn != state.conn:
+        if found and _overtaken(state, msgspec.json.decode(found[0], type=State)):
             return
         text = msgspec.json.encode(state).decode()
         self._db.execute(
@@ -268,6 +271,14 @@ class Books:
 
 def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
+
+
+def _overtaken(state: State, by: State) -> bool:
+    if state.status == "offline":
+        return state.conn != by.conn
+    if state.conn == by.conn and by.status == "offline":
+        return True
+    return state.nonce == by.nonce and state.told < by.told
 
 
 def _event(

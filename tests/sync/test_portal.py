@@ -160,6 +160,38 @@ async def _applied(authority: Portal, wanted: tuple[int, int]) -> bool:
     return await authority.applied() == wanted
 
 
+async def test_what_an_edge_says_of_itself_is_numbered_and_each_end_is_told(mosquitto: Any, tmp_path: Path) -> None:
+    states: list[State] = []
+    async with (
+        a_portal(tmp_path) as authority,
+        an_edge(tmp_path, mosquitto.port) as edge,
+        connect(Endpoint("127.0.0.1", mosquitto.port, "spy"), None, [EDGE.topic("state")]) as spy,
+        running(_collect(spy, states), authority.serve("127.0.0.1", mosquitto.port, QUICK)),
+    ):
+        for user in ("1", "2"):
+            async with running(edge.link.run()):
+                await authority.add_user(user)
+                await until(lambda user=user: _has(edge, user))  # type: ignore[misc]
+        await until(lambda: _two_ends(states))
+    online = [state.told for state in states if state.status == "online"]
+    assert online == [*range(1, len(online) + 1)]
+    assert len({state.conn for state in states}) == 2
+
+
+async def _collect(spy: Connection, states: list[State]) -> None:
+    async for message in spy.incoming():
+        message.ack()
+        states.append(messages.decode(State, message.payload))
+
+
+async def _has(edge: Edge, user: str) -> bool:
+    return edge.allowlist.user_by_external(user) is not None
+
+
+async def _two_ends(states: list[State]) -> bool:
+    return sum(state.status == "offline" for state in states) == 2
+
+
 async def test_a_change_made_while_the_gate_was_away_comes_as_changes(mosquitto: Any, tmp_path: Path) -> None:
     async with a_portal(tmp_path) as authority, running(authority.serve("127.0.0.1", mosquitto.port, QUICK)):
         async with an_edge(tmp_path, mosquitto.port) as edge, running(edge.link.run()):

@@ -198,6 +198,25 @@ async def test_a_late_will_does_not_hide_a_gate_that_is_back(shelf: Shelf) -> No
     assert not seen.online
 
 
+async def test_a_word_that_a_later_one_overtook_is_passed_over(shelf: Shelf) -> None:
+    state = State(
+        status="online", conn="c", told=2, ledger="L", next_seq=5, acked=4, list=Revision("e", 7), nonce="n"
+    )
+    await shelf.see(state)
+    for late in (1, 0):
+        await shelf.see(msgspec.structs.replace(state, told=late, conn=f"c{late}", list=Revision("e", 6)))
+        (seen,) = await shelf.database.run(shelf.books.edges)
+        assert seen.revision == Revision("e", 7)
+    await shelf.see(msgspec.structs.replace(state, status="offline", told=0))
+    await shelf.see(msgspec.structs.replace(state, told=3))
+    (seen,) = await shelf.database.run(shelf.books.edges)
+    assert not seen.online
+    # Another start of the program counts from the beginning.
+    await shelf.see(msgspec.structs.replace(state, conn="d", told=1, nonce="m"))
+    (seen,) = await shelf.database.run(shelf.books.edges)
+    assert seen.online
+
+
 @settings(max_examples=20)
 @given(ranges=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 8)), max_size=25))
 async def test_through_is_always_the_end_of_the_first_unbroken_run(
