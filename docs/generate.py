@@ -69,6 +69,7 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "portal": config.PortalTable,
     "portal.tls": config.TlsTable,
     "list": config.ListTable,
+    "recognition": config.RecognitionTable,
     "boards.NAME": config.BoardTable,
     "readers.NAME": config.ReaderTable,
     "lanes.NAME": config.LaneTable,
@@ -107,6 +108,10 @@ MEANING: Final[dict[str, str]] = {
     "portal.tls.renew": "The portal's address for enrolment: there the daemon fetches the next certificate when "
     "two thirds of this one's life are over. Without it, somebody else must.",
     "list.file": "An allowlist as `slagboom list check` accepts it. Leave `[portal]` out.",
+    "recognition.ocr": "The reader: `builtin`, a model of fast-plate-ocr's hub (downloaded once), or the path of "
+    "an ONNX file with its YAML of the same name beside it.",
+    "recognition.detector": "The detector: `builtin`, or the path of an ONNX file that gives boxes as "
+    "open-image-models does.",
     "boards.NAME.kind": "The board's protocol: `modbus_relay8`.",
     "boards.NAME.port": "Its serial port; the name under `/dev/serial/by-id` stays the same after a restart.",
     "readers.NAME.kind": "`rdm6300`, a badge reader; or `line_reader`, which sends a line of text a read: a QR "

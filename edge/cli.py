@@ -42,6 +42,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line ins
 ListFile = Annotated[
     Path | None, typer.Option("--list", metavar="LIST.csv", help="The allowlist: external_id, plate, and more.")
 ]
+OcrName = Annotated[
+    str, typer.Option(metavar="MODEL", help="The reader: builtin, a name of fast-plate-ocr's hub, or an ONNX file.")
+]
+DetectorName = Annotated[str, typer.Option(metavar="MODEL", help="The detector: builtin, or an ONNX file.")]
 SiteFile = Annotated[Path, typer.Option("--config", metavar="SITE.toml", help="The site's settings.")]
 At = Annotated[str | None, typer.Option(metavar="ISO-TIME", help="Decide as of this time instead of now.")]
 Lane = Annotated[str, typer.Option(help="The lane that is asked.")]
@@ -67,6 +71,11 @@ def _root(
 @app.command(epilog="Example: slagboom read gate1.jpg gate2.jpg --json")
 def read(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures: JPEG, PNG, BMP, TIFF, WebP.")],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write IMAGE.explained.png: corners, characters, alternatives.")
+    ] = False,
+    ocr: OcrName = "builtin",
+    detector: DetectorName = "builtin",
     as_json: AsJson = False,
 ) -> None:
     """Read the number plates in pictures.
@@ -75,8 +84,9 @@ def read(
     would act on it. A picture that cannot be used is named, and the others are read all the same.
     """
     from edge.commands.read import read_images
+    from recognition.choice import Models
 
-    raise typer.Exit(read_images(images, as_json=as_json))
+    raise typer.Exit(read_images(images, as_json=as_json, models=Models(ocr, detector), explained=explain))
 
 
 @app.command(epilog="Example: slagboom replay monday.mp4 tuesday.mp4 --list users.csv --evidence pictures")
@@ -91,6 +101,8 @@ def replay(
     evidence: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the picture of each deciding read here.")
     ] = None,
+    ocr: OcrName = "builtin",
+    detector: DetectorName = "builtin",
     as_json: AsJson = False,
 ) -> None:
     """Would the gate have opened, for whom, and why?
@@ -99,8 +111,9 @@ def replay(
     admitted counts as parked from then on, through all sources in the order given.
     """
     from edge.commands.replay import ReplayOptions, replay_sources
+    from recognition.choice import Models
 
-    options = ReplayOptions(direction=direction, lane=lane, at=at, evidence=evidence, as_json=as_json)
+    options = ReplayOptions(direction, lane, at, evidence, as_json, Models(ocr, detector))
     raise typer.Exit(replay_sources(sources, list_file, options))
 
 

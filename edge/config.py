@@ -48,7 +48,7 @@ _BOARD_KINDS = ("modbus_relay8",)
 _LINE_READER = "line_reader"
 _READER_KINDS = ("rdm6300", _LINE_READER)
 LINE_START_LEN_MAX = 8
-TABLES = ("site", "store", "portal", "list", "boards", "readers", "lanes")
+TABLES = ("site", "store", "portal", "list", "recognition", "boards", "readers", "lanes")
 
 
 class SiteTable(Struct, forbid_unknown_fields=True):
@@ -108,6 +108,13 @@ class ListTable(Struct, forbid_unknown_fields=True):
     """`[list]`: an allowlist file for a site without a portal."""
 
     file: Place
+
+
+class RecognitionTable(Struct, forbid_unknown_fields=True):
+    """`[recognition]`: the models that find and read plates."""
+
+    ocr: Place = "builtin"
+    detector: Place = "builtin"
 
 
 class BoardTable(Struct, forbid_unknown_fields=True):
@@ -208,6 +215,7 @@ class Config(Struct):
     store: StoreTable = field(default_factory=StoreTable)
     portal: PortalTable | None = None
     list: ListTable | None = None
+    recognition: RecognitionTable = field(default_factory=RecognitionTable)
     folder: Path = Path()
 
     def tz(self) -> ZoneInfo:
@@ -247,6 +255,7 @@ def load_config(path: Path) -> Config:
     store = table(data, "store", StoreTable, problems) or StoreTable()
     portal = table(with_enrolment(data, path.parent, problems), "portal", PortalTable, problems)
     list_file = table(data, "list", ListTable, problems)
+    recognition = table(data, "recognition", RecognitionTable, problems) or RecognitionTable()
     boards, board_names = named_tables(data, "boards", BoardTable, problems, required=True)
     readers, _ = named_tables(data, "readers", ReaderTable, problems)
     lanes, lane_names = named_tables(data, "lanes", LaneTable, problems, required=True)
@@ -266,7 +275,7 @@ def load_config(path: Path) -> Config:
     problems += _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
     if problems or site is None:
         raise ConfigError([f"{path}: {problem}" for problem in problems])
-    return Config(site, lanes, boards, readers, store, portal, list_file, path.parent)
+    return Config(site, lanes, boards, readers, store, portal, list_file, recognition, path.parent)
 
 
 def wiring(config: Config) -> list[tuple[str, str, str, str]]:

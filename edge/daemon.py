@@ -251,9 +251,10 @@ class Daemon:
         # Here, because a site of badges alone need not wait for them at every start, nor carry them in memory.
         from edge.camera import is_live
         from edge.watcher import Watcher
-        from recognition.recognizer import Recognizer
+        from recognition.choice import Models, load_recognizer
 
-        recognizer = Recognizer()
+        chosen = self._config.recognition
+        recognizer = load_recognizer(Models(chosen.ocr, chosen.detector), self._config.folder)
         path = self._config.path
         return [
             Watcher(

@@ -6,10 +6,11 @@ Here are the interface and the detector that ships. Deliberately not here: how i
 
 from __future__ import annotations
 
+import math
+from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -17,17 +18,22 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from gate_controller.errors import RecognitionError
+from recognition.aligner import SAMPLED_MAX, Quad, align
 from recognition.frame import Image
+from recognition.shipped import shipped
 
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
 STRIDE_PX = 8
 SIDE_MULTIPLE_PX = 32
-LONG_SIDE_PX = 640
-"""Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers four cells."""
+LONG_SIDE_PX = 512
+"""Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers three cells."""
 
 CLEAR_SCORE = 0.6
 """Found at this score or above, a plate needs no pass at another size."""
+
+LARGE_SHARE = 0.45
+"""Of the frame's longer side: a wider find may be a part of a plate that is only seen whole at half the size."""
 
 DETECTIONS_LEN_MAX = 8
 """More plates than this in one frame are not read: a gate's camera never has them, a hostile picture may."""
@@ -38,18 +44,18 @@ COVERED_MAX = 0.25
 GREY = 114
 """What the net sees beyond the frame's edge."""
 
-COARSE_SHARE = 0.8
-"""Of `detect_at`: what a first look may be less sure of, since a second one follows."""
+COARSE_SHARE = 0.6
+"""Of `detect_at`: what the search may be less sure of, since closer looks follow."""
 
-VIEW_SIZE_PX = (256, 160)
-VIEW_PLATE_PX = 140.0
-"""Second look: width and height of the view, and of the plate in it, the middle of the sizes trained on."""
+LOOKS = 2
+"""Closer looks at each find; a third moves no corner any more."""
 
-LOOKS_MAX = 3
-SETTLED_OVERLAP = 0.65
-SAME_OVERLAP_MIN = 0.1
-"""Intersection over union of two looks: above the first the corners have settled, below the second the later look
-saw something else."""
+THERE_MIN = 0.3
+"""Probability of a plate below which a closer look ends a find."""
+
+VIEW_SIZE_PX = (192, 128)
+VIEW_PLATE_PX = 120.0
+"""Last look: width and height of the view, and width of the plate in it, the middle of the sizes trained on."""
 
 SIZE_MIN_PX = (20.0, 5.0)
 """Width and height in the frame below which no character can be read."""
@@ -80,23 +86,31 @@ def session_options() -> ort.SessionOptions:
     return options
 
 
+def open_session(path: Path) -> ort.InferenceSession:
+    """A session of an ONNX file. Raises `RecognitionError` naming the file and the fix."""
+    fix = "restore it from the package, or name another model"
+    if not path.is_file():
+        raise RecognitionError(f"{path}: no such model file; {fix}")
+    try:
+        return ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises bare classes of its own for each kind of damage
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise RecognitionError(f"{path}: no usable ONNX model ({reason}); {fix}") from None
+
+
 def load_session(path: Path, inputs: list[tuple[str, int]], outputs: list[str]) -> ort.InferenceSession:
     """A session checked against the expected inputs (name, rank) and outputs.
 
     Raises `RecognitionError` naming the file and the fix.
     """
-    fix = "restore it from the package, or name another model"
-    if not path.is_file():
-        raise RecognitionError(f"{path}: no such model file; {fix}")
-    try:
-        session = ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises bare classes of its own for each kind of damage
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise RecognitionError(f"{path}: no usable ONNX model ({reason}); {fix}") from None
+    session = open_session(path)
     has = [(part.name, len(part.shape)) for part in session.get_inputs()]
     gives = [part.name for part in session.get_outputs()]
     if has != inputs or any(name not in gives for name in outputs):
-        raise RecognitionError(f"{path}: a model of another kind (takes {has}, gives {gives}); {fix}")
+        raise RecognitionError(
+            f"{path}: a model of another kind (takes {has}, gives {gives}); restore it from the package, or name "
+            "another model"
+        )
     return session
 
 
@@ -104,20 +118,19 @@ class BuiltinDetector:
     """The detector that ships, or an ONNX file that also maps (1, H, W, 3) uint8 to (1, H/8, W/8, 9)."""
 
     def __init__(self, model_path: Path | None = None, detect_at: float = 0.4) -> None:
-        """Raises `RecognitionError` when the model file is missing, damaged or of another kind."""
+        """Raises `RecognitionError` when a model file is missing, damaged or of another kind."""
         self._detect_at = detect_at
-        expects = ([("image", 4)], ["plates"])
-        if model_path is not None:
-            self._session = load_session(model_path, *expects)
-        else:
-            with as_file(files("recognition.models") / "detector.onnx") as path:
-                self._session = load_session(path, *expects)
+        with ExitStack() as stack:
+            found = model_path or stack.enter_context(shipped("detector.onnx"))
+            self._session = load_session(found, [("image", 4)], ["plates"])
+            self._aligner = load_session(stack.enter_context(shipped("aligner.onnx")), [("view", 4)], ["moves"])
 
     def detect(self, image: Image) -> list[Detection]:
         """The plates in an (H, W, 3) uint8 BGR image, best first, at most `DETECTIONS_LEN_MAX`."""
         found = self._search(image, LONG_SIDE_PX)
-        if not found or found[0].score < CLEAR_SCORE:  # a plate that fills the frame is only seen at half the size
-            found = _distinct(sorted(found + self._search(image, LONG_SIDE_PX // 2), key=lambda one: -one.score))
+        wide = LARGE_SHARE * max(image.shape)
+        if not found or found[0].score < CLEAR_SCORE or any(math.dist(*one.corners[:2]) > wide for one in found):
+            found = distinct(sorted(found + self._search(image, LONG_SIDE_PX // 2), key=lambda one: -one.score))
         return found
 
     def _search(self, image: Image, long_side_px: int) -> list[Detection]:
@@ -125,39 +138,39 @@ class BuiltinDetector:
         height, width = image.shape[:2]
         scale = min(1.0, long_side_px / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        scaled = cv2.resize(image, small, interpolation=cv2.INTER_AREA) if scale < 1 else image
+        scaled = _shrunk(image, small)
         below, right = -small[1] % SIDE_MULTIPLE_PX, -small[0] % SIDE_MULTIPLE_PX
         framed = np.full((small[1] + below, small[0] + right, 3), GREY, np.uint8)
         framed[: small[1], : small[0]] = scaled
         to_frame = np.array([[width / small[0], 0, 0], [0, height / small[1], 0]])
         coarse = decode(self._run(framed[None])[0], to_frame, COARSE_SHARE * self._detect_at)
-        found = [one for one in self._look_again(image, coarse) if one.score >= self._detect_at]
-        return _distinct(sorted(found, key=lambda one: -one.score))
+        found = [one for one in self._look_closer(image, coarse) if one.score >= self._detect_at]
+        return distinct(sorted(found, key=lambda one: -one.score))
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(self._session.run(["plates"], {"image": batch})[0], np.float32)
 
-    def _look_again(self, image: Image, coarse: list[Detection], looks: int = LOOKS_MAX) -> list[Detection]:
-        """Each find again, level and at the size where the net is best, until it stays where it is.
+    def _look_closer(self, image: Image, coarse: list[Detection]) -> list[Detection]:
+        """Each find with its corners put right; what is then no plate any more is left out.
 
-        What is then not seen any more is no plate. Scores are joined by geometric means, the last look first.
+        The score is the geometric mean of the search's, the last look's, and that of the searching net shown the
+        plate level and at the size where it knows plates best.
         """
-        if not coarse:
+        looked = [(one.score, _points(one.corners), 1.0) for one in coarse]
+        for _ in range(LOOKS):
+            moved = align(self._aligner, image, [quad for _, quad, _ in looked])
+            looked = [
+                (score, quad, there)
+                for (score, _, _), (quad, there) in zip(looked, moved, strict=True)
+                if there >= THERE_MIN and readable(quad)
+            ]
+        if not looked:
             return []
-        views = [_look_at(one.corners) for one in coarse]
-        tables = self._run(np.stack([_view(image, view) for view in views]))
-        settled: list[Detection] = []
-        moved: list[Detection] = []
-        for one, view, table in zip(coarse, views, tables, strict=True):
-            back = np.linalg.inv(np.vstack([view, [0, 0, 1]]))[:2]
-            for fine in decode(table, back, self._detect_at**2)[:1]:  # less cannot make up the mean
-                shared = _overlap(_points(one.corners), _points(fine.corners))
-                kept = Detection(fine.corners, float(np.sqrt(one.score * fine.score)))
-                if shared > SETTLED_OVERLAP:
-                    settled.append(kept)
-                elif shared > SAME_OVERLAP_MIN and looks > 1:
-                    moved.append(kept)
-        return settled + self._look_again(image, moved, looks - 1)
+        tables = self._run(np.stack([_level_view(image, quad) for _, quad, _ in looked]))
+        return [
+            Detection(corners_of(quad), float(np.cbrt(score * there * _middle(table))))
+            for (score, quad, there), table in zip(looked, tables, strict=True)
+        ]
 
 
 def decode(plates: NDArray[np.float32], to_frame: NDArray[np.float64], detect_at: float) -> list[Detection]:
@@ -172,16 +185,12 @@ def decode(plates: NDArray[np.float32], to_frame: NDArray[np.float64], detect_at
     found: list[Detection] = []
     for row, col in zip(rows[order], cols[order], strict=True):
         quad = _corners(plates, int(row), int(col)) @ to_frame[:, :2].T + to_frame[:, 2]
-        wide = (np.hypot(*(quad[1] - quad[0])) + np.hypot(*(quad[2] - quad[3]))) / 2
-        high = (np.hypot(*(quad[3] - quad[0])) + np.hypot(*(quad[2] - quad[1]))) / 2
-        if wide < SIZE_MIN_PX[0] or high < SIZE_MIN_PX[1] or not cv2.isContourConvex(quad.astype(np.float32)):
-            continue
-        corners = tuple((float(x), float(y)) for x, y in quad)
-        found.append(Detection((corners[0], corners[1], corners[2], corners[3]), float(heat[row, col])))
-    return _distinct(found)
+        if readable(quad.astype(np.float32)):
+            found.append(Detection(corners_of(quad), float(heat[row, col])))
+    return distinct(found)
 
 
-def _distinct(found: list[Detection]) -> list[Detection]:
+def distinct(found: list[Detection]) -> list[Detection]:
     """The same without those that lie on a better one, at most `DETECTIONS_LEN_MAX`."""
     kept: list[Detection] = []
     for one in found:
@@ -190,23 +199,29 @@ def _distinct(found: list[Detection]) -> list[Detection]:
     return kept[:DETECTIONS_LEN_MAX]
 
 
-def _look_at(corners: Corners) -> NDArray[np.float64]:
-    """(2, 3) turn and scale that lay the plate level in the middle of a view, `VIEW_PLATE_PX` wide."""
-    quad = np.array(corners)
-    middle = quad.mean(0)
+def _shrunk(image: Image, size: tuple[int, int]) -> Image:
+    """The image at a size no larger than its own: halved by averaging as often as that goes, the rest sampled.
+
+    Half the cost of averaging at any ratio, and hardly worse: what is left is less than a factor of two.
+    """
+    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
+        even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+        half = (even.shape[1] // 2, even.shape[0] // 2)
+        image = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), np.uint8)
+    if image.shape[1::-1] != size:
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return image
+
+
+def _level_view(image: Image, quad: Quad) -> Image:
+    """The plate level in the middle of a picture of `VIEW_SIZE_PX`; averaged, not sampled, where it shrinks."""
     along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
     scale = VIEW_PLATE_PX / max(float(np.hypot(*along)), 1.0)
     angle = float(np.arctan2(along[1], along[0]))
     c, s = scale * np.cos(angle), scale * np.sin(angle)
     turn = np.array([[c, s], [-s, c]])
-    shift = np.array(VIEW_SIZE_PX) / 2 - turn @ middle
-    return np.column_stack([turn, shift])
-
-
-def _view(image: Image, view: NDArray[np.float64]) -> Image:
-    """(height, width, 3) picture of a view; averaged, not sampled, where it shrinks."""
-    shrink = 1.0 / float(np.hypot(view[0, 0], view[0, 1]))
-    times = int(np.clip(np.ceil(shrink), 1, 4))
+    view = np.column_stack([turn, np.array(VIEW_SIZE_PX) / 2 - turn @ quad.mean(0)])
+    times = int(np.clip(np.ceil(1.0 / scale / SAMPLED_MAX), 1, 4))
     size = (VIEW_SIZE_PX[0] * times, VIEW_SIZE_PX[1] * times)
     seen = cv2.warpAffine(image, view * times, size, flags=cv2.INTER_LINEAR, borderValue=(GREY, GREY, GREY))
     if times > 1:
@@ -214,7 +229,25 @@ def _view(image: Image, view: NDArray[np.float64]) -> Image:
     return np.asarray(seen, np.uint8)
 
 
-def _points(corners: Corners) -> NDArray[np.float32]:
+def _middle(plates: NDArray[np.float32]) -> float:
+    """The strongest heat about the middle of the net's (rows, cols, 9) output."""
+    row, col = plates.shape[0] // 2, plates.shape[1] // 2
+    return float(plates[row - 2 : row + 2, col - 3 : col + 3, 0].max())
+
+
+def readable(quad: Quad) -> bool:
+    """Whether it is the outline of something seen from the front, large enough for characters."""
+    wide = (np.hypot(*(quad[1] - quad[0])) + np.hypot(*(quad[2] - quad[3]))) / 2
+    high = (np.hypot(*(quad[3] - quad[0])) + np.hypot(*(quad[2] - quad[1]))) / 2
+    return bool(wide >= SIZE_MIN_PX[0] and high >= SIZE_MIN_PX[1] and cv2.isContourConvex(quad))
+
+
+def corners_of(quad: NDArray[np.floating[Any]]) -> Corners:
+    a, b, c, d = ((float(x), float(y)) for x, y in quad)
+    return a, b, c, d
+
+
+def _points(corners: Corners) -> Quad:
     return np.array(corners, np.float32)
 
 
@@ -228,12 +261,6 @@ def _corners(plates: NDArray[np.float32], row: int, col: int) -> NDArray[np.floa
     weight = np.where(around[..., 0] >= 0.5 * around[row - top, col - left, 0], around[..., 0], 0.0)
     mean: NDArray[np.float64] = (quads * weight[..., None, None]).sum((0, 1)) / weight.sum()
     return mean
-
-
-def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Intersection over union of two convex quads."""
-    shared = float(cv2.intersectConvexConvex(a, b)[0])
-    return shared / max(1e-6, cv2.contourArea(a) + cv2.contourArea(b) - shared)
 
 
 def _covered(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import cv2
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from gate_controller.errors import RecognitionError
 from recognition.detector import Corners, session_options
 from recognition.frame import Image
+from recognition.shipped import shipped
 
 ALTERNATIVE_MIN = 0.01
 """Less likely characters and countries are dropped."""
@@ -69,9 +69,8 @@ class Ocr:
     def __init__(self, model_path: Path | None = None, config_path: Path | None = None) -> None:
         """The model that ships, or an ONNX file and its YAML. Raises `RecognitionError` naming file and fix."""
         with ExitStack() as stack:
-            shipped = files("recognition.models")
-            model = model_path or stack.enter_context(as_file(shipped / "ocr.onnx"))
-            config = config_path or stack.enter_context(as_file(shipped / "ocr.yaml"))
+            model = model_path or stack.enter_context(shipped("ocr.onnx"))
+            config = config_path or stack.enter_context(shipped("ocr.yaml"))
             logging.getLogger("fast_plate_ocr").setLevel(logging.ERROR)
             self._reader = _load(model, config)
         settings = self._reader.config

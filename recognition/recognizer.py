@@ -86,7 +86,8 @@ class LocatedRead:
 
     `corners` in pixels of the picture, clockwise from the plate's top left; `crop` the plate rectified,
     (64, up to 360, 3) uint8 BGR; `score` the detector's; `sharpness` relative, comparable between crops of the
-    same plate; `countries` the model's (sign, probability), best first; `rejected` is None for an accepted read.
+    same plate; `countries` the model's (sign, probability), best first; `spelled` the text before the layouts had
+    their say; `rejected` is None for an accepted read.
     """
 
     read: PlateRead
@@ -96,6 +97,7 @@ class LocatedRead:
     sharpness: float
     countries: Options
     rejected: Rejected | None
+    spelled: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -136,8 +138,9 @@ class Recognizer:
                 continue
             rejected = _placed_badly(one, image) or judge(read, text, self.settings.accept_at)
             picture = _picture(image, one.corners)
+            sharp = _sharpness(crop)
             reads.append(
-                LocatedRead(read, one.corners, picture, one.score, _sharpness(crop), text.countries, rejected)
+                LocatedRead(read, one.corners, picture, one.score, sharp, text.countries, rejected, text.text)
             )
         reads.sort(key=lambda read: -read.read.confidence)
         return reads

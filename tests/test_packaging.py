@@ -22,7 +22,9 @@ from recognition.training.draw import Freedom, draw_plate
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"edge", "gate_controller", "recognition", "sync", "hardware_sim"}
-NEEDED = ("recognition/models/ocr.onnx", "recognition/models/ocr.yaml", "recognition/models/detector.onnx")
+NEEDED = tuple(
+    f"recognition/models/{name}" for name in ("ocr.onnx", "ocr.yaml", "detector.onnx", "aligner.onnx", "SHA256SUMS")
+)
 
 
 def run(command: list[str | Path], cwd: Path, timeout_s: float = 300) -> str:

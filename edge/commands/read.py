@@ -4,15 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from edge import clock, present
-from gate_controller.errors import MediaError
-from recognition.frame import load_image
-from recognition.recognizer import LocatedRead, Recognizer
+from gate_controller.errors import MediaError, StoreError
+from recognition.choice import SHIPPED, Models, load_recognizer
+from recognition.explain import explain
+from recognition.frame import Image, load_image
+from recognition.recognizer import LocatedRead
 
 
-def read_images(images: Sequence[Path], *, as_json: bool) -> int:
-    """Print every picture's plates; 2 when a picture could not be used, after the others were read."""
-    recognizer = Recognizer()
+def read_images(images: Sequence[Path], *, as_json: bool, models: Models = SHIPPED, explained: bool = False) -> int:
+    """Print every picture's plates; 2 when a picture could not be used, after the others were read.
+
+    `explained`: also write, into the working directory, a picture of how each was read.
+    """
+    recognizer = load_recognizer(models)
     rows: list[tuple[object, ...]] = []
     bad = 0
     with present.progress("reading", len(images), lines=as_json) as bar:
@@ -27,8 +34,11 @@ def read_images(images: Sequence[Path], *, as_json: bool) -> int:
                 bar()
                 continue
             begin_s = clock.now().mono_s
-            plates = [_plate(read) for read in recognizer.read(image)]
+            reads = recognizer.read(image)
             took_ms = round(1000 * (clock.now().mono_s - begin_s), 1)
+            plates = [_plate(read) for read in reads]
+            if explained:
+                present.say(f"{path}: explained in {_explain(path, image, reads)}", stderr=True)
             if as_json:
                 present.json_line({"image": str(path), "plates": plates, "ms": took_ms})
             else:
@@ -37,6 +47,16 @@ def read_images(images: Sequence[Path], *, as_json: bool) -> int:
     if rows:
         present.table("", ("Image", "Plate", "Country", "Confidence", "Accepted", "ms"), rows)
     return 2 if bad else 0
+
+
+def _explain(path: Path, image: Image, reads: Sequence[LocatedRead]) -> Path:
+    """Writes the picture. Raises `StoreError` naming the file when it cannot be written."""
+    out = Path(f"{path.stem}.explained.png")
+    try:
+        out.write_bytes(cv2.imencode(".png", explain(image, reads))[1].tobytes())
+    except OSError as error:
+        raise StoreError(f"{out}: {error.strerror}; free space or work in another folder") from None
+    return out
 
 
 def _plate(read: LocatedRead) -> dict[str, Any]:

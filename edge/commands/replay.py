@@ -24,6 +24,7 @@ from edge.config import without_secret
 from gate_controller.errors import StoreError
 from gate_controller.facts import Direction, Granted, LaneId, Refused
 from gate_controller.site import Site
+from recognition.choice import SHIPPED, Models, load_recognizer
 from recognition.frame import Frame
 from recognition.recognizer import Recognizer
 from recognition.vote import VoteEvent, Voter
@@ -41,12 +42,13 @@ class ReplayOptions:
     at: str | None
     evidence: Path | None
     as_json: bool
+    models: Models = SHIPPED
 
 
 def replay_sources(
     sources: Sequence[str], list_file: Path, options: ReplayOptions, recognizer: Recognizer | None = None
 ) -> int:
-    """Print what would have happened to each vehicle, and a summary; `recognizer` is the shipped one by default.
+    """Print what would have happened to each vehicle, and a summary; `recognizer` overrides the options' models.
 
     Raises `BadInput` before the first vehicle if the list, the time or any file cannot be used.
     """
@@ -60,7 +62,7 @@ def replay_sources(
     if options.evidence is not None:
         _make_folder(options.evidence)
     gate = ImaginedGate(site, LaneId(options.lane), Direction(options.direction))
-    replay = _Replay(gate, recognizer or Recognizer(), begin, options)
+    replay = _Replay(gate, recognizer or load_recognizer(options.models), begin, options)
     try:
         with present.progress("replaying", None, lines=options.as_json) as bar:
             for source in sources:

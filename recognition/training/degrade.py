@@ -18,6 +18,9 @@ from recognition.training.marks import small_text
 
 Pixels = NDArray[np.float32]
 BENT_SHARE = 0.3
+STEEP_SHARE = 0.35
+LEVELLED_SHARE = 0.12
+GLARE_SHARE = 0.1
 Quad = NDArray[np.float32]  # (4, 2): upper left, upper right, lower right, lower left
 
 
@@ -111,8 +114,8 @@ class Camera:
 
     hardness: float = 1.0
     width_px: tuple[float, float] = (42.0, 260.0)
-    upright_cut: float = 0.12  # share cut out along the picture's axes instead of by the corners
-    loose_cut: float = 0.12  # share cut out much too wide
+    upright_cut: float = 0.06  # share cut out along the picture's axes instead of by the corners
+    loose_cut: float = 0.08  # share cut out much too wide
 
 
 def photograph(
@@ -146,11 +149,14 @@ def _pose(scene: Scene, rng: np.random.Generator, view: Camera) -> tuple[Quad, t
     wide *= float(np.cos(yaw * 0.9))
     left, right = 1 + 0.12 * yaw, 1 - 0.12 * yaw
     roll = float(np.clip(rng.normal(0, 0.07), -0.3, 0.3)) * view.hardness
+    # Seen from the side and from above, a plate's long edges climb while its ends stay upright.
+    slope = float(rng.normal(0, 0.16)) if rng.random() < STEEP_SHARE else 0.0
     shear = float(rng.normal(0, 0.08)) * view.hardness + 0.12 * yaw * float(rng.normal())
     corners = (
         np.array([[-wide, -tall * left], [wide, -tall * right], [wide, tall * right], [-wide, tall * left]]) / 2
     )
     corners[:, 0] += shear * corners[:, 1]
+    corners[:, 1] += slope * corners[:, 0]
     turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
     corners = corners @ turn.T + rng.normal(0, 0.012, (4, 2)) * (wide, tall)
     low, high = corners.min(0), corners.max(0)
@@ -160,12 +166,15 @@ def _pose(scene: Scene, rng: np.random.Generator, view: Camera) -> tuple[Quad, t
 
 
 def _found_corners(quad: Quad, rng: np.random.Generator, view: Camera) -> Quad:
-    """The corners a detector would say: moved, widened, or the upright box around them."""
+    """The corners a detector would say: moved, widened, without the slant, or the upright box around them."""
     if rng.random() < view.upright_cut:
         low, high = quad.min(0), quad.max(0)
         grow = (high - low) * rng.uniform(-0.01, 0.06)
         low, high = low - grow, high + grow
         quad = np.asarray([low, (high[0], low[1]), high, (low[0], high[1])], np.float32)
+    elif rng.random() < LEVELLED_SHARE:
+        kept = float(rng.uniform(0.0, 0.8))
+        quad = np.asarray(kept * quad + (1 - kept) * _levelled(quad), np.float32)
     across = float(np.hypot(*(quad[1] - quad[0])))
     down = float(np.hypot(*(quad[3] - quad[0])))
     axis_x, axis_y = (quad[1] - quad[0]) / across, (quad[3] - quad[0]) / down
@@ -177,10 +186,21 @@ def _found_corners(quad: Quad, rng: np.random.Generator, view: Camera) -> Quad:
     local = local + wander * (0.03 * across, 0.07 * down)
     local = local + rng.normal(0, 1, 2) * (0.008 * across, 0.02 * down) * view.hardness
     # Detectors are worst at how far the plate leans: one edge slides along the other.
-    lean = rng.normal(0, 1, 2) * (0.16 * down, 0.10 * down) * view.hardness * (rng.random() ** 2 + 0.2)
+    lean = rng.normal(0, 1, 2) * (0.12 * down, 0.08 * down) * view.hardness * (rng.random() ** 2 + 0.2)
     local = local + np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * lean
     moved = quad + local[:, :1] * axis_x + local[:, 1:] * axis_y
     return np.asarray(moved, np.float32)
+
+
+def _levelled(quad: Quad) -> Quad:
+    """The rectangle along the plate's long axis that a detector says when it does not see the slant."""
+    along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
+    down = (quad[2] + quad[3] - quad[0] - quad[1]) / 2
+    across = np.array([-along[1], along[0]]) / float(np.hypot(*along))
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) / 2
+    return np.asarray(
+        quad.mean(0) + signs[:, :1] * along + signs[:, 1:] * across * float(down @ across), np.float32
+    )
 
 
 _NOISE = np.random.default_rng(7).standard_normal((384, 512, 3), np.float32)
@@ -228,6 +248,8 @@ def _light(image: Pixels, rng: np.random.Generator, hardness: float) -> Pixels:
         radius = rng.uniform(0.1, 0.5) * width
         far = ((np.arange(width) - at[0]) ** 2)[None] + ((np.arange(height) - at[1]) ** 2)[:, None]
         image = image + (rng.uniform(30, 150) * np.exp(-far / radius**2)).astype(np.float32)[..., None]
+    if rng.random() < GLARE_SHARE * hardness:
+        image = _glare(image, rng)
     gamma = float(np.exp(rng.normal(0, 0.3) * hardness))
     gain = float(np.exp(min(rng.normal(-0.28, 0.4), 0.35)))
     veil = float(rng.uniform(0, 35)) * (rng.random() < 0.4)
@@ -241,6 +263,20 @@ def _light(image: Pixels, rng: np.random.Generator, hardness: float) -> Pixels:
     if grey:
         image = image * (1 - grey) + image.mean(2, keepdims=True) * grey
     return np.asarray(image, np.float32)
+
+
+def _glare(image: Pixels, rng: np.random.Generator) -> Pixels:
+    """A bright thing mirrored in the plate: a patch with a sharp edge where the letters are paler and tinted."""
+    height, width = image.shape[:2]
+    middle = rng.uniform(0.0, 1.0, 2) * (width, height)
+    reach = rng.uniform(0.1, 0.6) * width
+    angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 7))))
+    points = middle + np.stack([np.cos(angles), np.sin(angles)], 1) * reach
+    cover = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(cover, [np.round(points).astype(np.int32)], 255, cv2.LINE_AA)
+    tint = (rng.uniform(10, 110) * np.exp(rng.normal(0, 0.2, 3))).astype(np.float32)
+    share = np.asarray(cover.astype(np.float32)[..., None] / 255, np.float32)
+    return np.asarray(image * (1 - share * np.float32(rng.uniform(0.0, 0.3))) + share * tint, np.float32)
 
 
 def _blur(image: Pixels, rng: np.random.Generator, hardness: float, plate_px: float) -> Pixels:

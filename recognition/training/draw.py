@@ -24,7 +24,7 @@ Alphabet = Mapping[str, Image]
 _PLAIN = Style("", "din", (Look(1.0, left=""),), ("gap|hyphen",))
 # Widths of the marks between groups, as shares of the letter height.
 _JOIN_WIDTH = {"hyphen": 0.4, "none": 0.02, "slim": 0.12, "shield": 0.66, "arms": 0.66, "seals": 0.58,
-               "stickers": 0.42, "hologram": 0.5}  # fmt: skip
+               "stickers": 0.42, "hologram": 0.5, "dot": 0.4}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ def draw_plate(
         marks.screws(canvas, rng)
     if free.extras and rng.random() < 0.12 * free.jitter:
         marks.dirt(canvas, rng)
+    if free.extras and rng.random() < 0.05 * free.jitter:
+        marks.scratches(canvas, rng)
     return canvas
 
 
@@ -193,7 +195,7 @@ def _pieces(
                 (
                     join,
                     _JOIN_WIDTH.get(join, gap) * tall * marks_stretch,
-                    pitch if join in ("hyphen", "seals", "arms") else pitch * 0.6,
+                    pitch if join in ("hyphen", "dot", "seals", "arms") else pitch * 0.6,
                 )
             )
     return pieces
@@ -225,6 +227,8 @@ def _write_row(
             marks.stamp(canvas, masks[name], box, ink)
         elif name == "hyphen":
             marks.hyphen(canvas, box, ink, rng)
+        elif name == "dot":
+            marks.dot(canvas, box, ink)
         elif name in ("shield", "arms", "seals", "stickers", "hologram"):
             getattr(marks, name)(canvas, box, rng)
         x += width * squeeze + space * squeeze + extra

@@ -22,6 +22,8 @@ Line = tuple[tuple[Point, ...], bool]  # vertices, closed
 
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÜ"
 GLYPH_HEIGHT_PX = 96
+OUT_OF_SHAPE = 0.014
+"""Of a letter's size: how far `uneven` moves its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class Hand:
     flat_three: bool = False
     spur_g: bool = False
     bar_g: float = 0.55  # how far down G's bar lies
+    long_g: float = 0.45  # length of G's bar
+    waist: float = 0.47  # how far down the strokes of 3, 8, B, E, S meet
+    loop: float = 0.58  # height of the closed loop of 6 and 9
     high_y: float = 0.5  # where the arms of Y meet
     tail_q: float = 0.3
     hook: float = 1.0  # how far open strokes curl back (2, 3, 5, 6, 9, C, G, J, S)
@@ -92,6 +97,9 @@ def perturbed(hand: Hand, rng: np.random.Generator, amount: float = 1.0) -> Hand
         high_y=near(hand.high_y, 0.1, 0.35, 0.65),
         tail_q=near(hand.tail_q, 0.25, 0.2, 0.5),
         bar_g=near(hand.bar_g, 0.15, 0.46, 0.76),
+        long_g=near(hand.long_g, 0.2, 0.2, 0.6),
+        waist=near(hand.waist, 0.06, 0.4, 0.54),
+        loop=near(hand.loop, 0.08, 0.48, 0.7),
         hook=near(hand.hook, 0.2, 0.4, 1.1),
         **_other_shapes(hand, rng, amount),
     )
@@ -120,7 +128,7 @@ def _corner(*points: Point) -> Line:
 
 
 def _digit_lines(char: str, hand: Hand) -> list[Line]:
-    hook = hand.hook
+    hook, waist = hand.hook, hand.waist
     lines: dict[str, list[Line]] = {
         "0": [_closed((0, 0), (1, 0), (1, 1), (0, 1))],
         "2": [_open((0, 0.25 * hook), (0, 0), (1, 0), (1, 0.44), (0.5, 0.68), (0, 1)),
@@ -128,16 +136,16 @@ def _digit_lines(char: str, hand: Hand) -> list[Line]:
         "5": [_corner((0.95, 0), (0.1, 0), (0.05, 0.46)),
               _open((0.04, 0.45), (0.4, 0.36), (1, 0.36), (1, 1), (0, 1), (0, 1 - 0.24 * hook))],
         "7": [_corner((0, 0), (1, 0), (1, 0.06), (0.35, 1))],
-        "8": [_closed((0.06, 0), (0.94, 0), (0.94, 0.47), (0.06, 0.47)),
-              _closed((0, 0.47), (1, 0.47), (1, 1), (0, 1))],
+        "8": [_closed((0.06, 0), (0.94, 0), (0.94, waist), (0.06, waist)),
+              _closed((0, waist), (1, waist), (1, 1), (0, 1))],
     }  # fmt: skip
     if char == "1":
         foot = [_open((0.1, 1), (1.0, 1))] if hand.serif_i else []
         return [_open((0.58, 0), (0.58, 1)), _open((0.58, 0.0), (0.58 - hand.flag_one, 0.24)), *foot]
     if char == "3":
-        top = (_corner((0.05, 0), (1, 0), (0.45, 0.42)) if hand.flat_three
-               else _open((0, 0.22 * hook), (0, 0), (0.96, 0), (0.96, 0.47), (0.35, 0.47)))  # fmt: skip
-        return [top, _open((0.35, 0.45), (1, 0.45), (1, 1), (0, 1), (0, 1 - 0.22 * hook))]
+        top = (_corner((0.05, 0), (1, 0), (0.45, waist - 0.05)) if hand.flat_three
+               else _open((0, 0.22 * hook), (0, 0), (0.96, 0), (0.96, waist), (0.35, waist)))  # fmt: skip
+        return [top, _open((0.35, waist - 0.02), (1, waist - 0.02), (1, 1), (0, 1), (0, 1 - 0.22 * hook))]
     if char == "4":
         stem_top = 0.45 if hand.open_four else 0.55
         return [
@@ -145,10 +153,12 @@ def _digit_lines(char: str, hand: Hand) -> list[Line]:
             _open((0.74, stem_top if hand.open_four else 0.5), (0.74, 1)),
         ]
     if char in "69":
+        start = 1 - hand.loop
+        loop = _closed((0, start), (1, start), (1, 1), (0, 1))
         six = (
-            [_open((0.98, 0.22 * hook), (0.98, 0), (0, 0), (0, 0.7)), _closed((0, 0.42), (1, 0.42), (1, 1), (0, 1))]
+            [_open((0.98, 0.22 * hook), (0.98, 0), (0, 0), (0, 0.7)), loop]
             if hand.curved_six
-            else [_open((0.75, 0), (0.1, 0.5), (0, 0.7)), _closed((0, 0.42), (1, 0.42), (1, 1), (0, 1))]
+            else [_open((0.75, 0), (0.1, 0.5), (0, 0.7)), loop]
         )
         return six if char == "6" else [(tuple((1 - x, 1 - y) for x, y in points), shut) for points, shut in six]
     return lines[char]
@@ -156,16 +166,17 @@ def _digit_lines(char: str, hand: Hand) -> list[Line]:
 
 def _letter_lines(char: str, hand: Hand) -> list[Line]:
     deep, high, arms, hook, tail = hand.deep_m, hand.high_w, hand.high_y, hand.hook, hand.tail_q
+    waist = hand.waist
     lines: dict[str, list[Line]] = {
         "A": [_corner((0, 1), (0.5, 0), (1, 1)), _open((0.18, 0.68), (0.82, 0.68))],
-        "B": [_corner((0.5, 0), (0, 0), (0, 1), (0.5, 1)), _open((0.4, 0), (0.95, 0), (0.95, 0.48), (0.4, 0.48)),
-              _open((0, 0.48), (1, 0.48), (1, 1), (0.4, 1))],
+        "B": [_corner((0.5, 0), (0, 0), (0, 1), (0.5, 1)), _open((0.4, 0), (0.95, 0), (0.95, waist), (0.4, waist)),
+              _open((0, waist), (1, waist), (1, 1), (0.4, 1))],
         "C": [_open((1, 0.25 * hook), (1, 0), (0, 0), (0, 1), (1, 1), (1, 1 - 0.22 * hook))],
         "D": [_corner((0.4, 0), (0, 0), (0, 1), (0.4, 1)), _open((0.3, 0), (1, 0), (1, 1), (0.3, 1))],
-        "E": [_corner((1, 0), (0, 0), (0, 1), (1, 1)), _open((0, 0.48), (0.85, 0.48))],
-        "F": [_corner((1, 0), (0, 0), (0, 1)), _open((0, 0.5), (0.85, 0.5))],
+        "E": [_corner((1, 0), (0, 0), (0, 1), (1, 1)), _open((0, waist), (0.85, waist))],
+        "F": [_corner((1, 0), (0, 0), (0, 1)), _open((0, waist + 0.02), (0.85, waist + 0.02))],
         "G": [_open((1, 0.26 * hook), (1, 0), (0, 0), (0, 1), (1, 1), (1, hand.bar_g + 0.05)),
-              _corner((0.55, hand.bar_g), (1, hand.bar_g), (1, 0.8))],
+              _corner((1 - hand.long_g, hand.bar_g), (1, hand.bar_g), (1, 0.8))],
         "H": [_open((0, 0), (0, 1)), _open((1, 0), (1, 1)), _open((0, 0.48), (1, 0.48))],
         "I": [_open((0.5, 0), (0.5, 1))],
         "J": [_open((1, 0), (1, 1), (0, 1), (0, 1 - 0.28 * hook))],
@@ -179,7 +190,8 @@ def _letter_lines(char: str, hand: Hand) -> list[Line]:
               _open((1 - 1.3 * tail, 1 - tail), (0.94 + 0.3 * tail, 0.98 + 0.1 * tail))],
         "R": [_corner((0.4, 0), (0, 0), (0, 1)), _open((0.3, 0), (1, 0), (1, 0.52), (0, 0.52)),
               _open((0.5, 0.52), (1, 1))],
-        "S": [_open((1, 0.24 * hook), (1, 0), (0, 0), (0, 0.47), (1, 0.49), (1, 1), (0, 1), (0, 1 - 0.24 * hook))],
+        "S": [_open((1, 0.24 * hook), (1, 0), (0, 0), (0, waist), (1, waist + 0.02), (1, 1), (0, 1),
+                    (0, 1 - 0.24 * hook))],
         "T": [_open((0, 0), (1, 0)), _open((0.5, 0), (0.5, 1))],
         "U": [_open((0, 0), (0, 1), (1, 1), (1, 0))],
         "V": [_corner((0, 0), (0.5, 1), (1, 0))],
@@ -293,11 +305,22 @@ def _with_dots(base: Image, hand: Hand) -> Image:
 
 
 def uneven(masks: Mapping[str, Image], rng: np.random.Generator) -> dict[str, Image]:
-    """Letters each a little wider or narrower than their alphabet has them."""
-    return {
-        char: np.asarray(cv2.resize(mask, (max(4, round(mask.shape[1] * rng.uniform(0.82, 1.14))), mask.shape[0])))
-        for char, mask in masks.items()
-    }
+    """Letters each a little wider or narrower than their alphabet has them, and a little out of shape.
+
+    No typeface has every letter as one of our hands has it; small smooth moves make shapes that nobody drew.
+    """
+    return {char: _uneven(mask, rng) for char, mask in masks.items()}
+
+
+def _uneven(mask: Image, rng: np.random.Generator) -> Image:
+    height = mask.shape[0]
+    width = max(4, round(mask.shape[1] * rng.uniform(0.82, 1.14)))
+    coarse = rng.normal(0, 1, (4, 3, 2)) * (OUT_OF_SHAPE * max(width, 12), OUT_OF_SHAPE * height)
+    moved = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    scaled = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    columns = np.arange(width, dtype=np.float32)[None] + moved[..., 0]
+    rows = np.arange(height, dtype=np.float32)[:, None] + moved[..., 1]
+    return np.asarray(cv2.remap(scaled, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def worn(masks: Mapping[str, Image]) -> dict[str, Image]:

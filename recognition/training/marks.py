@@ -248,6 +248,24 @@ def screws(canvas: Image, rng: np.random.Generator) -> None:
         _disc(canvas, width * share, height * row, height * rng.uniform(0.02, 0.05), (shade, shade, shade))
 
 
+def dot(canvas: Image, box: Box, ink: Colour) -> None:
+    """A point in the middle of the box, as plates older than the hyphen have it."""
+    x, y, width, height = box
+    _disc(canvas, x + width / 2, y + height / 2, height * 0.085, ink)
+
+
+def scratches(canvas: Image, rng: np.random.Generator) -> None:
+    """A few thin lines across letters and ground: scratches, hairs, a cable, a twig."""
+    height, width = canvas.shape[:2]
+    for _ in range(int(rng.integers(1, 4))):
+        shade = int(rng.choice([20, 90, 190, 250]))
+        start = np.array([rng.uniform(0, width), rng.uniform(-0.2, 1.2) * height])
+        angle = rng.uniform(0, np.pi)
+        end = start + np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(0.4, 1.8) * height
+        ends = [tuple(int(value) for value in point) for point in (start, end)]
+        cv2.line(canvas, ends[0], ends[1], (shade, shade, shade), int(rng.integers(1, 7)), cv2.LINE_AA)
+
+
 def dirt(canvas: Image, rng: np.random.Generator) -> None:
     """Mud: soft brown or grey blotches, thicker towards the lower edge."""
     height, width = canvas.shape[:2]

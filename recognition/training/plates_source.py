@@ -6,11 +6,11 @@ import csv
 import itertools
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Full
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ from recognition.training.faces import read_faces
 from recognition.training.glyphs import CHARACTERS, HANDS, Image, alphabet, perturbed, uneven, worn
 from recognition.training.ocr_net import HEIGHT_PX, REGIONS, WIDTH_PX, encode
 from recognition.training.texts import Text, sample_text
+
+T = TypeVar("T")
 
 IGNORED_REGION = -100
 VIEWS_PER_PLATE = 6
@@ -175,15 +177,20 @@ class Replay:
         return Batch(moved, batch.slots, batch.regions)
 
 
-def _work(sources: Sources, seed: int, size: int, easy: int, queue: Any) -> None:
+def drawn(sources: Sources, seed: int, size: int, easy: int) -> Iterator[Batch]:
+    """Endless batches of SIZE, the first EASY of them by a kind camera."""
+    source = PlateSource(sources, seed)
+    for number in itertools.count():
+        source.camera = EASY if number < easy else sources.camera
+        yield source.batch(size)
+
+
+def _work(make: Callable[..., Iterator[Any]], arguments: tuple[Any, ...], queue: Any) -> None:
     # A session of its own: where the kernel shares the processor by session, drawing does not slow the training.
     os.setsid()
     cv2.setNumThreads(1)
-    source = PlateSource(sources, seed)
     parent = os.getppid()
-    for number in itertools.count():
-        source.camera = EASY if number < easy else sources.camera
-        batch = source.batch(size)
+    for batch in make(*arguments):
         while os.getppid() == parent:
             try:
                 queue.put(batch, timeout=ORPHAN_CHECK_S)
@@ -196,23 +203,18 @@ def _work(sources: Sources, seed: int, size: int, easy: int, queue: Any) -> None
             return
 
 
-def batches(sources: Sources, seed: int, size: int, easy: int = 0, workers: int = 1) -> Iterator[Batch]:
-    """Endless batches from WORKERS processes, the first EASY of each by a kind camera.
+def in_background(make: Callable[..., Iterator[T]], *arguments: Any) -> Iterator[T]:
+    """What MAKE(*ARGUMENTS) yields, made by another process while this one learns.
 
-    They end with this process or when the iterator is closed.
+    It ends with this process or when the iterator is closed. MAKE is a function of a module.
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(QUEUE_BATCHES_MAX)
-    tasks = [
-        context.Process(target=_work, args=(sources, seed * 1000 + index, size, easy, queue), daemon=True)
-        for index in range(workers)
-    ]
-    for task in tasks:
-        task.start()
+    task = context.Process(target=_work, args=(make, arguments, queue), daemon=True)
+    task.start()
     try:
         while True:
             yield queue.get()
     finally:
-        for task in tasks:
-            task.terminate()
-            task.join()
+        task.terminate()
+        task.join()

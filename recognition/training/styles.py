@@ -65,15 +65,15 @@ _FRENCH_SIZES = ((0.9, 520, 110), (0.1, 455, 100))
 STYLES: dict[str, tuple[Style, ...]] = {
     "F": (
         Style("F", "french", (
-            Look(0.80, right="department"), Look(0.08), Look(0.05, BLACK, WHITE, left="", border=WHITE),
+            Look(0.80, right="department"), Look(0.08), Look(0.06, BLACK, WHITE, left="", border=WHITE),
             Look(0.03, RED, WHITE, right="validity"), Look(0.04, left="")),
             ("hyphen",), r"[A-Z]{1,2} \d{2,3} [A-Z]{1,2}", _FRENCH_SIZES, (0.05, 275, 200), 76, 0.3,
             0.08),
         Style("F", "french", (
-            Look(0.36), Look(0.34, AMBER, BLACK), Look(0.06, left=""), Look(0.08, AMBER, BLACK, left=""),
-            Look(0.08, BLACK, SILVER, left=""),
-            Look(0.08, BLACK, SILVER, left="", border=SILVER)),
-            ("gap|gap|gap|gap|hyphen",), ".*", _FRENCH_SIZES, (0.06, 275, 200), 78, 0.34,
+            Look(0.34), Look(0.32, AMBER, BLACK), Look(0.06, left=""), Look(0.08, AMBER, BLACK, left=""),
+            Look(0.10, BLACK, SILVER, left=""),
+            Look(0.10, BLACK, SILVER, left="", border=SILVER)),
+            ("gap|gap|gap|gap|hyphen|dot",), ".*", _FRENCH_SIZES, (0.06, 275, 200), 78, 0.34,
             0.09),
     ),
     "D": (Style("D", "fe", (
@@ -84,7 +84,7 @@ STYLES: dict[str, tuple[Style, ...]] = {
     "NL": (
         Style("NL", "dutch", (
             Look(0.78, YELLOW, border=BLACK), Look(0.07, AMBER, left="", border=BLACK),
-            Look(0.04, LIGHT_BLUE, border=BLACK), Look(0.05, DEEP_BLUE, WHITE, left=""),
+            Look(0.04, LIGHT_BLUE, border=BLACK), Look(0.07, DEEP_BLUE, WHITE, left=""),
             Look(0.03, GREEN), Look(0.03, WHITE, left="")),
             ("hyphen",), ".*", ((1.0, 520, 110),), (0.08, 340, 210), 77, 0.38, 0.15),
     ),

@@ -22,7 +22,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recognition.training.ocr_net import ALPHABET, OcrNet
-from recognition.training.plates_source import IGNORED_REGION, Batch, PlateSource, Replay, Sources, batches
+from recognition.training.plates_source import (
+    IGNORED_REGION,
+    Batch,
+    PlateSource,
+    Replay,
+    Sources,
+    drawn,
+    in_background,
+)
 
 LOG_STEPS = 100
 SAVE_STEPS = 100
@@ -31,6 +39,7 @@ HELD_OUT_SEED = 20_000_003
 WARM_UP_STEPS = 200
 EASY_BATCHES = 500
 REGION_WEIGHT = 0.15
+PEAK_RATE = 2.5e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Plan:
 
     minutes: float
     batch: int = 96
-    peak_rate: float = 2.5e-3
+    peak_rate: float = PEAK_RATE
     last_rate: float = 2e-5
     decay: float = 0.02
     seed: int = 1
@@ -102,6 +111,7 @@ class Run:
     optimiser: torch.optim.Optimizer
     step: int = 0
     spent: float = 0.0  # minutes
+    easy: bool = True  # it knows no letter yet
 
     def save(self, path: Path) -> None:
         """Write all of it; a stop in the middle leaves the old file."""
@@ -137,8 +147,8 @@ def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
     """Steps until the plan's minutes are spent, counting those of earlier runs of the same checkpoint."""
     held_out = PlateSource(sources, HELD_OUT_SEED).batch(HELD_OUT_PLATES)
     # A resumed run draws other plates than the one it follows.
-    easy = max(0, EASY_BATCHES - run.step)
-    stream = Replay(batches(sources, plan.seed + run.step, plan.batch, easy), plan.seed + run.step)
+    easy = max(0, EASY_BATCHES - run.step) if run.easy else 0
+    stream = Replay(in_background(drawn, sources, plan.seed + run.step, plan.batch, easy), plan.seed + run.step)
     began, spent_before, losses = time.monotonic(), run.spent, []
     while run.spent < plan.minutes:
         for group in run.optimiser.param_groups:
@@ -175,13 +185,20 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, default=Path("checkpoints/faces"))
     parser.add_argument("--street", type=Path)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--peak", type=float, default=PEAK_RATE, help="highest learning rate")
+    parser.add_argument("--begin-with", type=Path, help="weights of an earlier run to begin with")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    plan = Plan(options.minutes, seed=options.seed)
+    plan = Plan(options.minutes, peak_rate=options.peak, seed=options.seed)
     run = new_run(plan)
+    if options.begin_with is not None:
+        earlier = torch.load(options.begin_with, map_location="cpu", weights_only=True)["average"]
+        run.net.load_state_dict(earlier)
+        run.average.load_state_dict(earlier)
+        run.easy = False
     if options.resume and (options.out / "last.pt").exists():
         run.load(options.out / "last.pt")
     parameters = sum(part.numel() for part in run.net.parameters())

@@ -38,7 +38,7 @@ class Eye:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     eye: Any = Eye()
-    monkeypatch.setattr(read, "Recognizer", lambda: Recognizer(detector=eye, ocr=eye))
+    monkeypatch.setattr(read, "load_recognizer", lambda _: Recognizer(detector=eye, ocr=eye))
 
 
 def picture(path: Path, brightness: int) -> Path:

@@ -78,7 +78,7 @@ def users(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     eye: Any = Eye()
-    monkeypatch.setattr(replay, "Recognizer", lambda: Recognizer(detector=eye, ocr=eye))
+    monkeypatch.setattr(replay, "load_recognizer", lambda _: Recognizer(detector=eye, ocr=eye))
 
 
 def test_each_vehicle_is_one_object(slagboom: Slagboom, tmp_path: Path, users: Path) -> None:

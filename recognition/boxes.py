@@ -1,0 +1,84 @@
+"""A detector of somebody else's: an ONNX file that gives boxes, as open-image-models exports them.
+
+The boxes get their corners from the aligner that ships. Deliberately not here: our own detector (`detector.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+
+from gate_controller.errors import RecognitionError
+from recognition.aligner import Quad, align
+from recognition.detector import GREY, LOOKS, THERE_MIN, Detection, corners_of, distinct, open_session, readable
+from recognition.frame import Image
+from recognition.shipped import shipped
+
+INPUT = "images"
+COLUMNS = 7
+"""A row of the output: picture, left, top, right, bottom, class, score; in pixels of the scaled picture."""
+
+SIDE_PX = 384
+"""Where the model leaves its input's size open."""
+
+
+def gives_boxes(path: Path) -> bool:
+    """Whether the model file is of this kind. Raises `RecognitionError` when it is no model at all."""
+    return [part.name for part in open_session(path).get_inputs()] == [INPUT]
+
+
+class BoxDetector:
+    """Runs a (1, 3, H, W) float RGB model that answers with rows of `COLUMNS` numbers."""
+
+    def __init__(self, path: Path, detect_at: float) -> None:
+        """Raises `RecognitionError` naming the file and the fix when it is another kind of model."""
+        self._detect_at = detect_at
+        self._session = open_session(path)
+        (taken,), given = self._session.get_inputs(), self._session.get_outputs()
+        if (
+            taken.name != INPUT
+            or len(taken.shape) != 4
+            or len(given) != 1
+            or given[0].shape[-1] not in (COLUMNS, None)
+        ):
+            raise RecognitionError(
+                f"{path}: gives no boxes as open-image-models does (takes {taken.name} {taken.shape}, gives "
+                f'{given[0].shape}); name such a model, or write "builtin"'
+            )
+        height, width = (side if isinstance(side, int) else SIDE_PX for side in taken.shape[2:])
+        self._size = (width, height)
+        with shipped("aligner.onnx") as aligner:
+            self._aligner: ort.InferenceSession = open_session(aligner)
+
+    def detect(self, image: Image) -> list[Detection]:
+        """The plates in an (H, W, 3) uint8 BGR image, best first."""
+        scale = min(self._size[0] / image.shape[1], self._size[1] / image.shape[0])
+        small = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        left, top = (self._size[0] - small[0]) // 2, (self._size[1] - small[1]) // 2
+        framed = np.full((self._size[1], self._size[0], 3), GREY, np.uint8)
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        framed[top : top + small[1], left : left + small[0]] = cv2.resize(image, small, interpolation=way)
+        batch = np.ascontiguousarray(framed[..., ::-1].transpose(2, 0, 1)[None], np.float32) / 255.0
+        rows = np.asarray(self._session.run(None, {INPUT: batch})[0], np.float32).reshape(-1, COLUMNS)
+        rows = rows[rows[:, 6] >= self._detect_at]
+        quads = [_quad((row[1:5] - (left, top, left, top)) / scale) for row in rows[np.argsort(-rows[:, 6])]]
+        scores = np.sort(rows[:, 6])[::-1]
+        pairs = [(quad, float(score)) for quad, score in zip(quads, scores, strict=True) if readable(quad)]
+        return distinct([Detection(corners_of(self._aligned(image, quad)), score) for quad, score in pairs])
+
+    def _aligned(self, image: Image, box: Quad) -> Quad:
+        """The plate's corners within the box, or the box itself where the aligner sees no plate."""
+        quad = box
+        for _ in range(LOOKS):
+            ((quad, there),) = align(self._aligner, image, [quad])
+            if there < THERE_MIN or not readable(quad):
+                return box
+        return quad
+
+
+def _quad(box: np.ndarray) -> Quad:
+    left, top, right, bottom = box
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
