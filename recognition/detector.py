@@ -63,10 +63,14 @@ SIZE_MIN_PX = (20.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A plate found: corners in pixels of the frame, clockwise from the plate's own top left, and a score 0..1."""
+    """A plate found: corners in pixels of the frame, clockwise from the plate's own top left.
+
+    `score` 0..1; `whole`: probability that no end of it is hidden, 1 where the detector cannot tell.
+    """
 
     corners: Corners
     score: float
+    whole: float = 1.0
 
 
 class Detector(Protocol):
@@ -168,7 +172,7 @@ class BuiltinDetector:
             return []
         tables = self._run(np.stack([_level_view(image, quad) for _, quad, _ in looked]))
         return [
-            Detection(corners_of(quad), float(np.cbrt(score * there * _middle(table))))
+            Detection(corners_of(quad), float(np.cbrt(score * there * _middle(table))), there)
             for (score, quad, there), table in zip(looked, tables, strict=True)
         ]
 

@@ -43,6 +43,10 @@ lettering and plates half hidden (street frames; taken milder, since short plate
 SCORE_MIN = 0.55
 """Detector's score below which a text is not believed: whole plates score above, half hidden ones below."""
 
+WHOLE_MIN = 0.8
+"""Detector's probability that no end is hidden, below which a text is not believed: of drawn plates, 6 % of the whole
+ones fall below and 88 % of those with an end behind something."""
+
 PLAUSIBLE_MIN = 0.01
 """A find below `SCORE_MIN` whose text is less probable than this is no plate at all."""
 
@@ -61,6 +65,7 @@ class Rejected(StrEnum):
     TOO_FEW = "too few characters"
     INNER_PAD = "a gap inside the text"
     AT_BORDER = "cut by the frame's edge"
+    HIDDEN = "an end may be hidden"
     FAINT = "hardly looks like a whole plate"
     WEAK = "a weak character"
     BELOW = "below the threshold"
@@ -199,6 +204,8 @@ def _placed_badly(found: Detection, image: Image) -> Rejected | None:
     """Why the find itself forbids to believe any text of it."""
     if _at_border(found.corners, image):
         return Rejected.AT_BORDER
+    if found.whole < WHOLE_MIN:
+        return Rejected.HIDDEN
     return Rejected.FAINT if found.score < SCORE_MIN else None
 
 

@@ -46,7 +46,7 @@ TRACKS_LEN_MAX = 16
 BALLOTS_LEN_MAX = 48
 DECIDED_LEN_MAX = 64
 
-_UNREADABLE = (Rejected.AT_BORDER, Rejected.FAINT, Rejected.INNER_PAD)
+_UNREADABLE = (Rejected.AT_BORDER, Rejected.HIDDEN, Rejected.FAINT, Rejected.INNER_PAD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ ALIKE_MIN: Final = 0.5
 PLAUSIBLE_MIN: Final = 0.01
 """A text less probable than this was hardly a plate."""
 
-_NO_VEHICLE: Final = (Rejected.NEVER_MOVED, Rejected.TOO_FEW, Rejected.FAINT)
+_NO_VEHICLE: Final = (Rejected.NEVER_MOVED, Rejected.TOO_FEW, Rejected.HIDDEN, Rejected.FAINT)
 """Fixed things, scraps of text, and what looked like a whole plate in no frame: lettering, or a car half hidden."""
 
 

@@ -129,13 +129,15 @@ def test_a_corner_at_the_frame_s_edge_is_a_reason_to_reject() -> None:
     assert [read.rejected for read in cut] == [Rejected.AT_BORDER]
 
 
-def test_a_find_that_hardly_looks_like_a_plate_is_never_accepted() -> None:
+def test_a_find_that_hardly_looks_like_a_plate_or_may_be_cut_is_never_accepted() -> None:
     image = car(("FP", "786", "YF"), "F")
     inside = ((220.0, 230.0), (440.0, 237.0), (440.0, 290.0), (220.0, 283.0))
     (clear,) = Recognizer(detector=Everywhere(Detection(inside, 0.8))).read(image)
     (faint,) = Recognizer(detector=Everywhere(Detection(inside, 0.5))).read(image)
     assert clear.accepted
+    (cut,) = Recognizer(detector=Everywhere(Detection(inside, 0.8, whole=0.7))).read(image)
     assert (faint.read.plate, faint.rejected) == (clear.read.plate, Rejected.FAINT)
+    assert (cut.read.plate, cut.rejected) == (clear.read.plate, Rejected.HIDDEN)
 
 
 def test_a_faint_find_without_a_likely_text_is_no_plate() -> None:

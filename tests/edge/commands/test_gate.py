@@ -144,7 +144,7 @@ def test_another_vehicle_or_the_same_much_later_is_not_taken_for_the_known_one()
     assert sorter.add([later], 60, 700) == [later]
 
 
-@pytest.mark.parametrize("why", [Rejected.NEVER_MOVED, Rejected.TOO_FEW, Rejected.FAINT])
+@pytest.mark.parametrize("why", [Rejected.NEVER_MOVED, Rejected.TOO_FEW, Rejected.HIDDEN, Rejected.FAINT])
 def test_what_never_moves_scraps_of_text_and_what_never_looked_like_a_plate_are_no_vehicles(why: Rejected) -> None:
     sorter, scrap = Sorter(), unsure("B-NO 1234", 0, 30, rejected=why)
     assert sorter.add([scrap], float("inf"), 300) == []
