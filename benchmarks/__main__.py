@@ -1,38 +1,93 @@
-"""Runs every benchmark, each in a process of its own; `python -m benchmarks NAME...` runs some.
+"""Runs the benchmarks, each in a process of its own, and ends on one table: `python -m benchmarks [NAME...]`.
 
-A benchmark is a module of this folder that prints its table when run and ends with 1 when a limit it states is
-missed. What each measures and against what is told in `README.md` beside this file.
+A benchmark is a module of this folder that prints its table when run, leaves a report in `build/bench/`, and ends
+with 1 when a limit it states is missed. Here they are joined in `build/bench.json`. `--list` names them.
 """
 
+import argparse
+import ast
+import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, Final
 
-HERE = Path(__file__).resolve().parent
+from rich.console import Console
+
+from benchmarks import _report
+from benchmarks._report import Bar
+
+HERE: Final = Path(__file__).resolve().parent
+JOINED: Final = _report.ROOT / "build" / "bench.json"
+
+BENCHMARKS: Final = ("lookup", "false_opens", "frame_to_relay")
+"""In the order in which they run."""
 
 
-def names() -> list[str]:
-    """The benchmarks of this folder; a leading underscore marks what they share."""
-    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+def about(name: str) -> str:
+    """The first line of what a benchmark says of itself, without importing it."""
+    text = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return text.splitlines()[0]
 
 
-def main(wanted: list[str]) -> int:
-    """Run the wanted benchmarks, or all; the number of those that missed a limit."""
-    unknown = [name for name in wanted if name not in names()]
+def main(arguments: list[str]) -> int:
+    """Run the wanted benchmarks, or all: 0 if every limit held, 1 if not, 2 for a name that is none."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description="Runs the benchmarks, all or those named.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
+    asked = parser.parse_args(arguments)
+    if asked.list:
+        for name in BENCHMARKS:
+            print(f"{name:16} {about(name)}")
+        return 0
+    unknown = [name for name in asked.names if name not in BENCHMARKS]
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(names())}", file=sys.stderr)
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
-    missed = []
-    for name in wanted or names():
-        print(f"\n== {name}", flush=True)
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=HERE.parent, check=False)
-        print(f"   ({time.perf_counter() - start:.0f} s)", flush=True)
-        if done.returncode:
-            missed.append(name)
-    print(f"\n{'every limit held' if not missed else 'a limit was missed in: ' + ', '.join(missed)}")
-    return len(missed)
+    return run(asked.names or list(BENCHMARKS))
+
+
+def run(names: list[str]) -> int:
+    """Each of them in turn, then the table of all limits."""
+    console, begun_s, load = _report.console(), time.perf_counter(), os.getloadavg()[0]
+    if load > _report.LOAD_MAX:
+        console.print(f"[yellow]{_report.busy(load)}")
+    reports: dict[str, dict[str, Any]] = {}
+    broken = []
+    for place, name in enumerate(names, 1):
+        console.print(f"\n[bold]{place}/{len(names)} {name}[/]: {about(name)}", highlight=False)
+        start_s = time.perf_counter()
+        (_report.FOLDER / f"{name}.json").unlink(missing_ok=True)
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        done = subprocess.run(command, cwd=_report.ROOT, env={**os.environ, _report.JOINED_BY: "1"}, check=False)
+        took_s = time.perf_counter() - start_s
+        console.print(f"{name}: {took_s:.0f} s", style="dim", highlight=False)
+        if (_report.FOLDER / f"{name}.json").exists():
+            reports[name] = {**_report.read(name), "took_s": round(took_s, 1)}
+        else:
+            broken.append(f"{name}: ended with status {done.returncode} and no result")
+    return conclude(console, reports, broken, time.perf_counter() - begun_s)
+
+
+def conclude(console: Console, reports: dict[str, dict[str, Any]], broken: list[str], took_s: float) -> int:
+    """The last table, and the joined file."""
+    JOINED.parent.mkdir(exist_ok=True)
+    whole = {"at": _report.now(), "machine": _report.machine(), "took_s": round(took_s, 1), "benchmarks": reports}
+    JOINED.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    bars = {name: [Bar(**bar) for bar in report["bars"]] for name, report in reports.items()}
+    if bars:
+        console.print()
+        console.print(_report.bars_table(bars))
+    notes = [f"{name}: {note}" for name, report in reports.items() for note in report["notes"]]
+    for line in broken + notes:
+        console.print(f"[yellow]{line}", highlight=False)
+    missed = [name for name, of_one in bars.items() if not all(bar.held for bar in of_one)]
+    verdict = f"a limit was missed in: {', '.join(missed)}" if missed else "every limit that was measured held"
+    where = os.path.relpath(JOINED, _report.ROOT)
+    console.print(f"{verdict}; {took_s:.0f} s in all, written to {where}", highlight=False)
+    return int(bool(missed or broken))
 
 
 if __name__ == "__main__":

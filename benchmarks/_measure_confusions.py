@@ -1,20 +1,23 @@
 """Measures what the shipped reader takes for what: `python -m benchmarks._measure_confusions [PLATES]`.
 
 Draws plates as training does (another seed), reads them with the shipped model and writes `confusions.json`: for
-every character how often it was seen and a sample of the doubtful observations, each as the reader's own options.
-`false_opens` draws its reads from that. Run it anew whenever the model changes; it takes some minutes.
+every character how often it was seen and a sample of the doubtful observations, each as the reader's own options,
+and the SHA-256 of the model's file. `false_opens` draws its reads from that and says when the file has changed
+since. Run it anew whenever the model changes; it takes some minutes.
 """
 
 import json
 import random
 import sys
 from collections import Counter
-from hashlib import blake2b
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from recognition.ocr import Ocr
 from recognition.training.plates_source import PlateSource, Sources
@@ -28,8 +31,8 @@ SEED = 20_260_101
 
 
 def model_digest() -> str:
-    """Which model a table belongs to."""
-    return blake2b((files("recognition.models") / "ocr.onnx").read_bytes(), digest_size=8).hexdigest()
+    """Which model a table belongs to: the SHA-256 of its file."""
+    return sha256((files("recognition.models") / "ocr.onnx").read_bytes()).hexdigest()
 
 
 def measure(count: int) -> dict[str, Any]:
@@ -39,7 +42,8 @@ def measure(count: int) -> dict[str, Any]:
     doubtful: Counter[str] = Counter()
     doubts: dict[str, list[Any]] = {}
     same_length = 0
-    for _ in range(0, count, BATCH):
+    batches = range(0, count, BATCH)
+    for _ in track(batches, "plates drawn and read", console=Console(stderr=True)):
         drawn = [source.sample() for _ in range(BATCH)]
         reads = ocr.read([np.ascontiguousarray(pixels[..., ::-1]) for pixels, _, _ in drawn])
         for (_, text, _), read in zip(drawn, reads, strict=True):
@@ -61,7 +65,12 @@ def measure(count: int) -> dict[str, Any]:
         char: {"seen": seen[char], "doubtful": doubtful[char], "doubts": doubts.get(char, [])}
         for char in sorted(seen)
     }
-    return {"model": model_digest(), "plates": count, "same_length": same_length, "characters": characters}
+    return {
+        "model_sha256": model_digest(),
+        "plates": len(batches) * BATCH,
+        "same_length": same_length,
+        "characters": characters,
+    }
 
 
 def main() -> None:

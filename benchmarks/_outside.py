@@ -126,11 +126,13 @@ class Outside(AbstractContextManager["Outside"]):
 
     def car(self, car: Vehicle) -> tuple[float, list[float]]:
         """Drive one car through; see `_Gate.car`. Blocks for as long."""
-        return self._ask("car", car)
+        at: tuple[float, list[float]] = self._ask("car", car)
+        return at
 
     def write(self, rows: list[tuple[str, Row]]) -> Commit:
         """Write the rows to the bare database."""
-        return self._ask("write", rows)
+        commit: Commit = self._ask("write", rows)
+        return commit
 
     def _ask(self, *order: Any) -> Any:
         self._pipe.send(order)

@@ -3,25 +3,28 @@
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "build" / "bench"
+JOINED_BY: Final = "SLAGBOOM_BENCHMARKS"
+"""Set in the environment where the limits of several benchmarks are shown together at the end."""
+WIDTH: Final = 116
 LOAD_MAX: Final = 1.5
 """Processes that want to run at a time, averaged over a minute; above it times are others' as much as ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One stated limit: at most `limit`, or at least where `at_least` says so. `unit` is printed behind both."""
+    """One stated limit: `measured` at most `limit`, or at least where `at_least` says so; `unit` for people."""
 
     what: str
     measured: float
@@ -37,32 +40,35 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A benchmark's result; `figures` are numbers without a limit, `notes` what a reader must know."""
+    """A benchmark's result: `figures` have no limit, `notes` a reader must know, `timed` where load counts."""
 
     name: str
     bars: list[Bar]
     figures: Mapping[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    timed: bool = True
 
 
 def finish(report: Report) -> int:
-    """Print bars and notes, write the report to its file; 1 if a limit was missed."""
+    """Write the report to its file, print limits and notes; 1 if a limit was missed."""
     load = os.getloadavg()[0]
-    notes = report.notes + ([busy(load)] if load > LOAD_MAX else [])
+    notes = report.notes + ([busy(load)] if report.timed and load > LOAD_MAX else [])
     FOLDER.mkdir(parents=True, exist_ok=True)
     held = all(bar.held for bar in report.bars)
-    whole = {**asdict(report), "notes": notes, "held": held, "machine": machine(), "at": now(), "load": load}
+    added = {"notes": notes, "held": held, "machine": machine(), "at": now(), "load": round(load, 2)}
+    whole = {**asdict(report), **added}
     (FOLDER / f"{report.name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    console = Console()
-    console.print(bars_table({report.name: report.bars}))
+    screen = console()
+    if JOINED_BY not in os.environ:
+        screen.print(bars_table({report.name: report.bars}))
     for note in notes:
-        console.print(f"[yellow]{note}")
+        screen.print(f"[yellow]{note}")
     return int(not held)
 
 
 def bars_table(bars: Mapping[str, list[Bar]]) -> Table:
     """One row a limit."""
-    table = Table("benchmark", "what", "measured", "limit", "")
+    table = Table("benchmark", "what", "measured", "limit", "", title="Limits")
     for name, of_one in bars.items():
         for bar in of_one:
             side = "at least" if bar.at_least else "at most"
@@ -78,10 +84,15 @@ def number(value: float, unit: str) -> str:
     return f"{text} {unit}".rstrip()
 
 
-def read(name: str) -> tuple[Report, dict[str, Any]]:
-    """The last report of a benchmark, and the whole of its file."""
-    whole = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return msgspec.convert(whole, Report), whole
+def read(name: str) -> dict[str, Any]:
+    """The last report of a benchmark, with what `finish` added."""
+    whole: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return whole
+
+
+def console() -> Console:
+    """Standard output, wide enough for the tables also where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH)
 
 
 def now() -> str:

@@ -45,7 +45,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks._outside import Commit, Outside, Row
-from benchmarks._report import Bar, Report, finish
+from benchmarks._report import Bar, Report, console, finish
 from edge.commands.run import LOG_FORMAT
 from edge.config import load_config
 from edge.daemon import Daemon
@@ -303,13 +303,13 @@ def cars() -> list[Vehicle]:
     return [Vehicle((f"{10 + n}", "BDX"[n % 3] + "HK", f"{n % 9 + 1}"), "NL") for n in range(CARS)]
 
 
-def show(console: Console, driven: list[Car]) -> None:
+def show(screen: Console, driven: list[Car]) -> None:
     """The table of parts, and what stands beside it."""
     median = partial(median_of, driven)
     whole_s = median(lambda car: car.whole_s)
     table = Table("part", "median ms", "share", title=f"Frame to relay, {len(driven)} cars")
     for part in PARTS:
-        seconds = median(lambda car, part=part: car.parts[part])
+        seconds = part_s(driven, part)
         table.add_row(part, f"{1000 * seconds:.2f}", f"{seconds / whole_s:.1%}")
         if part == "commit":
             disk_s = median(lambda car: car.disk_s)
@@ -318,12 +318,17 @@ def show(console: Console, driven: list[Car]) -> None:
     table.add_row("whole", f"{1000 * whole_s:.2f}", "")
     rest_s = median(lambda car: car.rest_share * car.whole_s)
     table.add_row("all but recogniser and disk", f"{1000 * rest_s:.2f}", f"{median(lambda c: c.rest_share):.1%}")
-    console.print(table)
+    screen.print(table)
     ours, bare = median(lambda car: car.log_bytes), median(lambda car: car.bare.log_bytes)
-    console.print(
+    screen.print(
         f"The commit adds {ours:.0f} bytes to the log, the bare one {bare:.0f}. Before the clock starts a picture "
         f"takes {1000 * median(lambda car: car.camera_s):.1f} ms to be encoded, sent and decoded."
     )
+
+
+def part_s(driven: list[Car], part: str) -> float:
+    """The median of a part over the cars."""
+    return statistics.median(car.parts[part] for car in driven)
 
 
 def median_of(driven: list[Car], figure: Callable[[Car], float]) -> float:
@@ -339,9 +344,9 @@ def main() -> int:
     if len(driven) < CARS_MIN:
         print(f"only {len(driven)} of {CARS} cars were read: the models do not read drawn plates")
         return 1
-    show(Console(), driven)
+    show(console(), driven)
     share = median_of(driven, lambda car: car.rest_share)
-    parts_ms = {part: 1000 * median_of(driven, lambda car, part=part: car.parts[part]) for part in PARTS}
+    parts_ms = {part: 1000 * part_s(driven, part) for part in PARTS}
     bar = Bar("all but the recogniser and the disk's own commit", 100 * share, 100 * SHARE_MAX, "%")
     whole_ms = 1000 * median_of(driven, lambda car: car.whole_s)
     disk_ms = 1000 * median_of(driven, lambda car: car.disk_s)
