@@ -29,7 +29,7 @@ check: $(READY) ## lint, formatting, types and import contracts
 pytest: $(READY) $(BROKER) ## the tests alone; ARGS="tests/sync -k outbox" picks some
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(READY) ## the benchmarks, as one table
+bench: $(READY) ## the benchmarks, ending on one table of limits
 	@$(BIN)/python -m benchmarks
 
 docs: $(READY) ## write the generated pages and pictures of docs/ anew

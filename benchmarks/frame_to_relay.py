@@ -6,7 +6,7 @@ and the pulse goes over a pseudo terminal to a simulated board. Board, camera an
 as `slagboom run` does.
 
 The clock starts when the deciding frame is decoded (`Frame.at_s`, in the capturing process) and stops when the
-board has read the pulse from its end of the line. In between, in this order and without gaps, lie:
+bytes of the pulse are written to the port. In between, in this order and without gaps, lie:
 
 - hand-over: pixels from the capturing process to the daemon, and the watcher waking up for them;
 - hop out, recogniser, hop back: the worker thread; the recogniser is `Recognizer.read` and nothing else;
@@ -15,14 +15,13 @@ board has read the pulse from its end of the line. In between, in this order and
 - to the disk's thread, rows: the transaction up to its COMMIT;
 - commit: the statement COMMIT;
 - back from disk: until the lane hears that the grant stands;
-- pulse: the lane's step, the codec, the write to the port;
-- line: until the board, another process, has the bytes.
+- pulse: the lane's step, the codec, waiting for the line while a poll is under way, the write.
 
 The disk's own commit is what COMMIT takes in a bare program: the same rows in the same tables with the same
 pragmas, in another file on the same file system, after each car and after a pause like the daemon's. What the
 daemon's COMMIT takes more than that is counted as ours. Limit: all but the recogniser and the disk's own commit is
 at most a tenth of the whole; the median over the cars decides. What comes before the clock (the camera's sending,
-the decoder's decoding) stands beside it.
+the decoder's decoding) and after it (the line, and the board's process waking up) stands beside it.
 """
 
 import asyncio
@@ -80,7 +79,6 @@ PARTS: Final = (
     "commit",
     "back from disk",
     "pulse",
-    "line",
 )
 CONFIG: Final = """\
 [site]
@@ -124,28 +122,29 @@ class Clocks:
         if not late and not self.decided():
             self.ended_s[part] = time.monotonic()
 
-    def parts(self, board_had_it_s: float) -> dict[str, float]:
+    def parts(self) -> dict[str, float]:
         """Seconds of every part of the car."""
-        ends = {**self.ended_s, "line": board_had_it_s}
-        begins = [self.frame_s, *(ends[part] for part in PARTS[:-1])]
-        return {part: ends[part] - begin for part, begin in zip(PARTS, begins, strict=True)}
+        ends = [self.ended_s[part] for part in PARTS]
+        return {part: end - begin for part, begin, end in zip(PARTS, [self.frame_s, *ends], ends, strict=False)}
 
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """One car measured: seconds of each part, of the bare commit, and from the picture's making to its decoding.
+    """One car measured: seconds of each part, and the same commit bare.
 
-    `log_bytes` is what the daemon's commit added to its write-ahead log.
+    `log_bytes` is what the daemon's commit added to its write-ahead log, `camera_s` lies between the making of the
+    picture and its decoding, `line_s` between the write to the port and the board's reading it.
     """
 
     parts: dict[str, float]
     bare: Commit
     log_bytes: int
     camera_s: float
+    line_s: float
 
     @property
     def whole_s(self) -> float:
-        """From the decoded frame to the board."""
+        """From the decoded frame to the pulse on the line."""
         return sum(self.parts.values())
 
     @property
@@ -193,7 +192,8 @@ def listen_in(clocks: Clocks) -> None:
 
     def noting_send(self: Link, pulses: Sequence[Drive]) -> None:
         send(self, pulses)
-        if pulses:
+        asked = self._codec._outstanding  # type: ignore[attr-defined]
+        if asked is not None and asked.pulse is not None:
             clocks.note("pulse")
 
     async def noting_append(self: Store, facts: Sequence[tuple[datetime, Fact]]) -> range:
@@ -288,7 +288,8 @@ async def drive(car: Vehicle, clocks: Clocks, outside: Outside, mirror: Mirror) 
         return None
     bare = await mirror.commit(clocks.rows)
     camera_s = clocks.frame_s - max(at_s for at_s in drawn_at_s if at_s < clocks.frame_s)
-    return Car(clocks.parts(board_had_it_s), bare, clocks.log_bytes, camera_s)
+    line_s = board_had_it_s - clocks.ended_s["pulse"]
+    return Car(clocks.parts(), bare, clocks.log_bytes, camera_s, line_s)
 
 
 async def until(met: Callable[[], bool]) -> None:
@@ -322,7 +323,8 @@ def show(screen: Console, driven: list[Car]) -> None:
     ours, bare = median(lambda car: car.log_bytes), median(lambda car: car.bare.log_bytes)
     screen.print(
         f"The commit adds {ours:.0f} bytes to the log, the bare one {bare:.0f}. Before the clock starts a picture "
-        f"takes {1000 * median(lambda car: car.camera_s):.1f} ms to be encoded, sent and decoded."
+        f"takes {1000 * median(lambda car: car.camera_s):.1f} ms to be encoded, sent and decoded; after it stops "
+        f"the board has the pulse in {1000 * median(lambda car: car.line_s):.1f} ms."
     )
 
 
