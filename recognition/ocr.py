@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -25,8 +25,13 @@ from recognition.shipped import shipped
 ALTERNATIVE_MIN = 0.01
 """Less likely characters and countries are dropped."""
 
-MARGIN = 0.02
-"""Of the plate's size, added around the found corners: a cut-off first character costs more than some bumper."""
+MARGIN = 0.0
+"""Of the plate's size, added around the found corners."""
+
+MARGIN_AGAIN = 0.06
+"""The same for a second look: another cut puts other pixels on each stroke, and what is there is read alike."""
+
+Table = NDArray[np.float64]
 
 Options = tuple[tuple[str, float], ...]
 """(character or country, probability), best first."""
@@ -38,7 +43,8 @@ class TextRead:
 
     `text`: best characters without pads. `alternatives`: for each of them its options. `complete`: probability
     that no character follows. `countries`: distinguishing signs, "?" for no country; may be empty.
-    `inner_pad`: the model saw nothing between two characters, so the text is not to be believed.
+    `inner_pad`: the model saw nothing between two characters, so the text is not to be believed. `tables`: the
+    model's own answer, (slots, vocab) and (countries,), for a second look to add to; None if there is none.
     """
 
     text: str
@@ -46,12 +52,13 @@ class TextRead:
     complete: float
     countries: Options
     inner_pad: bool
+    tables: tuple[Table, Table] | None = field(default=None, repr=False, compare=False)
 
 
-def rectify(image: Image, corners: Corners, width: int, height: int) -> Image:
+def rectify(image: Image, corners: Corners, width: int, height: int, margin: float = MARGIN) -> Image:
     """The plate seen straight on, (height, width, 3) uint8; larger plates are averaged down, not sampled."""
     quad = np.array(corners, np.float32)
-    quad = quad.mean(0) + (quad - quad.mean(0)) * (1 + 2 * MARGIN)
+    quad = quad.mean(0) + (quad - quad.mean(0)) * (1 + 2 * margin)
     wide = max(float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[2] - quad[3]))))
     times = int(np.clip(np.ceil(wide / width), 1, 4))
     flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) * times - 0.5
@@ -89,6 +96,22 @@ class Ocr:
 
     def read(self, crops: Sequence[Image]) -> list[TextRead]:
         """One read a crop; crops are rectified (H, W, 3) uint8 BGR of any size."""
+        return [self._decode(plate, region) for plate, region in self._tables(crops)]
+
+    def read_again(self, first: Sequence[TextRead], crops: Sequence[Image]) -> list[TextRead]:
+        """The reads that a second crop of the same plates makes of the first: probabilities are multiplied.
+
+        Reads without tables stay as they are.
+        """
+        reads = []
+        for read, (plate, region) in zip(first, self._tables(crops), strict=True):
+            if read.tables is not None:
+                plate, region = _joined(read.tables[0], plate), _joined(read.tables[1], region)
+                read = self._decode(plate, region)
+            reads.append(read)
+        return reads
+
+    def _tables(self, crops: Sequence[Image]) -> list[tuple[Table, Table]]:
         if not crops:
             return []
         batch = np.stack([self._prepared(crop) for crop in crops])
@@ -97,7 +120,7 @@ class Ocr:
         tables = reader.model.run(wanted, {"input": batch})
         plates = np.asarray(tables[0], np.float64).reshape(len(crops), -1, len(self._alphabet))
         regions = np.asarray(tables[1], np.float64) if reader.has_region_head else np.zeros((len(crops), 0))
-        return [self._decode(plate, region) for plate, region in zip(plates, regions, strict=True)]
+        return list(zip(plates, regions, strict=True))
 
     def _prepared(self, crop: Image) -> Image:
         if crop.shape[:2] != (self.height_px, self.width_px):
@@ -106,7 +129,7 @@ class Ocr:
         colour = cv2.COLOR_BGR2GRAY if self._grey else cv2.COLOR_BGR2RGB
         return np.asarray(cv2.cvtColor(crop, colour), np.uint8).reshape(self.height_px, self.width_px, -1)
 
-    def _decode(self, table: NDArray[np.float64], region: NDArray[np.float64]) -> TextRead:
+    def _decode(self, table: Table, region: Table) -> TextRead:
         best = table.argmax(1)
         pad = self._alphabet.index(self._pad)
         used = np.nonzero(best != pad)[0]
@@ -118,6 +141,7 @@ class Ocr:
             complete=float(table[length, pad]) if length < len(table) else 1.0,
             countries=_options(region, self._regions, -1),
             inner_pad=len(kept) < length,
+            tables=(table, region),
         )
 
 
@@ -140,6 +164,12 @@ def _load(model: Path, config: Path) -> LicensePlateRecognizer:
     return reader
 
 
-def _options(row: NDArray[np.float64], names: Sequence[str], without: int) -> Options:
+def _joined(one: Table, two: Table) -> Table:
+    """The geometric mean of two probability tables, each row of the last axis summing to one again."""
+    mean = np.sqrt(one * two)
+    return np.asarray(mean / np.maximum(mean.sum(-1, keepdims=True), 1e-12))
+
+
+def _options(row: Table, names: Sequence[str], without: int) -> Options:
     order = np.argsort(-row)
     return tuple((names[k], float(row[k])) for k in order if row[k] >= ALTERNATIVE_MIN and k != without)

@@ -10,7 +10,7 @@ import pytest
 from fast_plate_ocr import LicensePlateRecognizer
 
 from gate_controller.errors import RecognitionError
-from recognition.ocr import ALTERNATIVE_MIN, MARGIN, Ocr, rectify
+from recognition.ocr import ALTERNATIVE_MIN, MARGIN, Ocr, TextRead, rectify
 from recognition.training.draw import Freedom, draw_plate
 
 MODELS = Path(str(files("recognition.models")))
@@ -154,3 +154,34 @@ def test_a_configuration_that_does_not_fit_is_named(tmp_path: Path, change: tupl
     config.write_text(text.replace(*change), encoding="utf-8")
     with pytest.raises(RecognitionError, match=r"ocr\.yaml"):
         Ocr(MODELS / "ocr.onnx", config)
+
+
+def test_a_second_look_multiplies_the_probabilities(ocr: Ocr) -> None:
+    clear = plate("FP", "786", "YF", country="F")
+    grey = np.full((ocr.height_px, ocr.width_px, 3), 90, np.uint8)
+    (first,), (other,) = ocr.read([clear]), ocr.read([cv2.GaussianBlur(clear, (0, 0), 1.5)])
+    (same,) = ocr.read_again([first], [clear])
+    assert same.text == first.text
+    assert same.complete == pytest.approx(first.complete, abs=1e-6)
+    (both,) = ocr.read_again([first], [cv2.GaussianBlur(clear, (0, 0), 1.5)])
+    assert first.tables is not None
+    assert other.tables is not None
+    assert both.tables is not None
+    mean = np.sqrt(first.tables[0] * other.tables[0])
+    assert np.allclose(both.tables[0], mean / mean.sum(1, keepdims=True), atol=1e-6)
+    (doubted,) = ocr.read_again([first], [grey])
+    assert doubted.complete * len(doubted.text) < first.complete * len(first.text)
+
+
+def test_a_read_without_tables_stays_as_it_is(ocr: Ocr) -> None:
+    told = TextRead("AB12", (), 1.0, (), False)
+    assert ocr.read_again([told], [plate("FP", "786", "YF", country="F")]) == [told]
+    assert ocr.read_again([], []) == []
+
+
+def test_a_wider_margin_shows_more_around_the_plate() -> None:
+    image = np.zeros((200, 400, 3), np.uint8)
+    image[50:150, 100:300] = 255
+    corners = ((100.0, 50.0), (300.0, 50.0), (300.0, 150.0), (100.0, 150.0))
+    assert rectify(image, corners, 160, 64)[2:-2, 2:-2].min() > 250
+    assert rectify(image, corners, 160, 64, margin=0.1)[:, :4].max() < 120

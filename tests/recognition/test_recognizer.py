@@ -1,6 +1,7 @@
 """From a picture to judged plate reads, with the models that ship."""
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from recognition.detector import Detection
 from recognition.frame import as_bgr
-from recognition.ocr import TextRead
+from recognition.ocr import Ocr, TextRead
 from recognition.recognizer import Recognizer, Rejected, judge, settled_read
 from recognition.training.draw import Freedom, draw_plate
 
@@ -210,3 +211,24 @@ def test_one_weak_character_is_not_hidden_by_the_others() -> None:
     weak = (*options("KAPT53"), (("8", 0.49), ("3", 0.48)))
     text = TextRead("KAPT538", weak, 1.0, (), False)
     assert judge(settled_read(weak, (), 1.0), text, accept_at=0.1) == Rejected.WEAK
+
+
+class Twice(Ocr):
+    """Counts what is looked at again."""
+
+    again = 0
+
+    def read_again(self, first: Sequence[TextRead], crops: Sequence[np.ndarray]) -> list[TextRead]:
+        self.again += len(crops)
+        return super().read_again(first, crops)
+
+
+def test_only_what_is_not_sure_is_looked_at_again() -> None:
+    ocr = Twice()
+    inside = ((220.0, 230.0), (440.0, 237.0), (440.0, 290.0), (220.0, 283.0))
+    eye = Everywhere(Detection(inside, 0.9))
+    clear = car(("FP", "786", "YF"), "F")
+    (sure,) = Recognizer(detector=eye, ocr=ocr).read(clear)
+    assert (sure.read.confidence > 0.99, ocr.again) == (True, 0)
+    (unsure,) = Recognizer(detector=eye, ocr=ocr).read(cv2.GaussianBlur(clear, (0, 0), 4.5))
+    assert (unsure.read.confidence < 0.99, ocr.again) == (True, 1)
