@@ -35,11 +35,14 @@ from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint
 from sync.orders import Answer, Request
 from sync.portal import PortalLink, Surroundings
+from sync.signing import Signer
 from sync.store import Store
 
 EDGE: Final = Address("bench", "link", "edge")
 CHANGES_A_TIME: Final = 100_000
 SEED: Final = 7
+DEVICE: Final = Signer.of(b"\7" * 32)
+"""What the edge signs with."""
 
 
 def around() -> Surroundings:
@@ -141,7 +144,7 @@ class Edge:
         self.in_force: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
         self.link = PortalLink(
             store, Endpoint("127.0.0.1", port, EDGE.client_id, backoff=Backoff(0.2, 2.0)), EDGE, root_key,
-            allowlist, self._on_list, _refuse, around(),
+            DEVICE, allowlist, self._on_list, _refuse, around(),
         )  # fmt: skip
 
     def _on_list(self, allowlist: Allowlist, _confirmed_at: datetime) -> None:
@@ -209,6 +212,7 @@ def size_mib(file: Path) -> float:
 
 async def _serve(folder: Path, port: int, count: int, prefix: str) -> None:
     made = await Portal.open(folder / "portal.db", EDGE.tenant, EDGE.site, around())
+    await made.register(EDGE.edge, DEVICE.public)
     (folder / "root.hex").write_text(made.keys.root_key.hex())
     changes = entries(count, prefix)
     for at in range(0, len(changes), CHANGES_A_TIME):

@@ -24,13 +24,12 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks._link import EDGE, PortalProcess, bare_database, broker, edge, portal, running
+from benchmarks._link import DEVICE, EDGE, PortalProcess, bare_database, broker, edge, portal, running
 from benchmarks._report import Bar, Report, finish
 from gate_controller.facts import Direction, LaneId, VehicleArrived, VehicleLeft
-from sync import messages
 from sync.messages import BATCH_LEN_MAX, EventBatch
-from sync.portal import _event
 from sync.store import Store
+from sync.uplink import _event
 
 ENTRIES: Final = 100_000
 CHANGES: Final = 60
@@ -269,7 +268,7 @@ async def _upload(folder: Path, port: int, of_portal: PortalProcess) -> dict[str
                 await asyncio.sleep(0.005)
         rate = (one.store.acked_through - since) / (time.monotonic() - begun)
     bare = Bare(port)
-    publish_s = await asyncio.to_thread(bare.publish_all, [messages.encode(batch) for batch in batches])
+    publish_s = await asyncio.to_thread(bare.publish_all, [DEVICE.sign(batch) for batch in batches])
     bare.close()
     insert_s = _bare_events(folder / "events.db", folder / "a" / "portal.db", batches)
     publish, insert = EVENTS / publish_s, EVENTS / insert_s
@@ -287,7 +286,12 @@ async def _batches(store: Store) -> list[EventBatch]:
         rows = await store.rows(after, BATCH_LEN_MAX)
         made.append(
             EventBatch(
-                ledger=store.ledger, first=rows[0].seq, last=rows[-1].seq, events=[_event(row) for row in rows]
+                aud=EDGE.audience,
+                conn=1,
+                ledger=store.ledger,
+                first=rows[0].seq,
+                last=rows[-1].seq,
+                events=[_event(row, rows[0].at) for row in rows],
             )
         )
     return made

@@ -70,6 +70,7 @@ from gate_controller.lane import (
 from gate_controller.moment import Moment
 from gate_controller.site import Site
 from sync import enrolment
+from sync.device_key import device_key
 from sync.identity import TlsFiles
 from sync.listfile import read_list
 from sync.mqtt import Endpoint
@@ -234,6 +235,7 @@ class Daemon:
             Endpoint(table.host, table.port, address.client_id, tls=tls),
             address,
             bytes.fromhex(table.root_key),
+            device_key(self._config.path(self._config.store.path).parent),
             self.site.allowlist,
             self._list_in_force,
             self.answer,

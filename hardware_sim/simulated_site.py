@@ -25,7 +25,8 @@ from hardware_sim.camera import MjpegServer, draw
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 from hardware_sim.portal.service import Portal
 from hardware_sim.world import Happened, Vehicle, World
-from sync.messages import UnknownFact
+from sync.codec import UnknownFact
+from sync.device_key import device_key
 from sync.onlooker import journal_of, look_in
 from sync.portal import Surroundings
 
@@ -303,6 +304,7 @@ async def simulated_site(
         around = Surroundings(clock.now, random.random, partial(secrets.token_hex, 8))
         portal = await Portal.open(folder / "portal.db", TENANT, SITE, around)
         stack.push_async_callback(portal.close)
+        await portal.register(EDGE, device_key(folder).public)
         (folder / "site.toml").write_text(
             CONFIG.format(
                 broker_port=broker.port,

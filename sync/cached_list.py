@@ -16,7 +16,7 @@ from typing import Final
 from gate_controller.allowlist import Allowlist, Change, PermitPut, PermitRemoved, UserPut, UserRemoved
 from gate_controller.errors import ListRejected, StoreError
 from gate_controller.users import User
-from sync.messages import decode_changes, encode_change
+from sync.codec import decode_changes, encode_change
 from sync.roots import Buckets
 
 SWEEP_ROWS: Final = 500

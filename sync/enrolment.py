@@ -29,11 +29,15 @@ Pem = Annotated[str, msgspec.Meta(max_length=16 * 1024)]
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """An edge that has no certificate yet says who it is; `code` counts once."""
+    """An edge that has no certificate yet says who it is; `code` counts once.
+
+    `device` is the public half, in hex, of the key with which the edge signs what it sends up (`sync.device_key`).
+    """
 
     serial: Line
     code: Line
     csr: Pem
+    device: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Renewal(msgspec.Struct, frozen=True):

@@ -15,18 +15,9 @@ from typing import Final, NoReturn, TypeVar
 from gate_controller.allowlist import Allowlist, Change
 from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused
 from sync.cached_list import Shadow
+from sync.codec import decode_changes
 from sync.guard import Guard
-from sync.messages import (
-    LIST_LIVES,
-    PARTS_AHEAD,
-    ListDelta,
-    ListGet,
-    ListHead,
-    ListPart,
-    Revision,
-    Written,
-    decode_changes,
-)
+from sync.messages import LIST_LIVES, PARTS_AHEAD, ListDelta, ListGet, ListHead, ListPart, Revision, Written
 from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
 from sync.signing import Refusal
 from sync.store import Store

@@ -19,17 +19,18 @@ from sync.messages import (
     SMALL_LEN_MAX,
     Address,
     Cmd,
+    EventAck,
     ListDelta,
     ListHead,
     ListPart,
 )
-from sync.signing import KeyRing, KeySet, Refusal, Signed, in_time, verify
+from sync.signing import KeyRing, KeySet, Refusal, Signed, Spoken, in_time, verify
 from sync.store import Store
 
 FLOOR_STEP: Final = timedelta(minutes=1)
 """How far the floor of time may rise before it is written again."""
 
-S = TypeVar("S", bound=Signed)
+S = TypeVar("S", bound=Spoken)
 
 
 class Guard:
@@ -123,11 +124,15 @@ class Guard:
         in_time(cmd, self.now(), ORDER_LIVES)
         return cmd
 
+    def ack(self, payload: bytes) -> EventAck:
+        """What the portal says to have of the journal. It needs no time: rows that were stored stay so."""
+        return self._open(payload, EventAck, self._ring)[1]
+
     # ---- inside ----
 
     def _open(self, payload: bytes, kind: type[S], ring: KeyRing, bytes_max: int = SMALL_LEN_MAX) -> tuple[str, S]:
         address = self._address
-        audience = address.audience if issubclass(kind, Cmd) else address.site_audience
+        audience = address.audience if issubclass(kind, Cmd | EventAck) else address.site_audience
         return verify(payload, kind, audience, ring, bytes_max)
 
     def _mark(self, kid: str, message: Signed) -> Mark:

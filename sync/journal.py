@@ -8,14 +8,15 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from gate_controller.facts import Fact
 from gate_controller.occupancy import Occupancy
-from sync.messages import EncodedFact, UnknownFact, decode_fact, encode_fact
+from sync.codec import EncodedFact, UnknownFact, decode_fact, encode_fact
+from sync.messages import digest, instant_text
 
 CHECKPOINT_EVERY_ROWS: Final = 1000
 """A start folds at most this many rows and one append more."""
@@ -41,15 +42,25 @@ class JournalRow:
         """What happened; `UnknownFact` when another version of the program wrote it."""
         return decode_fact(self.kind, self.body, self.personal)
 
+    @property
+    def sum(self) -> str:
+        """What the row says, erased or not (`messages.digest`)."""
+        return digest(instant_text(self.at), self.kind, self.body)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known of the committed journal without reading it.
 
-    `acked` is the last row that the portal has durably stored, `checkpoint_at` the last row whose occupancy is
-    stored, `occupancy` the fold of every row.
+    `ledger` names the rows after `after`; earlier ones belong to those before it, the last of which it `follows`.
+    `acked` is the last row that the portal has durably stored, `conn` the number of the last connection to it,
+    `checkpoint_at` the last row whose occupancy is stored, `occupancy` the fold of every row.
     """
 
+    ledger: str
+    after: int = 0
+    follows: str | None = None
+    conn: int = 0
     next_seq: int = 1
     acked: int = 0
     checkpoint_at: int = 0
@@ -65,12 +76,10 @@ class Journal:
 
     def __init__(self, db: sqlite3.Connection, new_ledger: str) -> None:
         self._db = db
-        found = db.execute("SELECT id, acked FROM ledger").fetchone()
+        found = db.execute("SELECT id, after, follows, conn, acked FROM ledger").fetchone()
         if found is None:
             db.execute("INSERT INTO ledger (only_row, id) VALUES (1, ?)", (new_ledger,))
-        ledger, acked = found or (new_ledger, 0)
-        self.ledger: str = ledger
-        self.standing = self._restore(acked)
+        self.standing = self._restore(*(found or (new_ledger, 0, None, 0, 0)))
         self._next = self.standing
 
     def committed(self) -> None:
@@ -85,6 +94,17 @@ class Journal:
         """Rows up to `through` are at the portal; an older acknowledgement changes nothing."""
         self._db.execute("UPDATE ledger SET acked = max(acked, ?)", (through,))
         self._next = replace(self.standing, acked=max(self.standing.acked, through))
+
+    def note_conn(self, conn: int) -> None:
+        """The connection to the portal has this number; the next one gets a higher one."""
+        self._db.execute("UPDATE ledger SET conn = ?", (conn,))
+        self._next = replace(self.standing, conn=conn)
+
+    def fork(self, ledger: str) -> None:
+        """The rows that the portal has not acknowledged are another ledger's from now on."""
+        old = self.standing
+        self._db.execute("UPDATE ledger SET id = ?, after = acked, follows = id", (ledger,))
+        self._next = replace(old, ledger=ledger, after=old.acked, follows=old.ledger)
 
     def append(self, facts: Sequence[tuple[datetime, Fact]]) -> range:
         """Write the facts under the next numbers, which are returned."""
@@ -136,7 +156,7 @@ class Journal:
 
     # ---- inside ----
 
-    def _restore(self, acked: int) -> Standing:
+    def _restore(self, ledger: str, after: int, follows: str | None, conn: int, acked: int) -> Standing:
         """The newest checkpoint that this version can read, and everything after it."""
         checkpoint_at, occupancy = self._checkpoint()
         last = checkpoint_at
@@ -146,7 +166,7 @@ class Journal:
                 log.warning("row %d of kind %s is of another version; it does not count", row.seq, row.kind)
             else:
                 occupancy = occupancy.fold(fact, row.at)
-        return Standing(last + 1, acked, checkpoint_at, occupancy)
+        return Standing(ledger, after, follows, conn, last + 1, acked, checkpoint_at, occupancy)
 
     def _checkpoint(self) -> tuple[int, Occupancy]:
         for through, text in self._db.execute("SELECT through, occupancy FROM checkpoint ORDER BY through DESC"):
@@ -187,11 +207,6 @@ class Journal:
                 self._db.execute("UPDATE personal SET fields = ? WHERE seq = ?", (_json(kept), seq))
                 reduced += 1
         return reduced
-
-
-def instant_text(at: datetime) -> str:
-    """UTC with microseconds, so that text order is time order."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _json(value: object) -> str:

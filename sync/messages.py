@@ -1,24 +1,21 @@
-"""What goes over the wire and into the journal: topics, typed messages, facts and changes as JSON.
+"""What goes over the wire: topics and typed messages. Facts and changes inside of them are `sync.codec`'s.
 
 Boundary decoding of the link happens here and nowhere else: every payload becomes a typed value or one
-`MalformedMessage`. Unknown fields are ignored, so that a newer peer is understood. What comes down is signed:
-the envelope is `sync.signing`'s business, MQTT itself `sync.mqtt`'s.
+`MalformedMessage`. Unknown fields are ignored, so that a newer peer is understood. What is signed, both ways, has
+`Spoken` as its base: the envelope is `sync.signing`'s business, MQTT itself `sync.mqtt`'s.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, fields
-from datetime import datetime, timedelta
-from functools import cache
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_type_hints
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
-from gate_controller.allowlist import Change
-from gate_controller.errors import BadInput, ConfigError, MalformedMessage
-from gate_controller.facts import PERSONAL, Fact
+from gate_controller.errors import ConfigError, MalformedMessage
 from sync.orders import ClearUser, LaneOrder, SyncNow
-from sync.signing import Count, Signed, Time
+from sync.signing import Count, Signed, Spoken, Time
 
 PROTOCOL_VERSION: Final = 1
 PAYLOAD_LEN_MAX: Final = 1024 * 1024
@@ -35,6 +32,15 @@ ORDER_LIVES: Final = timedelta(seconds=10)
 """The longest that an order from the portal may be carried out after it was given."""
 BATCH_LEN_MAX: Final = 100
 """Events in one upload."""
+EVENT_LEN_MAX: Final = 16 * 1024
+"""Bytes of an event that the portal reads; a longer one it only keeps for a person to look at."""
+WINDOW: Final = 4
+WINDOW_MAX: Final = 16
+"""Batches that may be under way without an acknowledgement: usually, and at most."""
+PAUSE_MS_MAX: Final = 60_000
+"""The longest that the portal may have an edge wait with its rows."""
+MISSING_LEN_MAX: Final = 16
+"""Gaps told of in one acknowledgement."""
 CLAIM_LIVES: Final = timedelta(seconds=2)
 """How long a broker may keep a question for a place or its answer."""
 CLOSES_LEN_MAX: Final = 64
@@ -45,31 +51,37 @@ LEFT_LEN_MAX: Final = 64
 ClaimName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 """A hold of an edge: f"{lane}-{run}-{n}"."""
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+LedgerName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+"""The random name of a journal."""
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class State(Spoken, frozen=True, kw_only=True):
     """What an edge says about itself; retained, and the will says the same with `status` offline.
 
-    `conn` names the connection, so that a late will cannot overwrite a newer birth; `nonce` this start of the
-    program, for orders to echo. `told` counts the states since then, because a later one may overtake an earlier.
-    `stale` says that the portal has not confirmed the list for too long. `trouble`
-    says why the list cannot follow the portal's, so that an old one in force is no secret; empty when it can.
+    `conn` numbers the edge's connections, upwards for ever, and `told` its states since the program began, so that
+    what arrives late cannot overwrite what came after it; of one connection, that it is over is the last word.
+    `nonce` is this start of the program, for orders to echo. Of `ledger`, rows after `after` up to before
+    `next_seq` exist, those up to `acked` are at the portal. `stale` says that the portal has not confirmed the list
+    for too long, `list_at` when it last did. `trouble` says why the list cannot follow the portal's, so that an old
+    one in force is no secret; empty when it can.
     """
 
+    kind: Literal["state"] = "state"
     status: Literal["online", "offline"]
-    conn: str
+    conn: Count
     told: Count = 0
-    ledger: str
+    ledger: LedgerName
+    after: Count = 0
     next_seq: Count
     acked: Count
     list: "Revision | None" = None
+    list_at: Time | None = None
     stale: bool = False
     keyset: Count = 0
-    nonce: str = ""
-    sw: str = ""
-    sqlite: str = ""
-    trouble: str = ""
+    nonce: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    sw: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    sqlite: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    trouble: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -79,30 +91,70 @@ class Revision(msgspec.Struct, frozen=True):
     rev: Count
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One journal row; `personal` is None once erased, or when there was nothing personal."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One journal row; `personal` is None once erased, or when there was nothing personal.
+
+    `body` is a JSON object; null stands for one too long to be sent. `hist` says that the row was sent more than a
+    minute after it was written.
+    """
 
     seq: Count
-    at: datetime
-    kind: str
+    at: Time
+    kind: Annotated[str, msgspec.Meta(max_length=64)]
     body: msgspec.Raw
     personal: dict[str, str] | None = None
+    hist: bool = False
 
 
-class EventBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Consecutive journal rows of one ledger; an event's identity is (edge, ledger, seq)."""
+class EventBatch(Spoken, frozen=True, kw_only=True):
+    """Consecutive journal rows of one ledger; an event's identity is (edge, ledger, seq).
 
-    ledger: str
+    The rows of a ledger begin after `after`. `follows`, where there is one, names the ledger that this one
+    continues since the portal was found to have other rows of it; those that are the same in both are the same
+    events. `conn` is the connection (`State`) they are sent on.
+    """
+
+    kind: Literal["ev"] = "ev"
+    conn: Count
+    ledger: LedgerName
+    after: Count = 0
+    follows: LedgerName | None = None
     first: Count
     last: Count
-    events: list[Event]
+    events: Annotated[list[Event], msgspec.Meta(min_length=1, max_length=BATCH_LEN_MAX)]
 
 
-class EventAck(msgspec.Struct, frozen=True, kw_only=True):
-    """The portal has durably stored every row of `ledger` up to and including `through`."""
+class Rows(msgspec.Struct, frozen=True):
+    """Rows `first` to `last`, both included."""
 
-    ledger: str
+    first: Count
+    last: Count
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """The last event stored of a ledger, by its number, and what it says, by `digest`."""
+
+    seq: Count
+    sum: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class EventAck(Spoken, frozen=True, kw_only=True):
+    """What the portal has durably stored of a ledger, just now or long ago; also its answer to a birth.
+
+    It has every row up to and including `through`, every one up to `upto` that is not in `missing`, and those of
+    the `batch` that it answers; it says nothing of others. `tail` lets the edge see whether these are its own rows.
+    `window` is how many batches may be under way, and for `pause_ms` none may be sent.
+    """
+
+    kind: Literal["ev/ack"] = "ev/ack"
+    ledger: LedgerName
     through: Count
+    upto: Count = 0
+    missing: Annotated[list[Rows], msgspec.Meta(max_length=MISSING_LEN_MAX)] = msgspec.field(default_factory=list)
+    batch: Rows | None = None
+    tail: Tail | None = None
+    window: Annotated[int, msgspec.Meta(ge=1, le=WINDOW_MAX)] = WINDOW
+    pause_ms: Annotated[int, msgspec.Meta(ge=0, le=PAUSE_MS_MAX)] = 0
 
 
 class ListHead(Signed, frozen=True, kw_only=True):
@@ -171,26 +223,32 @@ class Cmd(Signed, frozen=True, kw_only=True):
     ask: LaneOrder | ClearUser | SyncNow
 
 
-class CmdResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an order: done, refused by the lane or daemon, or not believed."""
+class CmdResult(Spoken, frozen=True, kw_only=True):
+    """What became of an order: done, or refused by the lane or the daemon."""
 
-    cmd_id: str
+    kind: Literal["cmd/r"] = "cmd/r"
+    cmd_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     status: Literal["done", "refused"]
     detail: str
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class Claim(Spoken, frozen=True, kw_only=True):
     """An edge speaks of one of its holds: it asks for its user's place (`enter`), or gives it back.
 
     `cancel`: the vehicle did not pass; `leave`: it has left, under the `fence` it came in with. `closes` are
     sessions of this edge that end if the vehicle passes. The hold names the question, so that it may come twice.
+    `aud` is filled in by whoever sends it.
     """
 
+    kind: Literal["claim"] = "claim"
+    aud: str = ""
     claim_id: ClaimName
     action: Literal["enter", "cancel", "leave"]
     at: Time
     user: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    closes: Annotated[list[ClaimName], msgspec.Meta(max_length=CLOSES_LEN_MAX)] = []
+    closes: Annotated[list[ClaimName], msgspec.Meta(max_length=CLOSES_LEN_MAX)] = msgspec.field(
+        default_factory=list
+    )
     fence: Count | None = None
 
 
@@ -213,7 +271,7 @@ class Left(Signed, frozen=True, kw_only=True):
     sessions: Annotated[list[ClaimName], msgspec.Meta(max_length=LEFT_LEN_MAX)]
 
 
-Message = State | EventBatch | EventAck | ListGet | CmdResult | Claim
+Message = ListGet
 """What is sent as it is; the rest is signed."""
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -229,7 +287,7 @@ def decode(kind: type[M], payload: bytes) -> M:
         raise MalformedMessage(f"{kind.__name__}: {len(payload)} bytes are more than {PAYLOAD_LEN_MAX}")
     try:
         return msgspec.json.decode(payload, type=kind)
-    except _UNREADABLE as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise MalformedMessage(f"{kind.__name__}: {error}") from error
 
 
@@ -284,106 +342,14 @@ def topic_root(tenant: str, site: str) -> str:
     return f"slagboom/{PROTOCOL_VERSION}/{tenant}/{site}"
 
 
-# ---- facts: kind, body without personal fields, personal fields ----
+# ---- rows ----
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownFact:
-    """A fact this version cannot read: of a kind it does not know, or with fields it does not know how to."""
-
-    kind: str
-    body: bytes
+def instant_text(at: datetime) -> str:
+    """UTC with microseconds, so that text order is time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedFact:
-    """A fact as the journal and the wire hold it; `personal` maps dotted paths to text, None when empty."""
-
-    kind: str
-    body: bytes
-    personal: dict[str, str] | None
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-_FACTS: Final[dict[str, Any]] = {_snake(kind.__name__): kind for kind in get_args(Fact)}
-_FACT_KINDS: Final[dict[type, str]] = {kind: name for name, kind in _FACTS.items()}
-
-
-def encode_fact(fact: Fact) -> EncodedFact:
-    """Kind, JSON body without the personal fields, and those fields."""
-    body = msgspec.to_builtins(fact)
-    known: Any = type(fact)
-    personal: dict[str, str] = {}
-    for path in PERSONAL.get(known, ()):
-        holder, name = _at(body, path)
-        value = holder.pop(name)
-        if value != _erased(known, path):
-            personal[path] = value
-    return EncodedFact(_FACT_KINDS[type(fact)], msgspec.json.encode(body), personal or None)
-
-
-def decode_fact(kind: str, body: bytes, personal: dict[str, str] | None) -> Fact | UnknownFact:
-    """The fact again; erased fields read as "" or None. Never raises: what cannot be read is `UnknownFact`."""
-    known = _FACTS.get(kind)
-    if known is None:
-        return UnknownFact(kind, body)
-    try:
-        values = msgspec.json.decode(body, type=dict[str, Any])
-        for path in PERSONAL.get(known, ()):
-            holder, name = _at(values, path)
-            holder[name] = (personal or {}).get(path, _erased(known, path))
-        fact: Fact = msgspec.convert(values, known)
-        return fact
-    except (*_UNREADABLE, LookupError, TypeError, AttributeError):
-        return UnknownFact(kind, body)
-
-
-def _at(values: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
-    *outer, name = path.split(".")
-    for step in outer:
-        values = values[step]
-    return values, name
-
-
-@cache
-def _erased(kind: Any, path: str) -> Any:
-    *outer, name = path.split(".")
-    for step in outer:
-        kind = get_type_hints(kind)[step]
-    default = next(field.default for field in fields(kind) if field.name == name)
-    return "" if default is MISSING else default
-
-
-# ---- changes of the allowlist ----
-
-_CHANGES: Final[dict[str, type[Change]]] = {_snake(kind.__name__): kind for kind in get_args(Change)}
-_CHANGE_KINDS: Final[dict[type, str]] = {kind: name for name, kind in _CHANGES.items()}
-
-
-def encode_change(change: Change) -> msgspec.Raw:
-    """A change as one JSON object, its kind under `op`; what is None or empty is left out."""
-    return msgspec.Raw(
-        msgspec.json.encode({"op": _CHANGE_KINDS[type(change)], **_lean(msgspec.to_builtins(change))})
-    )
-
-
-def decode_changes(ops: Iterable[bytes | msgspec.Raw]) -> list[Change]:
-    """The changes of a delta or a whole list; MalformedMessage if one cannot be read: half is worse than none."""
-    return [_decode_change(op, place) for place, op in enumerate(ops)]
-
-
-def _lean(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _lean(held) for name, held in value.items() if held is not None and held != ()}
-    return [_lean(held) for held in value] if isinstance(value, tuple) else value
-
-
-def _decode_change(op: bytes | msgspec.Raw, place: int) -> Change:
-    try:
-        values = msgspec.json.decode(op, type=dict[str, Any])
-        return msgspec.convert(values, _CHANGES[values.pop("op")])
-    except (*_UNREADABLE, BadInput, LookupError, TypeError) as error:
-        raise MalformedMessage(f"ops[{place}]: {error or type(error).__name__}") from error
+def digest(at: str, kind: str, body: bytes) -> str:
+    """What a row says, erased or not, as 32 hex digits; `at` as `instant_text` writes it."""
+    return sha256(b"\0".join((at.encode(), kind.encode(), body))).hexdigest()[:32]

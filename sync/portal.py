@@ -3,7 +3,7 @@
 One task keeps a connection up; while there is one, messages are handled in order and rows are sent as they
 appear. Nothing here can hold up the daemon: without a broker the journal is the queue and the cached list is in
 force. What comes down counts only if `sync.guard` believes it; what follows for the list is `sync.follower`'s
-business, what to send next `sync.outbox`'s. Claims are not here yet.
+business, the rows are `sync.uplink`'s. Claims are not here yet.
 """
 
 import asyncio
@@ -15,21 +15,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import msgspec
-
 from gate_controller.allowlist import Allowlist
 from gate_controller.errors import MalformedMessage, MessageRefused, PortalError, StoreError
 from gate_controller.moment import Moment
 from sync import messages
 from sync.follower import ASK_AGAIN_S, Follower, OnList
 from sync.guard import Guard
-from sync.journal import JournalRow
-from sync.messages import Address, CmdResult, Event, EventAck, EventBatch, State
+from sync.messages import Address, CmdResult, State
 from sync.mqtt import Connection, Endpoint, Incoming, Will, keep_connected
 from sync.orders import Answer, Request, SyncNow
-from sync.outbox import Outbox
-from sync.signing import Refusal
+from sync.signing import Refusal, Signer
 from sync.store import Store
+from sync.uplink import Uplink
 
 LOOK_AT_AGE_EVERY_S: Final = 60.0
 """How often the age of the list is looked at."""
@@ -58,6 +55,7 @@ class PortalLink:
         endpoint: Endpoint,
         address: Address,
         root_key: bytes,
+        signer: Signer,
         allowlist: Allowlist,
         on_list: OnList,
         on_order: OnOrder,
@@ -66,20 +64,24 @@ class PortalLink:
     ) -> None:
         """`allowlist` is the one loaded from `store`; every later one goes to `on_list`.
 
-        `root_key` is the portal's root public key. Raises ValueError for what is no key.
+        `root_key` is the portal's root public key, `signer` this edge's own key. Raises ValueError for what is no
+        key.
         """
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
         self._store, self._endpoint, self._address = store, endpoint, address
         self._around, self._software, self._on_order = surroundings, software, on_order
+        self._signer = signer
         self._guard = Guard(store, root_key, address, surroundings.clock)
         self._list = Follower(store, self._guard, allowlist, on_list, self._ask_at_latest, self._ask_next)
         self._nonce = surroundings.new_id()
-        self._conn = self._portal_conn = self._leave = ""
-        self._states_told = 0
+        self._conn = self._states_told = 0
+        self._portal_conn = self._leave = ""
         self._stale = False
         self._told: tuple[object, ...] = ()
-        self._outbox = Outbox(0)
+        self._rows = Uplink(
+            store, signer, address, lambda: surroundings.clock().wall, surroundings.chance, surroundings.new_id
+        )
         self._ask_at_s = 0.0
         # One bell for the sender: rows were appended, an acknowledgement came, the list must be asked for.
         self._bell = store.appended
@@ -117,7 +119,7 @@ class PortalLink:
         self._begin()
         self._leave = ""
         try:
-            self._send_state(connection)
+            await self._store.note_conn(self._conn)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(connection))
                 # Here and not as a second task: a group that fails while it only waits stays marked as cancelled.
@@ -136,7 +138,7 @@ class PortalLink:
 
     def _begin(self) -> None:
         """Whatever was under way is lost: send what is not acknowledged, and ask for the list."""
-        self._outbox = Outbox(self._store.acked_through)
+        self._rows.begin(self._conn)
         self._ask_at_s = 0.0
         self._bell.set()
 
@@ -148,27 +150,15 @@ class PortalLink:
             self._bell.clear()
             if self._leave:
                 raise PortalError(self._leave)
-            await self._send_rows(connection)
+            if self._rows.birth_due():
+                self._send_state(connection)
+            await self._rows.send(lambda rows: connection.publish(self._address.topic("ev"), rows))
             if loop.time() >= self._ask_at_s:
                 self._ask(connection)
-            wake_s = min(self._ask_at_s, self._outbox.deadline_s() or self._ask_at_s)
+            wake_s = min(self._ask_at_s, self._rows.deadline_s() or self._ask_at_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(wake_s):
                     await self._bell.wait()
-
-    async def _send_rows(self, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            now_s = loop.time()
-            batch = self._outbox.overdue(now_s) or self._outbox.next_batch(self._store.next_seq - 1)
-            if batch is None:
-                return
-            self._outbox = self._outbox.sent(batch, now_s, self._around.chance())
-            rows = await self._store.rows(batch.start - 1, len(batch))
-            message = EventBatch(
-                ledger=self._store.ledger, first=batch.start, last=batch.stop - 1, events=[*map(_event, rows)]
-            )
-            connection.publish(self._address.topic("ev"), messages.encode(message))
 
     def _ask(self, connection: Connection) -> None:
         connection.publish(self._address.topic("list/get"), messages.encode(self._list.question()))
@@ -198,7 +188,7 @@ class PortalLink:
 
     def _news(self) -> tuple[object, ...]:
         """What the portal is told of at once."""
-        return self._list.have, self._list.trouble, self._stale, self._guard.keyset
+        return self._list.have, self._list.trouble, self._stale, self._guard.keyset, self._store.ledger
 
     def _send_state(self, connection: Connection) -> None:
         self._told = self._news()
@@ -206,15 +196,17 @@ class PortalLink:
         connection.publish(self._address.topic("state"), self._state("online"), retain=True)
 
     def _new_will(self) -> Will:
-        self._conn = self._around.new_id()
+        self._conn = max(self._conn + 1, self._store.last_conn + 1, int(self._guard.now().timestamp() * 1000))
         return Will(self._address.topic("state"), self._state("offline"))
 
     def _state(self, status: Literal["online", "offline"]) -> bytes:
         state = State(
+            aud=self._address.audience,
             status=status,
             conn=self._conn,
             told=self._states_told,
             ledger=self._store.ledger,
+            after=self._store.ledger_after,
             next_seq=self._store.next_seq,
             acked=self._store.acked_through,
             list=self._list.have,
@@ -225,7 +217,7 @@ class PortalLink:
             sqlite=sqlite3.sqlite_version,
             trouble=self._list.trouble,
         )
-        return messages.encode(state)
+        return self._signer.sign(state)
 
     # ---- down ----
 
@@ -256,19 +248,14 @@ class PortalLink:
         log.log(level, "message from the portal refused: %s (%s)", reason, detail[:200])
 
     async def _on_ack(self, _connection: Connection, message: Incoming) -> None:
-        ack = messages.decode(EventAck, message.payload)
-        if ack.ledger != self._store.ledger:
-            self._refuse("another_ledger", ack.ledger)
-        elif ack.through >= self._store.next_seq:
-            self._refuse("impossible_ack", f"row {ack.through}, the next is {self._store.next_seq}")
-        elif ack.through > self._store.acked_through:
-            await self._store.acked(ack.through)
-            self._outbox = self._outbox.stored(ack.through)
-            self._bell.set()
+        await self._rows.on_ack(self._guard.ack(message.payload))
+        self._bell.set()
 
     async def _on_keys(self, _connection: Connection, message: Incoming) -> None:
         if await self._guard.keys(message.payload):
             log.info("the portal's keys %d are in force", self._guard.keyset)
+            # What it signed with them before may have been refused.
+            self._rows.begin(self._conn)
             self._ask_at_latest(0.0)
 
     async def _on_head(self, _connection: Connection, message: Incoming) -> None:
@@ -295,9 +282,6 @@ class PortalLink:
         else:
             left_s = (cmd.exp - self._guard.now()).total_seconds()
             answer = self._on_order(cmd.ask, left_s)
-        result = CmdResult(cmd_id=cmd.cmd_id, status="done" if answer.done else "refused", detail=answer.text)
-        connection.publish(self._address.topic("cmd/r"), messages.encode(result))
-
-
-def _event(row: JournalRow) -> Event:
-    return Event(seq=row.seq, at=row.at, kind=row.kind, body=msgspec.Raw(row.body), personal=row.personal)
+        status: Literal["done", "refused"] = "done" if answer.done else "refused"
+        result = CmdResult(aud=self._address.audience, cmd_id=cmd.cmd_id, status=status, detail=answer.text[:1000])
+        connection.publish(self._address.topic("cmd/r"), self._signer.sign(result))

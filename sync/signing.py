@@ -1,9 +1,9 @@
-"""What the portal signs and why an edge believes it: one envelope over exact bytes, and the keys that may sign.
+"""Why portal and edge believe each other: one envelope over exact bytes, and the keys that may sign.
 
 An envelope is a JSON object: `kid` names the key, `sig` is Ed25519 over the very bytes of `body` as they stand in
 the message, behind a word that names this protocol. Nothing of a body is decoded before its signature holds, and
-each refusal has exactly one `Refusal`. An offline root key signs the key set, which says what keys sign the rest;
-rotation is a key set of a higher version.
+each refusal has exactly one `Refusal`. An offline root key signs the key set, which says what keys sign what comes
+down; rotation is a key set of a higher version. What goes up is signed by the edge's own key (`sync.device_key`).
 
 Pure apart from `cryptography`: no clock, no disk. What was seen before (counters, floor of time) is `sync.guard`'s.
 """
@@ -35,7 +35,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Refusal(StrEnum):
-    """Why a message of the portal changed nothing: the first check that failed."""
+    """Why a message changed nothing: the first check that failed."""
 
     RETAINED = "retained"
     OVERSIZED = "oversized"
@@ -52,13 +52,22 @@ class Refusal(StrEnum):
     REPLAYED = "replayed"
     LIST_REJECTED = "list_rejected"
     ROOT_MISMATCH = "root_mismatch"
+    ANOTHER_LEDGER = "another_ledger"
+    IMPOSSIBLE_ACK = "impossible_ack"
+    UNREGISTERED = "unregistered"
+    UNASKED = "unasked"
 
 
-class Signed(msgspec.Struct, frozen=True, kw_only=True):
-    """What every signed body says of itself: what it is, for whom, when it was signed and until when it counts."""
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """What every signed body says of itself: what it is, and for whom, or by which edge, it is meant."""
 
     kind: str
     aud: str
+
+
+class Signed(Spoken, frozen=True, kw_only=True):
+    """A body whose time matters: when it was signed, and until when it counts."""
+
     iat: Time
     exp: Time
 
@@ -79,7 +88,7 @@ class Envelope(msgspec.Struct, frozen=True):
     body: msgspec.Raw
 
 
-S = TypeVar("S", bound=Signed)
+S = TypeVar("S", bound=Spoken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ class Signer:
         """The 32 public bytes."""
         return self.key.public_key().public_bytes_raw()
 
-    def sign(self, message: Signed) -> bytes:
+    def sign(self, message: Spoken) -> bytes:
         """The message in its envelope."""
         body = msgspec.json.encode(message)
         return msgspec.json.encode(Envelope(self.kid, self.key.sign(CONTEXT + body), msgspec.Raw(body)))
@@ -122,6 +131,11 @@ class KeyRing:
     def of_root(cls, public: bytes) -> "KeyRing":
         """A ring on which only key sets can be verified. Raises ValueError for what is no key."""
         return cls(0, {ROOT: Ed25519PublicKey.from_public_bytes(public)})
+
+    @classmethod
+    def of_edge(cls, public: bytes) -> "KeyRing":
+        """The ring of one edge. Raises ValueError for what is no key."""
+        return cls(0, {key_id(public): Ed25519PublicKey.from_public_bytes(public)})
 
     @classmethod
     def of_set(cls, keys: KeySet) -> "KeyRing":
@@ -149,7 +163,7 @@ def verify(payload: bytes, kind: type[S], audience: str, ring: KeyRing, bytes_ma
         key.verify(envelope.sig, CONTEXT + bytes(envelope.body))
     except InvalidSignature:
         raise MessageRefused(Refusal.BAD_SIGNATURE, envelope.kid) from None
-    claims = _decode(envelope.body, Signed)
+    claims = _decode(envelope.body, Spoken)
     if claims.kind != _kind_of(kind):
         raise MessageRefused(Refusal.WRONG_KIND, f"{claims.kind[:32]!r} where {_kind_of(kind)!r} belongs")
     if claims.aud != audience:
@@ -172,7 +186,7 @@ def in_time(message: Signed, now: datetime, lives_max: timedelta | None = None) 
         raise MessageRefused(Refusal.EXPIRED, f"at {message.exp}, it is {now}")
 
 
-def _kind_of(kind: type[Signed]) -> str:
+def _kind_of(kind: type[Spoken]) -> str:
     (default,) = (f.default for f in msgspec.structs.fields(kind) if f.name == "kind")
     return str(default)
 

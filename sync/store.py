@@ -64,7 +64,22 @@ class Store:
     @property
     def ledger(self) -> str:
         """Random name of this database's journal: (edge, ledger, seq) names an event for ever."""
-        return self._journal.ledger
+        return self._journal.standing.ledger
+
+    @property
+    def ledger_after(self) -> int:
+        """The rows after this one are the ledger's; earlier ones belong to those that it followed."""
+        return self._journal.standing.after
+
+    @property
+    def ledger_follows(self) -> str | None:
+        """The ledger that this one followed, because the portal had other rows of it."""
+        return self._journal.standing.follows
+
+    @property
+    def last_conn(self) -> int:
+        """The number of the last connection to the portal; the next one must have a higher one."""
+        return self._journal.standing.conn
 
     @property
     def next_seq(self) -> int:
@@ -98,6 +113,14 @@ class Store:
                 f"{self._database.path}: row {through} cannot be acknowledged, the next is {self.next_seq}"
             )
         await self._write(self._journal.ack, through)
+
+    async def fork_ledger(self, ledger: str) -> None:
+        """Give the rows that the portal has not acknowledged another ledger, which follows the old one."""
+        await self._write(self._journal.fork, ledger)
+
+    async def note_conn(self, conn: int) -> None:
+        """The connection to the portal has this number."""
+        await self._write(self._journal.note_conn, conn)
 
     async def hash_strangers(self, before: datetime, now: datetime, fresh_key: bytes) -> list[str]:
         """Leave only keyed hashes of strangers seen before `before`; names of their pictures, to be deleted too.

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from edge import present
-from edge.config import PortalTable
+from edge.config import PortalTable, StoreTable
 from edge.enrolled import SETTINGS, settings_text
 from edge.tables import read_toml, table
 from gate_controller.errors import BadInput, ConfigError, EnrolmentRefused, PortalError
+from sync.device_key import device_key
 from sync.enrolment import Claim, Enrolled, Portal, claim, fetch_authority, plain_fingerprint
 from sync.identity import (
     Key,
@@ -47,10 +48,10 @@ def enrol(config: Path, address: str, serial: str, code: str, fingerprint: str) 
     """Enrol. Raises BadInput, EnrolmentRefused and PortalError, and then has left nothing half done."""
     portal, wanted = Portal.parse(address), plain_fingerprint(fingerprint)
     place = _place(config)
-    key = _prepared(place)
+    key, device = _prepared(place), _device(config)
     try:
         authority = fetch_authority(portal, wanted)
-        enrolled = claim(portal, authority, Claim(serial, code, signing_request(key, serial)))
+        enrolled = claim(portal, authority, Claim(serial, code, signing_request(key, serial), device))
     except (EnrolmentRefused, BadInput):
         _forget_key(place)
         raise
@@ -80,6 +81,13 @@ def _place(config: Path) -> _Place:
             [f'{config}: portal: names a broker by hand; write enrolled = "{FOLDER}" instead of host and names']
         )
     return _Place(config, config.parent / name, None)
+
+
+def _device(config: Path) -> str:
+    """The public half of the key with which the daemon will sign. Raises StoreError where it cannot be kept."""
+    data = read_toml(config)
+    store = table(data, "store", StoreTable, []) or StoreTable()
+    return device_key((config.parent / store.path).parent).public.hex()
 
 
 def _prepared(place: _Place) -> Key:

@@ -1,4 +1,4 @@
-"""The reference portal's tables: the list and its history, the edges, and every event once.
+"""The reference portal's tables of the list: its history, and what an edge needs of it. Events are `ledgers`'.
 
 Every method runs on the database connection's own thread, inside the transaction that its owner opened.
 Whether a change is allowed is `Allowlist.apply`'s business, asked before.
@@ -7,26 +7,16 @@ Whether a change is allowed is `Allowlist.apply`'s business, asked before.
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from gate_controller.allowlist import Allowlist, Change
 from gate_controller.errors import BadInput
-from gate_controller.facts import Fact
 from sync.cached_list import CachedList
-from sync.messages import (
-    PARTS_AHEAD,
-    EventBatch,
-    ListGet,
-    Revision,
-    State,
-    UnknownFact,
-    Written,
-    decode_fact,
-    encode_change,
-)
+from sync.codec import encode_change
+from sync.messages import PARTS_AHEAD, ListGet, Written
 
 DELTAS_KEPT_MAX: Final = 1000
 """An edge that is further behind gets the whole list."""
@@ -57,34 +47,6 @@ class Part:
     part: int
     parts: int
     ops: list[msgspec.Raw]
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeSeen:
-    """What the portal knows of an edge; `received` is the last of its events without a gap before it."""
-
-    name: str
-    online: bool
-    seen_at: datetime
-    revision: Revision | None
-    ledger: str
-    received: int
-    next_seq: int
-    software: str
-    nonce: str
-    stale: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PortalEvent:
-    """An event as delivered; `number` is the order of arrival."""
-
-    number: int
-    edge: str
-    ledger: str
-    seq: int
-    at: datetime
-    fact: Fact | UnknownFact
 
 
 class Books:
@@ -143,57 +105,6 @@ class Books:
         self._db.execute("UPDATE standing SET cseq = ?", (number,))
         return number
 
-    # ---- edges and their events ----
-
-    def see(self, edge: str, state: State, at: datetime) -> None:
-        """Note what an edge says of itself; a late will of an older connection is passed over.
-
-        So is what a later word has overtaken; of a connection's words, that it is over is the last.
-        """
-        found = self._db.execute("SELECT state FROM edge WHERE name = ?", (edge,)).fetchone()
-        if found and _overtaken(state, msgspec.json.decode(found[0], type=State)):
-            return
-        text = msgspec.json.encode(state).decode()
-        self._db.execute(
-            "INSERT OR REPLACE INTO edge VALUES (?, ?, ?)", (edge, at.astimezone(UTC).isoformat(), text)
-        )
-
-    def ingest(self, edge: str, batch: EventBatch) -> int:
-        """Store what is new of a batch; returns the last event of its ledger without a gap before it."""
-        self._db.executemany(
-            "INSERT INTO event (edge, ledger, seq, at, kind, body, personal) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO NOTHING",
-            (
-                (
-                    edge,
-                    batch.ledger,
-                    event.seq,
-                    event.at.astimezone(UTC).isoformat(timespec="microseconds"),
-                    event.kind,
-                    bytes(event.body).decode(),
-                    None if event.personal is None else msgspec.json.encode(event.personal).decode(),
-                )
-                for event in batch.events
-            ),
-        )
-        through = self._advance(edge, batch.ledger)
-        self._db.execute("INSERT OR REPLACE INTO received VALUES (?, ?, ?)", (edge, batch.ledger, through))
-        return through
-
-    def edges(self) -> list[EdgeSeen]:
-        """Every edge that ever spoke, by name."""
-        found = self._db.execute("SELECT name, seen_at, state FROM edge ORDER BY name")
-        return [self._edge(*values) for values in found.fetchall()]
-
-    def events(self, after_number: int, limit: int) -> list[PortalEvent]:
-        """Events in the order of their arrival."""
-        found = self._db.execute(
-            "SELECT number, edge, ledger, seq, at, kind, body, personal FROM event WHERE number > ?"
-            " ORDER BY number LIMIT ?",
-            (after_number, limit),
-        )
-        return [_event(*values) for values in found]
-
     # ---- inside ----
 
     def _since(self, rev: int, newest: int) -> list[msgspec.Raw] | None:
@@ -238,52 +149,6 @@ class Books:
             ((number, rev, root, f"[{b','.join(part).decode()}]") for number, part in enumerate(parts)),
         )
 
-    def _received(self, edge: str, ledger: str) -> int:
-        found = self._db.execute("SELECT through FROM received WHERE edge = ? AND ledger = ?", (edge, ledger))
-        return int((found.fetchone() or (0,))[0])
-
-    def _advance(self, edge: str, ledger: str) -> int:
-        through = self._received(edge, ledger)
-        later = self._db.execute(
-            "SELECT seq FROM event WHERE edge = ? AND ledger = ? AND seq > ? ORDER BY seq", (edge, ledger, through)
-        )
-        for (seq,) in later:
-            if seq != through + 1:
-                break
-            through = seq
-        return through
-
-    def _edge(self, name: str, seen_at: str, text: str) -> EdgeSeen:
-        state = msgspec.json.decode(text, type=State)
-        return EdgeSeen(
-            name,
-            state.status == "online",
-            datetime.fromisoformat(seen_at),
-            state.list,
-            state.ledger,
-            self._received(name, state.ledger),
-            state.next_seq,
-            state.sw,
-            state.nonce,
-            state.stale,
-        )
-
 
 def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
-
-
-def _overtaken(state: State, by: State) -> bool:
-    if state.status == "offline":
-        return state.conn != by.conn
-    if state.conn == by.conn and by.status == "offline":
-        return True
-    return state.nonce == by.nonce and state.told < by.told
-
-
-def _event(
-    number: int, edge: str, ledger: str, seq: int, at: str, kind: str, body: str, personal: str | None
-) -> PortalEvent:
-    fields = None if personal is None else msgspec.json.decode(personal, type=dict[str, str])
-    fact = decode_fact(kind, body.encode(), fields)
-    return PortalEvent(number, edge, ledger, seq, datetime.fromisoformat(at), fact)

@@ -18,6 +18,7 @@ import msgspec
 from gate_controller.errors import BadInput, EnrolmentRefused, SlagboomError
 from gate_controller.moment import Moment
 from hardware_sim.portal.authority import NAME_LEN_MAX, SERVER_LIVES, Authority, key_name
+from hardware_sim.portal.ledgers import Ledgers
 from hardware_sim.portal.mosquitto import access_list, write_broker_folder
 from hardware_sim.portal.registry import EnrolledEdge, Registry, new_code
 from sync.database import Database
@@ -85,7 +86,7 @@ class Enrolment:
     ) -> None:
         """`folder` keeps the authority's key and the desk's own; raises PortalError if it cannot."""
         self.authority = Authority.open(folder, f"{tenant} {site} authority"[:NAME_LEN_MAX], clock().wall)
-        self._database, self._registry = database, Registry(database.sql)
+        self._database, self._registry, self._ledgers = database, Registry(database.sql), Ledgers(database.sql)
         self._folder, self._tenant, self._site, self._root_key = folder, tenant, site, root_key
         self._clock = clock
 
@@ -145,6 +146,7 @@ class Enrolment:
         if edge is None:
             log.warning("a claim was refused, for serial %r", asked.serial[:NAME_LEN_MAX])
             raise EnrolmentRefused(REFUSED)
+        await self._database.write(self._ledgers.put_key, edge, bytes.fromhex(asked.device))
         return Enrolled(
             certificate=await self._certify(edge, asked.csr, now),
             tenant=self._tenant,

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gate_controller.errors import PortalError
-from sync.signing import ROOT, Envelope, KeySet, Signed, Signer
+from sync.signing import ROOT, Envelope, KeySet, Signer, Spoken
 
 KEYS_LIVE: Final = timedelta(days=3650)
 
@@ -48,7 +48,7 @@ class PortalKeys:
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             raise PortalError(f"{folder}: the portal's keys cannot be used: {error}") from error
 
-    def sign(self, message: Signed) -> bytes:
+    def sign(self, message: Spoken) -> bytes:
         """The message in an envelope of the online key."""
         return self._signer.sign(message)
 

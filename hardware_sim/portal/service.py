@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -28,35 +28,31 @@ from gate_controller.allowlist import (
     UserStatus,
 )
 from gate_controller.credentials import Badge, GuestCode, PlateCredential, QrPass
-from gate_controller.errors import BadInput, ConfigError, MalformedMessage, PortalError, StoreError
+from gate_controller.errors import BadInput, ConfigError, MalformedMessage, MessageRefused, PortalError, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
-from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes, EdgeSeen, Part, PortalEvent
+from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes
 from hardware_sim.portal.enrolment import Enrolment
+from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
+from hardware_sim.portal.ledgers import Alarm, EdgeSeen, Ledgers, PortalEvent
+from hardware_sim.portal.letters import Letters
+from hardware_sim.portal.reading import Quarantined
 from sync import messages
 from sync.database import Blueprint, Database
 from sync.identity import TlsFiles
 from sync.messages import (
-    BATCH_LEN_MAX,
-    LIST_LIVES,
     ORDER_LIVES,
     Address,
     Cmd,
     CmdResult,
-    EventAck,
-    EventBatch,
-    ListDelta,
     ListGet,
-    ListHead,
-    ListPart,
     Message,
-    State,
 )
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, keep_connected
 from sync.orders import Request, SyncNow
 from sync.portal import Surroundings
-from sync.signing import Signed
+from sync.signing import KeyRing, Refusal, Spoken
 
 PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
 """A portal's database; its id spells SLAP."""
@@ -80,6 +76,7 @@ class Portal:
         self,
         database: Database,
         books: Books,
+        ledgers: Ledgers,
         keys: PortalKeys,
         enrolment: Enrolment,
         allowlist: Allowlist,
@@ -90,16 +87,17 @@ class Portal:
     ) -> None:
         self.allowlist = allowlist
         self.keys, self.enrolment = keys, enrolment
-        self._era = era
+        self._letters = Letters(keys.audience, era, lambda: around.clock().wall)
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
-        self._database, self._books = database, books
+        self._database, self._books, self._ledgers = database, books, ledgers
+        self._ingest = Ingest(database, ledgers, keys, lambda: around.clock().wall)
         self._tenant, self._site = tenant, site
         self._around = around
         self._connection: Connection | None = None
         self._conn = ""
         self._changing = asyncio.Lock()
-        self._asked: dict[str, asyncio.Future[CmdResult]] = {}
+        self._asked: dict[tuple[str, str], asyncio.Future[CmdResult]] = {}
 
     @classmethod
     async def open(cls, path: Path, tenant: str, site: str, around: Surroundings) -> "Portal":
@@ -110,8 +108,9 @@ class Portal:
         try:
             books = await database.write(lambda: Books(database.sql, around.new_id(), now))
             allowlist, era = await database.run(lambda: (books.allowlist(), books.era()))
+            ledgers = Ledgers(database.sql)
             enrolment = Enrolment(database, path.parent / "keys", tenant, site, keys.root_key, around.clock)
-            return cls(database, books, keys, enrolment, allowlist, era, tenant, site, around)
+            return cls(database, books, ledgers, keys, enrolment, allowlist, era, tenant, site, around)
         except BaseException:
             await database.close()
             raise
@@ -138,7 +137,7 @@ class Portal:
             made = await self._database.write(self._books.change, old.epoch, old.revision, changes)
             self.allowlist = new
             if sum(len(bytes(op)) for op in made.ops) <= DELTA_BYTES_MAX:
-                self._publish(self._topic("list/delta"), self._delta(made))
+                self._publish(self._topic("list/delta"), self._letters.delta(old.epoch, made))
             self._publish_head(made.root)
         return new.revision
 
@@ -228,9 +227,21 @@ class Portal:
 
     # ---- what the edges sent ----
 
+    async def register(self, edge: str, public: bytes) -> None:
+        """Believe from now on what this key signs as this edge, and nothing else; `device.pub` at the edge has it.
+
+        Raises BadInput for a name or key that is none.
+        """
+        try:
+            Address(self._tenant, self._site, edge)
+            KeyRing.of_edge(public)
+        except (ConfigError, ValueError) as error:
+            raise BadInput(f"edge {edge!r} cannot be registered: {error}") from error
+        await self._database.write(self._ledgers.put_key, edge, public)
+
     async def edges(self) -> list[EdgeSeen]:
         """Every edge that ever spoke: online or not, at which revision, how far its events have come."""
-        return await self._database.run(self._books.edges)
+        return await self._database.run(self._ledgers.edges)
 
     async def applied(self) -> tuple[int, int]:
         """On how many edges the newest list is in force, and of how many."""
@@ -240,7 +251,15 @@ class Portal:
 
     async def events(self, after_number: int = 0, limit: int = 1000) -> list[PortalEvent]:
         """Events in the order of their arrival; begin again after the last `number` seen."""
-        return await self._database.run(self._books.events, after_number, limit)
+        return await self._database.run(self._ledgers.events, after_number, limit)
+
+    async def quarantined(self, limit: int = 100) -> list[tuple[str, str, Quarantined]]:
+        """Edge, ledger and text of events that cannot be read or are not believed, the newest first."""
+        return await self._database.run(self._ledgers.quarantined, limit)
+
+    async def alarms(self, limit: int = 100) -> list[Alarm]:
+        """What needs a person at an edge, the newest first."""
+        return await self._database.run(self._ledgers.alarms, limit)
 
     # ---- orders ----
 
@@ -266,7 +285,7 @@ class Portal:
             ask=ask,
         )
         answered: asyncio.Future[CmdResult] = asyncio.get_running_loop().create_future()
-        self._asked[cmd.cmd_id] = answered
+        self._asked[edge, cmd.cmd_id] = answered
         try:
             self._publish(address.topic("cmd"), cmd, expires_s=int(ORDER_LIVES.total_seconds()))
             async with asyncio.timeout(ORDER_ANSWER_WITHIN_S):
@@ -274,7 +293,7 @@ class Portal:
         except TimeoutError:
             raise PortalError(f"edge {edge} did not answer; whether it did it, its journal will tell") from None
         finally:
-            del self._asked[cmd.cmd_id]
+            del self._asked[edge, cmd.cmd_id]
 
     async def rotate_keys(self) -> None:
         """A new online key; the edges learn of it at once or when they come back."""
@@ -285,14 +304,28 @@ class Portal:
     # ---- the link ----
 
     async def serve(
-        self, host: str, port: int, backoff: Backoff | None = None, tls: TlsFiles | None = None
+        self,
+        host: str,
+        port: int,
+        backoff: Backoff | None = None,
+        tls: TlsFiles | None = None,
+        *,
+        workers: int = 0,
     ) -> None:
-        """Speak with the edges over a broker, for ever; without one the portal works on and tries again."""
+        """Speak with the edges over a broker, for ever; without one the portal works on and tries again.
+
+        With `workers`, events come over so many connections of their own, among which the broker shares them out.
+        """
         name = f"{self._tenant}.{self._site}.portal"
         endpoint = Endpoint(host, port, name, RECEIVE_MAX, backoff or Backoff(), tls)
-        topics = [self._topic(suffix) for suffix in ("+/state", "+/ev", "+/list/get", "+/cmd/r")]
+        suffixes = ["+/state", "+/list/get", "+/cmd/r", *([] if workers else ["+/ev"])]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_heads())
+            for number in range(workers):
+                worker = replace(endpoint, client_id=f"{name}.{number}")
+                shared = [f"$share/ingest/{self._topic('+/ev')}"]
+                group.create_task(keep_connected(worker, self._around.chance, lambda: None, shared, self._take))
+            topics = [*map(self._topic, suffixes)]
             await keep_connected(endpoint, self._around.chance, lambda: None, topics, self._talk)
 
     async def _tell_heads(self) -> None:
@@ -305,14 +338,17 @@ class Portal:
         self._connection, self._conn = connection, self._around.new_id()
         try:
             self._publish_keys()
-            await self._tell_head()
+            with _as_lost():
+                await self._tell_head()
+            await self._take(connection)
+        finally:
+            self._connection = None
+
+    async def _take(self, connection: Connection) -> None:
+        with _as_lost():
             async for message in connection.incoming():
                 await self._handle(message)
                 message.ack()
-        except StoreError as error:
-            raise PortalError(str(error)) from error
-        finally:
-            self._connection = None
 
     async def _handle(self, message: Incoming) -> None:
         edge, _, suffix = message.topic.removeprefix(self._topic("")).partition("/")
@@ -325,98 +361,61 @@ class Portal:
         try:
             address = Address(self._tenant, self._site, edge)
             await handlers[suffix](address, message.payload)
+        except MessageRefused as error:
+            self._refuse(error.reason, message.topic, error)
         except (MalformedMessage, ConfigError, KeyError) as error:
-            self.refused["malformed"] += 1
-            log.warning("message on %s refused: %s", message.topic, error)
+            self._refuse(Refusal.MALFORMED, message.topic, error)
+
+    def _refuse(self, reason: str, topic: str, error: Exception) -> None:
+        self.refused[reason] += 1
+        # The first of its kind is news; a flood must not fill the log.
+        level = logging.WARNING if self.refused[reason] == 1 else logging.DEBUG
+        log.log(level, "message on %s refused: %s", topic, str(error)[:200])
 
     async def _on_state(self, edge: Address, payload: bytes) -> None:
-        state = messages.decode(State, payload)
-        await self._database.write(self._books.see, edge.edge, state, self._around.clock().wall)
+        state, ack = await self._ingest.state(edge, payload)
         if state.status == "online" and state.keyset != self.keys.version:
             # A broker that forgot the key set keeps it from nobody.
             self._publish_keys()
+        if ack is not None:
+            self._send(edge.topic("ev/ack"), ack)
 
     async def _on_events(self, edge: Address, payload: bytes) -> None:
-        batch = messages.decode(EventBatch, payload)
-        numbers = [event.seq for event in batch.events]
-        if not numbers or len(numbers) > BATCH_LEN_MAX or numbers != [*range(batch.first, batch.last + 1)]:
-            raise MalformedMessage(f"EventBatch: {batch.first} to {batch.last} with {len(numbers)} events")
-        if any(event.at.tzinfo is None for event in batch.events):
-            raise MalformedMessage("EventBatch: a time without its zone")
-        through = await self._database.write(self._books.ingest, edge.edge, batch)
-        self._publish(edge.topic("ev/ack"), EventAck(ledger=batch.ledger, through=through))
+        self._send(edge.topic("ev/ack"), await self._ingest.events(edge, payload))
 
     async def _on_get(self, edge: Address, payload: bytes) -> None:
         get = messages.decode(ListGet, payload)
-        answer = await self._database.write(self._books.answer, get)
+        answer, epoch = await self._database.write(self._books.answer, get), self.allowlist.epoch
         if isinstance(answer, Changes):
-            self._publish(edge.topic("list/delta"), self._delta(answer))
+            self._publish(edge.topic("list/delta"), self._letters.delta(epoch, answer))
         else:
             for part in answer:
-                self._publish(edge.topic("list/part"), self._part(part))
+                self._publish(edge.topic("list/part"), self._letters.part(epoch, part))
 
-    async def _on_result(self, _edge: Address, payload: bytes) -> None:
-        result = messages.decode(CmdResult, payload)
-        answered = self._asked.get(result.cmd_id)
-        if answered is not None and not answered.done():
-            answered.set_result(result)
+    async def _on_result(self, edge: Address, payload: bytes) -> None:
+        result = await self._ingest.opened(edge, CmdResult, payload)
+        answered = self._asked.get((edge.edge, result.cmd_id))
+        if answered is None or answered.done():
+            raise MessageRefused(Refusal.UNASKED, f"{edge.edge} answers {result.cmd_id}")
+        answered.set_result(result)
 
     # ---- what is signed ----
-
-    def _delta(self, changes: Changes) -> ListDelta:
-        now = self._around.clock().wall
-        return ListDelta(
-            aud=self.keys.audience,
-            iat=now,
-            exp=now + LIST_LIVES,
-            era=self._era,
-            epoch=self.allowlist.epoch,
-            from_=changes.from_,
-            to=changes.to,
-            root=changes.root,
-            ops=changes.ops,
-        )
-
-    def _part(self, part: Part) -> ListPart:
-        now = self._around.clock().wall
-        return ListPart(
-            aud=self.keys.audience,
-            iat=now,
-            exp=now + LIST_LIVES,
-            era=self._era,
-            epoch=self.allowlist.epoch,
-            rev=part.rev,
-            root=part.root,
-            part=part.part,
-            parts=part.parts,
-            ops=part.ops,
-        )
 
     async def _tell_head(self) -> None:
         async with self._changing:
             self._publish_head(await self._database.run(self._books.root))
 
     def _publish_head(self, root: str) -> None:
-        now = self._around.clock().wall
-        head = ListHead(
-            aud=self.keys.audience,
-            iat=now,
-            exp=now + LIST_LIVES,
-            era=self._era,
-            epoch=self.allowlist.epoch,
-            rev=self.allowlist.revision,
-            root=root,
-            conn=self._conn,
-        )
+        head = self._letters.head(self.allowlist, root, self._conn)
         self._publish(self._topic("list/head"), head, retain=True)
 
     def _publish_keys(self) -> None:
         self._send(self._topic("keys"), self.keys.keyset, retain=True)
 
     def _publish(
-        self, topic: str, message: Message | Signed, *, retain: bool = False, expires_s: int | None = None
+        self, topic: str, message: Message | Spoken, *, retain: bool = False, expires_s: int | None = None
     ) -> None:
-        payload = self.keys.sign(message) if isinstance(message, Signed) else messages.encode(message)
+        payload = self.keys.sign(message) if isinstance(message, Spoken) else messages.encode(message)
         self._send(topic, payload, retain=retain, expires_s=expires_s)
 
     def _send(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> None:
@@ -427,6 +426,15 @@ class Portal:
 
     def _topic(self, suffix: str) -> str:
         return f"{messages.topic_root(self._tenant, self._site)}/{suffix}"
+
+
+@contextlib.contextmanager
+def _as_lost() -> Iterator[None]:
+    """A disk that refuses ends the connection: what was not stored comes again on the next one."""
+    try:
+        yield
+    except StoreError as error:
+        raise PortalError(str(error)) from error
 
 
 def _parking(

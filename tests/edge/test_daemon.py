@@ -47,6 +47,7 @@ from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.service import Portal
 from hardware_sim.world import Boom, Doing, Placed, Scene, Vehicle
+from sync.device_key import device_key
 from sync.messages import Address, Cmd
 from sync.mqtt import Endpoint, connect
 from sync.onlooker import journal_of, look_in
@@ -431,6 +432,7 @@ async def test_only_the_portal_s_own_order_moves_the_boom_and_only_once(gate: Ga
     settings = (gate.folder / "site.toml").read_text()
     around = Surroundings(clock.now, lambda: 0.5, lambda: secrets.token_hex(8))
     portal = await Portal.open(gate.folder / "portal.db", "default", "site", around)
+    await portal.register("edge", device_key(gate.folder).public)
     link = f'[portal]\nhost = "127.0.0.1"\nport = {mosquitto.port}\nroot_key = "{portal.keys.root_key.hex()}"'
     (gate.folder / "site.toml").write_text(settings.replace('[list]\nfile = "list.csv"', link))
     thief = PortalKeys.open(gate.folder / "stolen", "default/site", clock.now().wall)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from sync.device_key import device_key
 from tests.faults import checks
 from tests.faults.gate import Gate
 from tests.faults.kinds import KINDS, small_disk
@@ -67,6 +68,7 @@ class Block:
         await self.portal.until_ready()
         for gate in self.gates:
             gate.configure(self._root_key())
+            await self.portal.ask("register", gate.name, device_key(gate.folder).public.hex())
             await gate.daemon.start()
 
     async def stop(self) -> None:

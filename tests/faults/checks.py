@@ -94,7 +94,7 @@ def last_seq(path: Path) -> int:
 def received(path: Path, edge: str) -> int:
     """The last of an edge's rows that the portal says it has without a gap before it."""
     with closing(look(path)) as db:
-        found = db.execute("SELECT coalesce(max(through), 0) FROM received WHERE edge = ?", (edge,))
+        found = db.execute("SELECT coalesce(max(last), 0) FROM held WHERE edge = ? AND first = 1", (edge,))
         return int(found.fetchone()[0])
 
 

@@ -65,6 +65,8 @@ async def _do(portal: Portal, do: str, name: str, text: str = "") -> None:
             await portal.remove_user(name)
         case "order":
             await portal.command(name, LaneOrder(random.choice(LANES), Order.OPEN, "portal", text))
+        case "register":
+            await portal.register(name, bytes.fromhex(text))
         case "sync":
             await portal.command(name, SyncNow())
         case _:

@@ -24,11 +24,13 @@ from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint, connect
 from sync.orders import Answer, Request
 from sync.portal import PortalLink, Surroundings
+from sync.signing import Signer
 from sync.store import Store
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 NOW = Surroundings(lambda: Moment(T0, 0.0), lambda: 0.5, lambda: secrets.token_hex(8))
 QUICK = Backoff(0.05, 0.2)
+DEVICE = Signer.of(b"\7" * 32)
 
 
 @pytest.fixture
@@ -90,11 +92,14 @@ async def test_a_large_message_passes(broker: Broker) -> None:
 async def test_gate_and_portal_work_over_it_and_over_its_death(broker: Broker, tmp_path: Path) -> None:
     store = await Store.open(tmp_path / "gate.db", lambda: "L")
     portal = await Portal.open(tmp_path / "portal.db", "t", "s", NOW)
+    await portal.register("e1", DEVICE.public)
     lists = [await store.allowlist()]
     address = Address("t", "s", "e1")
     endpoint = Endpoint("127.0.0.1", broker.port, address.client_id, backoff=QUICK)
     key = portal.keys.root_key
-    link = PortalLink(store, endpoint, address, key, lists[0], lambda new, _at: lists.append(new), _refuse, NOW)
+    link = PortalLink(
+        store, endpoint, address, key, DEVICE, lists[0], lambda new, _at: lists.append(new), _refuse, NOW
+    )
     tasks = [
         asyncio.ensure_future(link.run()),
         asyncio.ensure_future(portal.serve("127.0.0.1", broker.port, QUICK)),

@@ -2,21 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from gate_controller.allowlist import Change, PermitPut, UserPut
 from gate_controller.lane import Order
 from gate_controller.moment import Moment
-from sync.messages import Address, Cmd, ListDelta, ListHead, ListPart, encode_change
+from sync.codec import encode_change
+from sync.messages import Address, Cmd, EventAck, ListDelta, ListHead, ListPart
 from sync.orders import LaneOrder
 from sync.roots import Buckets
-from sync.signing import ROOT, KeySet, Signer
+from sync.signing import ROOT, Envelope, KeySet, Signer
 from tests.sync.samples import T0
 
 EDGE = Address("t", "s", "e1")
 ROOT_KEY, ONLINE, NEXT, THIEF = (
     Signer.of(b"\1" * 32, ROOT), Signer.of(b"\2" * 32), Signer.of(b"\3" * 32), Signer.of(b"\4" * 32),
 )  # fmt: skip
+DEVICE = Signer.of(b"\7" * 32)
+T = TypeVar("T")
 NONCE = "boot-1"
 OPEN = LaneOrder("entry", Order.OPEN, "joris", "ambulance")
 LIVES = timedelta(hours=2)
@@ -83,6 +88,15 @@ def parts(
 def order(cseq: int, cmd_id: str = "", by: Signer = ONLINE, iat: datetime = T0, **other: Any) -> bytes:
     fields: dict[str, Any] = {"aud": EDGE.audience, "exp": iat + timedelta(seconds=10), "nonce": NONCE, "ask": OPEN}
     return by.sign(Cmd(iat=iat, cseq=cseq, cmd_id=cmd_id or f"c{cseq}", **(fields | other)))
+
+
+def ack(through: int, by: Signer = ONLINE, **other: Any) -> bytes:
+    return by.sign(EventAck(through=through, **({"aud": EDGE.audience, "ledger": "L1"} | other)))
+
+
+def said(kind: type[T], payload: bytes) -> T:
+    """What is in a signed message, whoever signed it."""
+    return msgspec.json.decode(msgspec.json.decode(payload, type=Envelope).body, type=kind)
 
 
 def root_of(entries: Sequence[Change]) -> str:

@@ -27,7 +27,7 @@ from gate_controller.credentials import Badge, CredentialState, PlateCredential
 from gate_controller.errors import ListRejected, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
-from sync.messages import decode_changes, encode_change
+from sync.codec import decode_changes, encode_change
 from sync.store import EDGE, Store
 
 AT = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)

@@ -69,7 +69,7 @@ def thief(tmp_path: Path) -> Authority:
     return Authority.open(tmp_path / "thief", "acme north authority", datetime.now(UTC))
 
 
-ASKED = Claim("SB-1", "7KQ4-9TXM-2HPD-C6WN", signing_request(new_key(), "x"))
+ASKED = Claim("SB-1", "7KQ4-9TXM-2HPD-C6WN", signing_request(new_key(), "x"), "ab" * 32)
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,16 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from gate_controller.allowlist import Change, User, UserPut
+from gate_controller.facts import LaneId, VehicleLeft
 from gate_controller.moment import Moment
-from sync.messages import CmdResult, EventAck, State, decode, encode
+from sync.messages import CmdResult, State
 from sync.mqtt import Connection, Endpoint, Incoming
 from sync.orders import Answer, Request, SyncNow
 from sync.portal import PortalLink, Surroundings
 from sync.signing import CONTEXT, Envelope, Refusal, Signer
 from sync.store import Store
 from tests.sync.portal_side import (
+    DEVICE,
     EDGE,
     NEXT,
     ONLINE,
@@ -31,12 +33,14 @@ from tests.sync.portal_side import (
     ROOT_KEY,
     THIEF,
     Clock,
+    ack,
     delta,
     head,
     keyset,
     order,
     parts,
     root_of,
+    said,
 )  # fmt: skip
 from tests.sync.samples import T0
 
@@ -58,7 +62,7 @@ class Wire:
         self.sent.append((topic, payload))
 
     def results(self) -> list[CmdResult]:
-        return [decode(CmdResult, payload) for topic, payload in self.sent if topic.endswith("cmd/r")]
+        return [said(CmdResult, payload) for topic, payload in self.sent if topic.endswith("cmd/r")]
 
 
 class Victim:
@@ -70,7 +74,7 @@ class Victim:
         self.lists = 0
         around = Surroundings(self._now, lambda: 0.5, lambda: NONCE)
         self.link = PortalLink(
-            store, Endpoint("nowhere", 1, "e1"), EDGE, ROOT_KEY.public, allowlist,
+            store, Endpoint("nowhere", 1, "e1"), EDGE, ROOT_KEY.public, DEVICE, allowlist,
             self._on_list, self._on_order, around,
         )  # fmt: skip
 
@@ -104,6 +108,7 @@ class Victim:
 @pytest.fixture
 async def victim(store: Store) -> Victim:
     await store.replace_list("e2", 5, HERE, T0)
+    await store.append([(T0, VehicleLeft(LaneId("in")))] * 3)
     made = Victim(store, await store.allowlist())
     await made.link._guard.keys(keyset(3, ONLINE))
     await made.link.load()
@@ -115,6 +120,7 @@ async def victim(store: Store) -> Victim:
 
 
 TOPICS = {
+    "ack": EDGE.topic("ev/ack"),
     "keys": EDGE.site_topic("keys"),
     "head": EDGE.site_topic("list/head"),
     "delta": EDGE.site_topic("list/delta"),
@@ -127,6 +133,7 @@ TOPICS = {
 def forged(by: Signer) -> dict[str, bytes]:
     """One of each kind that would do harm if it were believed."""
     return {
+        "ack": ack(2, by=by),
         "keys": keyset(9, by, by=by),
         "head": head(9, era=2, by=by),
         "delta": delta(5, 6, EVIL, root_of([*HERE, *EVIL]), era=2, by=by),
@@ -137,6 +144,7 @@ def forged(by: Signer) -> dict[str, bytes]:
 
 
 REPLAYED = {
+    "ack": ack(2, ledger="L0"),
     "keys": keyset(2, THIEF),
     "head": head(4, era=2),
     "delta": delta(4, 5, HERE[1:], root_of(HERE), era=2),
@@ -145,7 +153,13 @@ REPLAYED = {
     "cmd": order(10, nonce=NONCE),
 }
 """What the portal did sign, earlier."""
-BEFORE = {"keys": "rolled_back", "head": "rolled_back", "delta": "replayed", "own delta": "rolled_back"}
+BEFORE = {
+    "ack": "another_ledger",
+    "keys": "rolled_back",
+    "head": "rolled_back",
+    "delta": "replayed",
+    "own delta": "rolled_back",
+}
 BEFORE |= {"part": "rolled_back", "cmd": "replayed"}
 
 
@@ -156,7 +170,10 @@ async def test_each_attack_changes_nothing_and_has_one_reason(victim: Victim, ki
     attacks = [
         (mine, "unknown_key"),
         (forged(Signer(THIEF.key, ROOT_KEY.kid if kind == "keys" else ONLINE.kid))[kind], "bad_signature"),
-        (real.replace('"iat":"2026', '"iat":"2027').encode(), "bad_signature"),
+        (
+            real.replace('"iat":"2026', '"iat":"2027').replace('"through":2', '"through":1').encode(),
+            "bad_signature",
+        ),
         (real.replace('"aud":"t/s', '"aud":"x/s').encode(), "bad_signature"),
         (real[:-40].encode(), "malformed"),
         (b"", "malformed"),
@@ -209,7 +226,7 @@ async def test_the_portal_s_own_word_is_still_heard(victim: Victim) -> None:
     assert victim.asked == [OPEN, OPEN]
     await victim.gets(TOPICS["delta"], forged(ONLINE)["delta"])
     assert victim.lists == 1
-    state = decode(State, victim.wire.sent[-1][1])
+    state = said(State, victim.wire.sent[-1][1])
     assert (state.list and state.list.rev, state.keyset, state.nonce, state.stale) == (6, 3, NONCE, False)
 
 
@@ -218,8 +235,8 @@ async def test_nothing_that_is_spoilt_or_mixed_up_does_anything(victim: Victim) 
     chance = random.Random(SEED)
     stock = [*forged(THIEF).values(), *forged(Signer(THIEF.key, ONLINE.kid)).values(), *REPLAYED.values()]
     stock += [order(11, nonce=NONCE, aud="t/s/e2"), order(11, nonce="x"), head(9, era=2, iat=T0 - DAY)]
-    stock += [encode(EventAck(ledger="L", through=9)), b"{}", b"[]", b"\xff", b'{"kid":"x","sig":"","body":{}}']
-    real = [forged(ONLINE)[kind] for kind in ("head", "delta", "part", "cmd")]
+    stock += [ack(9, by=THIEF), b"{}", b"[]", b"\xff", b'{"kid":"x","sig":"","body":{}}']
+    real = [forged(ONLINE)[kind] for kind in ("ack", "head", "delta", "part", "cmd")]
     topics = [*TOPICS.values(), EDGE.topic("ev/ack"), EDGE.topic("nonsense")]
     standing = await victim.standing()
     for number in range(MESSAGES):

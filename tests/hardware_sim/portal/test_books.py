@@ -1,31 +1,19 @@
-"""The portal's tables: events once, acknowledgements without gaps, and what each edge needs of the list."""
+"""The portal's tables of the list: its history, and what each edge needs of it."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gate_controller.allowlist import Change, User, UserPut, UserRemoved
 from gate_controller.errors import BadInput
 from hardware_sim.portal import books as books_module
 from hardware_sim.portal.books import Books, Changes, Part
 from hardware_sim.portal.service import PORTAL
+from sync.codec import decode_changes
 from sync.database import Database
-from sync.messages import (
-    PARTS_AHEAD,
-    Event,
-    EventBatch,
-    ListGet,
-    Revision,
-    State,
-    UnknownFact,
-    Written,
-    decode_changes,
-)
+from sync.messages import PARTS_AHEAD, ListGet, Revision, Written
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 
@@ -44,21 +32,6 @@ class Shelf:
     ) -> Changes | list[Part]:
         get = ListGet(have=have, whole=whole, written=written)
         return await self.database.write(self.books.answer, get)
-
-    async def ingest(self, first: int, last: int, edge: str = "g", ledger: str = "L", kind: str = "k") -> int:
-        return await self.database.write(self.books.ingest, edge, batch(first, last, ledger, kind))
-
-    async def see(self, state: State) -> None:
-        await self.database.write(self.books.see, "g", state, T0)
-
-    async def seqs(self) -> list[int]:
-        return [event.seq for event in await self.database.run(self.books.events, 0, 10_000)]
-
-
-def batch(first: int, last: int, ledger: str, kind: str) -> EventBatch:
-    rows = range(first, last + 1)
-    events = [Event(seq=n, at=T0 + timedelta(seconds=n), kind=kind, body=msgspec.Raw(b"{}")) for n in rows]
-    return EventBatch(ledger=ledger, first=first, last=last, events=events)
 
 
 async def a_shelf(path: Path) -> Shelf:
@@ -150,83 +123,3 @@ async def test_orders_are_numbered_upwards_also_from_a_backup(shelf: Shelf) -> N
 async def test_an_entry_that_fits_no_part_is_refused(shelf: Shelf) -> None:
     with pytest.raises(BadInput, match="longer"):
         await shelf.change(0, UserPut(User("u" * 40_000, "x")))
-
-
-async def test_events_are_stored_once_and_acknowledged_without_gaps(shelf: Shelf) -> None:
-    assert await shelf.ingest(1, 3) == 3
-    assert await shelf.ingest(1, 3) == 3
-    assert await shelf.ingest(2, 5) == 5
-    # One batch overtook another: stored, and not yet acknowledged.
-    assert await shelf.ingest(9, 10) == 5
-    assert await shelf.ingest(6, 8) == 10
-    assert sorted(await shelf.seqs()) == list(range(1, 11))
-
-
-async def test_ledgers_and_edges_are_counted_apart(shelf: Shelf) -> None:
-    assert await shelf.ingest(1, 3) == 3
-    assert await shelf.ingest(1, 2, ledger="another") == 2
-    assert await shelf.ingest(2, 2, edge="other") == 0
-    assert len(await shelf.seqs()) == 6
-
-
-async def test_an_event_of_a_newer_gate_is_kept(shelf: Shelf) -> None:
-    await shelf.ingest(1, 1, kind="teleported")
-    (event,) = await shelf.database.run(shelf.books.events, 0, 10)
-    assert event.fact == UnknownFact("teleported", b"{}")
-    assert event.at == T0 + timedelta(seconds=1)
-
-
-async def test_what_was_acknowledged_survives_a_restart(tmp_path: Path) -> None:
-    shelf = await a_shelf(tmp_path / "portal.db")
-    await shelf.ingest(1, 3)
-    await shelf.database.close()
-    again = await a_shelf(tmp_path / "portal.db")
-    assert await again.ingest(5, 5) == 3
-    assert await again.ingest(4, 4) == 5
-    await again.database.close()
-
-
-async def test_a_late_will_does_not_hide_a_gate_that_is_back(shelf: Shelf) -> None:
-    state = State(status="online", conn="old", ledger="L", next_seq=5, acked=4, list=Revision("e", 7), sw="1.0")
-    await shelf.see(state)
-    await shelf.see(msgspec.structs.replace(state, conn="new"))
-    await shelf.see(msgspec.structs.replace(state, conn="old", status="offline"))
-    (seen,) = await shelf.database.run(shelf.books.edges)
-    assert (seen.online, seen.revision, seen.next_seq, seen.software) == (True, Revision("e", 7), 5, "1.0")
-    await shelf.see(msgspec.structs.replace(state, conn="new", status="offline"))
-    (seen,) = await shelf.database.run(shelf.books.edges)
-    assert not seen.online
-
-
-async def test_a_word_that_a_later_one_overtook_is_passed_over(shelf: Shelf) -> None:
-    state = State(
-        status="online", conn="c", told=2, ledger="L", next_seq=5, acked=4, list=Revision("e", 7), nonce="n"
-    )
-    await shelf.see(state)
-    for late in (1, 0):
-        await shelf.see(msgspec.structs.replace(state, told=late, conn=f"c{late}", list=Revision("e", 6)))
-        (seen,) = await shelf.database.run(shelf.books.edges)
-        assert seen.revision == Revision("e", 7)
-    await shelf.see(msgspec.structs.replace(state, status="offline", told=0))
-    await shelf.see(msgspec.structs.replace(state, told=3))
-    (seen,) = await shelf.database.run(shelf.books.edges)
-    assert not seen.online
-    # Another start of the program counts from the beginning.
-    await shelf.see(msgspec.structs.replace(state, conn="d", told=1, nonce="m"))
-    (seen,) = await shelf.database.run(shelf.books.edges)
-    assert seen.online
-
-
-@settings(max_examples=20)
-@given(ranges=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 8)), max_size=25))
-async def test_through_is_always_the_end_of_the_first_unbroken_run(
-    tmp_path_factory: pytest.TempPathFactory, ranges: list[tuple[int, int]]
-) -> None:
-    shelf, have = await a_shelf(tmp_path_factory.mktemp("books") / "portal.db"), set[int]()
-    for first, more in ranges:
-        have.update(range(first, first + more + 1))
-        through = await shelf.ingest(first, first + more)
-        assert set(range(1, through + 1)) <= have
-        assert through + 1 not in have
-    assert sorted(await shelf.seqs()) == sorted(have)
-    await shelf.database.close()

@@ -32,7 +32,7 @@ def portal(desk: RunningDesk) -> Portal:
 
 
 def claim(desk: RunningDesk, serial: str, code: str, csr: str | None = None) -> enrolment.Enrolled:
-    asked = Claim(serial, code, csr or signing_request(new_key(), "x"))
+    asked = Claim(serial, code, csr or signing_request(new_key(), "x"), "ab" * 32)
     return enrolment.claim(portal(desk), desk.enrolment.authority.pem, asked)
 
 

@@ -237,7 +237,15 @@ async def test_every_topic_of_the_link_is_in_the_access_list(tmp_path: Path) -> 
         signer = Signer.of(bytes(32))
         allowlist = await store.allowlist()
         link = PortalLink(
-            store, endpoint, address, signer.public, allowlist, lambda *_: None, lambda *_: Answer(True, ""), around
+            store,
+            endpoint,
+            address,
+            signer.public,
+            signer,
+            allowlist,
+            lambda *_: None,
+            lambda *_: Answer(True, ""),
+            around,
         )
         heard = set(link._handlers)
     finally:

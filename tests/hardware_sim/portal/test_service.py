@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gate_controller.allowlist import UserPut, UserStatus
@@ -24,14 +26,15 @@ from gate_controller.errors import (
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.portal.service import Portal
-from sync.messages import ListDelta, ListHead
+from sync.messages import CmdResult, Event, EventBatch, ListDelta, ListHead, State
 from sync.mqtt import Backoff, Endpoint, connect
 from sync.portal import Surroundings
-from sync.signing import KeyRing, KeySet, verify
+from sync.signing import KeyRing, KeySet, Signer, verify
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 NOW = Surroundings(lambda: Moment(T0, 0.0), lambda: 0.5, lambda: secrets.token_hex(8))
 QUICK = Backoff(0.05, 0.2)
+DEVICE, THIEF = Signer.of(b"\7" * 32), Signer.of(b"\6" * 32)
 
 
 async def open_portal(folder: Path) -> Portal:
@@ -164,44 +167,66 @@ async def test_changes_are_announced_with_delta_first_and_head_after(mosquitto: 
     await asyncio.gather(serving, return_exceptions=True)
 
 
+def some_rows(first: int, *seqs: int, last: int | None = None) -> EventBatch:
+    events = [Event(seq=seq, at=T0, kind="k", body=msgspec.Raw(b"{}")) for seq in seqs]
+    return EventBatch(
+        aud="t/s/g", conn=1, ledger="L", first=first, last=last or first + len(seqs) - 1, events=events
+    )
+
+
 async def test_nonsense_from_the_broker_changes_nothing(mosquitto: Any, portal: Portal) -> None:
     serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK))
-    event = b'{"seq": %d, "at": "%s", "kind": "k", "body": {}}'
-    at, naive = b"2026-03-01T07:00:00Z", b"2026-03-01T07:00:00"
+    await portal.register("g", DEVICE.public)
+    await portal.register("h", THIEF.public)
+    rows, birth = some_rows(1, 1), State(aud="t/s/g", status="online", conn=9, ledger="L", next_seq=9, acked=0)
+    answer = CmdResult(aud="t/s/g", cmd_id="c", status="done", detail="")
     bad = {
         "g/ev": [
-            b"",
-            b'{"ledger": "L", "first": 1, "last": 1, "events": []}',
-            b'{"ledger": "L", "first": 1, "last": 2, "events": [%s]}' % (event % (1, at)),
-            b'{"ledger": "L", "first": 1, "last": 2, "events": [%s, %s]}' % (event % (1, at), event % (3, at)),
-            b'{"ledger": "L", "first": 1, "last": 1, "events": [%s]}' % (event % (1, naive)),
-            b'{"ledger": "L", "first": 1, "last": 101, "events": [%s]}'
-            % b",".join(event % (number, at) for number in range(1, 102)),
+            (b"", "malformed"),
+            (msgspec.json.encode(rows), "malformed"),
+            (DEVICE.sign(some_rows(1)), "malformed"),
+            (DEVICE.sign(some_rows(1, 1, last=2)), "malformed"),
+            (DEVICE.sign(some_rows(1, *range(1, 102))), "malformed"),
+            (THIEF.sign(rows), "unknown_key"),
+            (Signer(THIEF.key, DEVICE.kid).sign(rows), "bad_signature"),
+            (DEVICE.sign(rows).replace(b'"kind":"k"', b'"kind":"x"'), "bad_signature"),
+            (DEVICE.sign(msgspec.structs.replace(rows, aud="t/s/h")), "wrong_audience"),
+            (DEVICE.sign(birth), "wrong_kind"),
+            (DEVICE.sign(rows) + b" " * 2_000_000, "oversized"),
         ],
-        "g/state": [b"[]", b'{"status": "elsewhere"}'],
-        "g/list/get": [b"7"],
-        "list/ev": [b"{}"],
-        "not an edge/ev": [b"{}"],
+        "h/ev": [(DEVICE.sign(rows), "unknown_key"), (THIEF.sign(rows), "wrong_audience")],
+        "g/state": [(b"[]", "malformed"), (THIEF.sign(birth), "unknown_key"), (DEVICE.sign(rows), "wrong_kind")],
+        "g/cmd/r": [(THIEF.sign(answer), "unknown_key"), (DEVICE.sign(answer), "unasked")],
+        "unknown/ev": [(DEVICE.sign(rows), "unregistered")],
+        "g/list/get": [(b"7", "malformed")],
+        "list/ev": [(b"{}", "malformed")],
+        "not an edge/ev": [(b"{}", "malformed")],
     }
-    good = b'{"ledger": "L", "first": 1, "last": 1, "events": [%s]}' % (event % (1, at))
     async with connect(
         Endpoint("127.0.0.1", mosquitto.port, "attacker"), None, ["slagboom/1/t/s/+/ev/ack"]
     ) as attacker:
         async with asyncio.timeout(10):
             while portal._connection is None:
                 await asyncio.sleep(0.02)
-            for suffix, payloads in bad.items():
-                for payload in payloads:
+            for suffix, attacks in bad.items():
+                for payload, _ in attacks:
                     attacker.publish(f"slagboom/1/t/s/{suffix}", payload)
-            attacker.publish("slagboom/1/t/s/g/ev", good)
+            attacker.publish("slagboom/1/t/s/g/ev", DEVICE.sign(rows))
             async for message in attacker.incoming():
                 assert b'"through":1' in message.payload
                 break
-    assert portal.refused["malformed"] == sum(map(len, bad.values()))
+    assert portal.refused == Counter(reason for attacks in bad.values() for _, reason in attacks)
     assert len(await portal.events()) == 1
     assert await portal.edges() == []
+    assert await portal.quarantined() == []
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_an_edge_is_registered_with_a_name_and_a_key_or_not_at_all(portal: Portal) -> None:
+    for name, key in (("a/b", DEVICE.public), ("list", DEVICE.public), ("g", b"short")):
+        with pytest.raises(BadInput, match="cannot be registered"):
+            await portal.register(name, key)
 
 
 async def test_a_guest_comes_by_pass_or_code_until_the_visit_is_over(portal: Portal) -> None:

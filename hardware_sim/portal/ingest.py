@@ -1,0 +1,63 @@
+"""Events into the portal's tables: verified, stored, and only then acknowledged under the portal's own signature.
+
+What comes twice is stored once, whoever stores it: several workers with a connection each may share the load and
+the tables. What an edge may not say is refused with its reason and not acknowledged; what cannot be read is set
+apart, acknowledged, and holds nobody up.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from gate_controller.errors import MessageRefused
+from hardware_sim.portal.keys import PortalKeys
+from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.reading import Delivered, read
+from sync.database import Database
+from sync.messages import PAYLOAD_LEN_MAX, SMALL_LEN_MAX, Address, EventAck, Rows, State
+from sync.signing import KeyRing, Refusal, Spoken, verify
+
+S = TypeVar("S", bound=Spoken)
+
+
+class Ingest:
+    """What edges send up. Every method raises MessageRefused, and then nothing has changed, or StoreError."""
+
+    def __init__(
+        self, database: Database, ledgers: Ledgers, keys: PortalKeys, wall: Callable[[], datetime]
+    ) -> None:
+        self._database, self._ledgers, self._keys, self._wall = database, ledgers, keys, wall
+
+    async def opened(self, edge: Address, kind: type[S], payload: bytes, bytes_max: int = SMALL_LEN_MAX) -> S:
+        """A message that this edge signed as its own."""
+        public = await self._database.run(self._ledgers.key, edge.edge)
+        if public is None:
+            raise MessageRefused(Refusal.UNREGISTERED, f"edge {edge.edge}; register its key first")
+        return verify(payload, kind, edge.audience, KeyRing.of_edge(public), bytes_max)[1]
+
+    async def state(self, edge: Address, payload: bytes) -> tuple[State, bytes | None]:
+        """Note what an edge says of itself; what is here of its ledger, to be sent to it, if it is there."""
+        state = await self.opened(edge, State, payload)
+        if not await self._database.write(self._ledgers.see, edge.edge, state, self._wall()):
+            raise MessageRefused(Refusal.ROLLED_BACK, f"state {state.told} of connection {state.conn} is overtaken")
+        return state, await self._ack(edge, state.ledger) if state.status == "online" else None
+
+    async def events(self, edge: Address, payload: bytes) -> bytes:
+        """Store a batch; its acknowledgement, to be sent."""
+        batch = await self.opened(edge, Delivered, payload, PAYLOAD_LEN_MAX)
+        now = self._wall()
+        await self._database.write(self._ledgers.ingest, edge.edge, batch, read(batch, now), now)
+        return await self._ack(edge, batch.ledger, Rows(batch.first, batch.last))
+
+    async def _ack(self, edge: Address, ledger: str, batch: Rows | None = None) -> bytes:
+        held = await self._database.run(self._ledgers.held, edge.edge, ledger)
+        ack = EventAck(
+            aud=edge.audience,
+            ledger=ledger,
+            through=held.through,
+            upto=held.upto,
+            missing=held.missing,
+            batch=batch,
+            tail=held.tail,
+        )
+        return self._keys.sign(ack)

@@ -1,0 +1,292 @@
+"""What came up, in the reference portal's tables: every event once, what could not be read, who said what when.
+
+Every method runs on the database connection's own thread, inside the transaction that its owner opened, so several
+workers may share the tables. Whose word it is was settled before; the list is `books`'.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from gate_controller.facts import Fact
+from hardware_sim.portal.reading import Quarantined, Read, Why
+from sync.codec import UnknownFact, decode_fact
+from sync.messages import MISSING_LEN_MAX, Event, EventBatch, Revision, Rows, State, Tail, digest, instant_text
+from sync.spans import Spans, joined, without
+
+ANCESTORS_MAX: Final = 16
+"""How many ledgers back a row is looked for; a database is cut or restored once in years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is here of a ledger: all up to `through`, and all up to `upto` that is not in `missing`."""
+
+    through: int
+    upto: int
+    missing: list[Rows]
+    tail: Tail | None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSeen:
+    """What the portal knows of an edge; `received` is the last of its events without a gap before it."""
+
+    name: str
+    online: bool
+    seen_at: datetime
+    revision: Revision | None
+    ledger: str
+    received: int
+    next_seq: int
+    software: str
+    nonce: str
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PortalEvent:
+    """An event as delivered; `number` is the order of arrival."""
+
+    number: int
+    edge: str
+    ledger: str
+    seq: int
+    at: datetime
+    fact: Fact | UnknownFact
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something about an edge that needs a person."""
+
+    at: datetime
+    edge: str
+    kind: str
+    detail: str
+
+
+class Ledgers:
+    """The tables of one open portal database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    # ---- keys ----
+
+    def put_key(self, edge: str, public: bytes) -> None:
+        """From now on this edge signs with this key alone."""
+        self._db.execute("INSERT OR REPLACE INTO edge_key VALUES (?, ?)", (edge, public))
+
+    def key(self, edge: str) -> bytes | None:
+        """The public key of an edge; None for one that is not registered."""
+        found = self._db.execute("SELECT public FROM edge_key WHERE edge = ?", (edge,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    # ---- what edges say of themselves ----
+
+    def see(self, edge: str, state: State, at: datetime) -> bool:
+        """Note a state; False, and nothing noted, if a later one is known."""
+        found = self._db.execute("SELECT state FROM edge WHERE name = ?", (edge,)).fetchone()
+        if found and _order(state) < _order(msgspec.json.decode(found[0], type=State)):
+            return False
+        text = msgspec.json.encode(state).decode()
+        self._db.execute("INSERT OR REPLACE INTO edge VALUES (?, ?, ?)", (edge, _text(at), text))
+        if state.status == "online":
+            before = self._enter(edge, state.ledger, state.after, None, state.conn)
+            if state.next_seq <= before:
+                detail = f"ledger {state.ledger} ends at {state.next_seq - 1}, and row {before} is here"
+                self._alarm(edge, at, "ledger_regression", detail)
+        return True
+
+    def edges(self) -> list[EdgeSeen]:
+        """Every edge that ever spoke, by name."""
+        found = self._db.execute("SELECT name, seen_at, state FROM edge ORDER BY name")
+        return [self._edge(*values) for values in found.fetchall()]
+
+    # ---- events ----
+
+    def ingest(self, edge: str, batch: EventBatch, read: Sequence[Read], at: datetime) -> None:
+        """Store what is new of a batch. What differs from what is here under its number is set apart."""
+        before = self._db.total_changes
+        self._enter(edge, batch.ledger, batch.after, batch.follows, batch.conn)
+        known = self._rows(edge, batch.ledger, batch.first, batch.last)
+        older = self._of_ancestors(edge, batch)
+        new: list[Event] = []
+        for one in read:
+            match one:
+                case Quarantined():
+                    self._set_apart(edge, batch.ledger, one, at)
+                case Event(seq=seq) if seq in known:
+                    if known[seq] != _says(one):
+                        text = msgspec.json.encode(one).decode()
+                        self._set_apart(edge, batch.ledger, Quarantined(seq, Why.REWRITTEN, text), at)
+                        self._alarm(edge, at, "ledger_rewritten", f"row {seq} of ledger {batch.ledger}")
+                case Event(seq=seq) if seq in older and older[seq] == _says(one):
+                    pass
+                case Event():
+                    new.append(one)
+        self._store(edge, batch.ledger, new)
+        self._hold(edge, batch.ledger, (batch.first, batch.last))
+        if self._db.total_changes > before:
+            self._db.execute("UPDATE edge SET seen_at = max(seen_at, ?) WHERE name = ?", (_text(at), edge))
+
+    def held(self, edge: str, ledger: str) -> Held:
+        """What is here of a ledger."""
+        spans, after = self._spans(edge, ledger), self._after(edge, ledger)
+        through = spans[0][1] if spans and spans[0][0] <= after + 1 else after
+        upto = max(through, spans[-1][1] if spans else 0)
+        gaps = [Rows(*gap) for gap in without([(through + 1, upto)], spans)]
+        if len(gaps) > MISSING_LEN_MAX:
+            upto = gaps[MISSING_LEN_MAX].first - 1
+        return Held(through, upto, gaps[:MISSING_LEN_MAX], self._tail(edge, ledger))
+
+    def events(self, after_number: int, limit: int) -> list[PortalEvent]:
+        """Events in the order of their arrival."""
+        found = self._db.execute(
+            "SELECT number, edge, ledger, seq, at, kind, body, personal FROM event WHERE number > ?"
+            " ORDER BY number LIMIT ?",
+            (after_number, limit),
+        )
+        return [_event(*values) for values in found]
+
+    def quarantined(self, limit: int) -> list[tuple[str, str, Quarantined]]:
+        """Edge, ledger and event of what was set apart, the newest first."""
+        found = self._db.execute(
+            "SELECT edge, ledger, seq, reason, text FROM quarantine ORDER BY number DESC LIMIT ?", (limit,)
+        )
+        return [(edge, ledger, Quarantined(seq, Why(why), text)) for edge, ledger, seq, why, text in found]
+
+    def alarms(self, limit: int) -> list[Alarm]:
+        """What needs a person, the newest first."""
+        found = self._db.execute("SELECT at, edge, kind, detail FROM alarm ORDER BY number DESC LIMIT ?", (limit,))
+        return [Alarm(datetime.fromisoformat(at), *rest) for at, *rest in found]
+
+    # ---- inside ----
+
+    def _enter(self, edge: str, ledger: str, after: int, follows: str | None, conn: int) -> int:
+        """Note a ledger and its connection; the highest row that was here before this connection."""
+        found = self._db.execute(
+            "SELECT conn, before, follows FROM ledger WHERE edge = ? AND name = ?", (edge, ledger)
+        ).fetchone()
+        spans = self._spans(edge, ledger)
+        top = spans[-1][1] if spans else 0
+        if found is None:
+            self._db.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, 0)", (edge, ledger, after, follows, conn))
+            return 0
+        if found[2] is None and follows is not None:
+            self._db.execute("UPDATE ledger SET follows = ? WHERE edge = ? AND name = ?", (follows, edge, ledger))
+        if conn <= found[0]:
+            return int(found[1]) if conn == found[0] else 0
+        self._db.execute(
+            "UPDATE ledger SET conn = ?, before = ? WHERE edge = ? AND name = ?", (conn, top, edge, ledger)
+        )
+        return top
+
+    def _store(self, edge: str, ledger: str, events: Sequence[Event]) -> None:
+        self._db.executemany(
+            "INSERT INTO event (edge, ledger, seq, at, kind, body, personal) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((edge, ledger, event.seq, *_says(event), _personal(event)) for event in events),
+        )
+
+    def _set_apart(self, edge: str, ledger: str, one: Quarantined, at: datetime) -> None:
+        self._db.execute(
+            "INSERT INTO quarantine (edge, ledger, seq, received_at, reason, text) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (edge, ledger, one.seq, _text(at), one.why, one.text),
+        )
+
+    def _alarm(self, edge: str, at: datetime, kind: str, detail: str) -> None:
+        self._db.execute(
+            "INSERT INTO alarm (at, edge, kind, detail) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (_text(at), edge, kind, detail),
+        )
+
+    def _rows(self, edge: str, ledger: str, first: int, last: int) -> dict[int, tuple[str, str, str]]:
+        found = self._db.execute(
+            "SELECT seq, at, kind, body FROM event WHERE edge = ? AND ledger = ? AND seq BETWEEN ? AND ?",
+            (edge, ledger, first, last),
+        )
+        return {seq: (at, kind, body) for seq, at, kind, body in found}
+
+    def _of_ancestors(self, edge: str, batch: EventBatch) -> dict[int, tuple[str, str, str]]:
+        """Rows under the same numbers in the ledgers that this one follows; the nearest counts."""
+        rows: dict[int, tuple[str, str, str]] = {}
+        ledger = batch.follows
+        for _ in range(ANCESTORS_MAX):
+            if ledger is None:
+                break
+            rows = self._rows(edge, ledger, batch.first, batch.last) | rows
+            found = self._db.execute("SELECT follows FROM ledger WHERE edge = ? AND name = ?", (edge, ledger))
+            (ledger,) = found.fetchone() or (None,)
+        return rows
+
+    def _after(self, edge: str, ledger: str) -> int:
+        found = self._db.execute("SELECT after FROM ledger WHERE edge = ? AND name = ?", (edge, ledger))
+        return int((found.fetchone() or (0,))[0])
+
+    def _spans(self, edge: str, ledger: str) -> Spans:
+        found = self._db.execute(
+            "SELECT first, last FROM held WHERE edge = ? AND ledger = ? ORDER BY first", (edge, ledger)
+        )
+        return tuple(found.fetchall())
+
+    def _hold(self, edge: str, ledger: str, span: tuple[int, int]) -> None:
+        old = self._spans(edge, ledger)
+        new = joined(old, [span])
+        gone, come = set(old) - set(new), set(new) - set(old)
+        self._db.executemany(
+            "DELETE FROM held WHERE edge = ? AND ledger = ? AND first = ?", ((edge, ledger, a) for a, _ in gone)
+        )
+        self._db.executemany("INSERT INTO held VALUES (?, ?, ?, ?)", ((edge, ledger, a, b) for a, b in come))
+
+    def _tail(self, edge: str, ledger: str) -> Tail | None:
+        found = self._db.execute(
+            "SELECT seq, at, kind, body FROM event WHERE edge = ? AND ledger = ? ORDER BY seq DESC LIMIT 1",
+            (edge, ledger),
+        ).fetchone()
+        return None if found is None else Tail(found[0], digest(found[1], found[2], found[3].encode()))
+
+    def _edge(self, name: str, seen_at: str, text: str) -> EdgeSeen:
+        state = msgspec.json.decode(text, type=State)
+        return EdgeSeen(
+            name,
+            state.status == "online",
+            datetime.fromisoformat(seen_at),
+            state.list,
+            state.ledger,
+            self.held(name, state.ledger).through,
+            state.next_seq,
+            state.sw,
+            state.nonce,
+            state.stale,
+        )
+
+
+def _order(state: State) -> tuple[int, bool, int]:
+    """Of one connection, that it is over is the last word."""
+    return state.conn, state.status == "offline", state.told
+
+
+def _says(event: Event) -> tuple[str, str, str]:
+    return instant_text(event.at), event.kind, bytes(event.body).decode()
+
+
+def _personal(event: Event) -> str | None:
+    return None if event.personal is None else msgspec.json.encode(event.personal).decode()
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _event(
+    number: int, edge: str, ledger: str, seq: int, at: str, kind: str, body: str, personal: str | None
+) -> PortalEvent:
+    fields = None if personal is None else msgspec.json.decode(personal, type=dict[str, str])
+    fact = decode_fact(kind, body.encode(), fields)
+    return PortalEvent(number, edge, ledger, seq, datetime.fromisoformat(at), fact)

@@ -1,0 +1,63 @@
+"""What the portal says of its list: heads, changes and parts, as they are signed. Sending is `service`'s."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gate_controller.allowlist import Allowlist
+from hardware_sim.portal.books import Changes, Part
+from sync.messages import LIST_LIVES, ListDelta, ListHead, ListPart
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Messages of one portal: for whom, of which era, and the time they are written at."""
+
+    audience: str
+    era: int
+    wall: Callable[[], datetime]
+
+    def delta(self, epoch: str, changes: Changes) -> ListDelta:
+        """What leads from one revision to another; maybe nothing."""
+        now = self.wall()
+        return ListDelta(
+            aud=self.audience,
+            iat=now,
+            exp=now + LIST_LIVES,
+            era=self.era,
+            epoch=epoch,
+            from_=changes.from_,
+            to=changes.to,
+            root=changes.root,
+            ops=changes.ops,
+        )
+
+    def part(self, epoch: str, part: Part) -> ListPart:
+        """A part of a whole list."""
+        now = self.wall()
+        return ListPart(
+            aud=self.audience,
+            iat=now,
+            exp=now + LIST_LIVES,
+            era=self.era,
+            epoch=epoch,
+            rev=part.rev,
+            root=part.root,
+            part=part.part,
+            parts=part.parts,
+            ops=part.ops,
+        )
+
+    def head(self, newest: Allowlist, root: str, conn: str) -> ListHead:
+        """Which list is the newest, and the connection that it is told on."""
+        now = self.wall()
+        return ListHead(
+            aud=self.audience,
+            iat=now,
+            exp=now + LIST_LIVES,
+            era=self.era,
+            epoch=newest.epoch,
+            rev=newest.revision,
+            root=root,
+            conn=conn,
+        )
