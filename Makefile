@@ -10,7 +10,7 @@ SOURCES := edge gate_controller recognition sync hardware_sim tests benchmarks d
 LOCK_VENV := build/lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest bench docs lock clean
+.PHONY: help demo test check pytest bench train docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -31,6 +31,30 @@ pytest: $(READY) $(BROKER) ## the tests alone; ARGS="tests/sync -k outbox" picks
 
 bench: $(READY) ## the benchmarks, ending on one table of limits
 	@$(BIN)/python -m benchmarks
+
+TRAINED := build/train
+TRAIN_BIN := $(TRAINED)/venv/bin
+MINUTES ?= 230
+
+# In an environment of its own, since torch is larger than all the rest; PIP_ARGS may name an index with builds for
+# processors alone. Of the minutes, the detector has about four tenths (a step takes about 0.45 s), the aligner two,
+# the reader four. Nothing shipped is changed: the models lie in build/train/models.
+train: $(READY) ## train the models anew: STREET=folder with street.csv, MINUTES=230
+	@test -f "$(STREET)/street.csv" || \
+		{ echo "Name the folder of the street frames: make train STREET=... (docs/training.md)" >&2; exit 1; }
+	@test -x $(TRAIN_BIN)/python || $(BIN)/python -m venv $(TRAINED)/venv
+	@$(TRAIN_BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[train]'
+	@mkdir -p $(TRAINED)/models
+	$(TRAIN_BIN)/python -m recognition.training.train_detector $(STREET)/street.csv --folder $(TRAINED)/detector \
+		--steps $$(($(MINUTES) * 53)) --export $(TRAINED)/detector_float.onnx
+	$(TRAIN_BIN)/python -m recognition.training.quantize_detector $(TRAINED)/detector_float.onnx \
+		$(STREET)/street.csv --out $(TRAINED)/models/detector.onnx
+	$(TRAIN_BIN)/python -m recognition.training.train_aligner $(STREET)/street.csv --folder $(TRAINED)/aligner \
+		--minutes $$(($(MINUTES) * 2 / 10)) --export $(TRAINED)/models/aligner.onnx
+	$(TRAIN_BIN)/python -m recognition.training.train_ocr --street $(STREET) --out $(TRAINED)/ocr \
+		--minutes $$(($(MINUTES) * 4 / 10)) --resume
+	$(TRAIN_BIN)/python -m recognition.training.export_ocr $(TRAINED)/ocr/last.pt --out $(TRAINED)/models/ocr.onnx
+	@cd $(TRAINED)/models && sha256sum *.onnx *.yaml > SHA256SUMS && cat SHA256SUMS
 
 docs: $(READY) ## write the generated pages and pictures of docs/ anew
 	@$(BIN)/python docs/generate.py

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from recognition.aligner import PLACES, PLATE_SIZE_PX, Quad, view_of
 from recognition.detector import BuiltinDetector
 from recognition.training.scenes import Image, Scene, StreetFrame, make_scene, noise_bank
-from recognition.training.train_detector import any_plate, load_frames
+from recognition.training.train_detector import PLATES, any_plate, load_frames, plate_number
 
 SCENE_SIZE_PX = 320
 VIEWS_PER_PLATE = 5
@@ -33,6 +33,12 @@ FRONTAL_ASPECTS = (4.0, 5.6)
 BOX_TRUST = 0.1
 """A real box of a long plate's proportions is nearly the plate; others say nothing about the corners."""
 
+DARK_SHARE = 0.2
+DARK_BELOW = 95.0
+"""So many of the drawn plates are light on dark, more than on the street: they were found least exactly."""
+
+SHEARED_SHARE = 0.4
+SPOILED_SHARE = 0.35
 POOL_VIEWS = 3000
 
 
@@ -113,6 +119,26 @@ def hidden(image: Image, quad: Quad, rng: np.random.Generator) -> View | None:
     return view_of(covered, found)[0], np.zeros(8, np.float32), 0.0, 0.0
 
 
+def sheared(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene as seen by a camera that leans: what was level climbs, what was upright stays so."""
+    slope = float(rng.normal(0, 0.28))
+    middle = scene.image.shape[1] / 2
+    move = np.array([[1.0, 0.0, 0.0], [slope, 1.0, -slope * middle]])
+    image = cv2.warpAffine(scene.image, move, scene.image.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
+    quads = [[(float(x), float(y + slope * (x - middle))) for x, y in quad] for quad in scene.quads]
+    inside = [all(0 < y < image.shape[0] for _, y in quad) for quad in quads]
+    return Scene(image, quads, [t if ok else -1.0 for t, ok in zip(scene.trust, inside, strict=True)])
+
+
+def spoiled(view: Image, rng: np.random.Generator) -> Image:
+    """The view out of focus, in the dark, or both."""
+    if rng.random() < 0.6:
+        view = cv2.GaussianBlur(view, (0, 0), float(rng.uniform(0.5, 2.4)))
+    if rng.random() < 0.6:
+        view = (np.asarray(view) * rng.uniform(0.12, 0.7)).astype(np.uint8)
+    return view
+
+
 def nothing(image: Image, quads: Sequence[Quad], rng: np.random.Generator) -> View | None:
     """A view whose middle is no plate; parts of plates at its side are welcome."""
     size = np.array(image.shape[1::-1])
@@ -183,14 +209,22 @@ def make_views(table: Path, seed: int, size: int) -> Iterator[Views]:
     frames = load_frames(table, "train")
     wrong = false_finds(frames)
     noise = noise_bank()
+    dark = [plate for plate in map(plate_number, range(PLATES)) if plate.mean() < DARK_BELOW]
+
+    def draw(rng: np.random.Generator) -> Image:
+        return dark[int(rng.integers(len(dark)))] if rng.random() < DARK_SHARE else any_plate(rng)
+
     pool: list[View] = []
     while True:
         while len(pool) < POOL_VIEWS:
-            scene = make_scene(frames, any_plate, SCENE_SIZE_PX, rng, noise)
+            scene = make_scene(frames, draw, SCENE_SIZE_PX, rng, noise)
+            if rng.random() < SHEARED_SHARE:
+                scene = sheared(scene, rng)
             pool.extend(view for view in _of_scene(scene, rng) if view is not None)
             for _ in range(FALSE_FINDS_PER_SCENE if wrong else 0):
                 view = wrong[int(rng.integers(len(wrong)))]
                 pool.append((view, np.zeros(8, np.float32), 0.0, 0.0))
         rows = [pool.pop(int(rng.integers(len(pool)))) for _ in range(size)]
+        rows = [(spoiled(row[0], rng), *row[1:]) if rng.random() < SPOILED_SHARE else row for row in rows]
         yield Views(*(np.stack([np.asarray(row[at]) for row in rows]) for at in range(2)),  # type: ignore[arg-type]
                     *(np.array([row[at] for row in rows], np.float32) for at in (2, 3)))  # fmt: skip

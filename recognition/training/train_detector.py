@@ -47,7 +47,8 @@ TWO_LINE_SHARE = 0.22
 
 
 @lru_cache(maxsize=PLATES)
-def _plate(number: int) -> Image:
+def plate_number(number: int) -> Image:
+    """One of `PLATES` drawn plates, always the same for a number."""
     rng = np.random.default_rng([99, number])
     text = sample_text(rng)
     two_line = True if rng.random() < TWO_LINE_SHARE else None
@@ -57,7 +58,7 @@ def _plate(number: int) -> Image:
 
 def any_plate(rng: np.random.Generator) -> Image:
     """Some country's plate, front on, (H, W, 3) uint8 BGR."""
-    return _plate(int(rng.integers(PLATES)))
+    return plate_number(int(rng.integers(PLATES)))
 
 
 def load_frames(table: Path, part: str) -> list[StreetFrame]:

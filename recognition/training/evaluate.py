@@ -1,0 +1,231 @@
+"""Measures the reader on labelled pictures: score per country, reliability plot, gallery of failures.
+
+    python -m recognition.training.evaluate LABELS.csv [--out build/evaluation] [--drawn 2000]
+
+LABELS.csv has the columns image (path beside the table), text, country. A text's separators do not count; `A|B` are
+two plates. A drawn set in faces never trained on stands beside the pictures in the plot. Deliberately not here:
+what a wrong read costs at a gate (`benchmarks/false_opens.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from recognition.choice import Models, load_recognizer
+from recognition.frame import Image, load_image
+from recognition.ocr import Ocr
+from recognition.recognizer import LocatedRead, settled_read
+from recognition.training.degrade import Camera
+from recognition.training.plates_source import PlateSource, Sources
+
+EDGES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+"""Bins of confidence: narrow where a gate decides."""
+
+LOOK_ALIKES = str.maketrans("OQI", "001")
+DRAWN_SEED = 50_000_017
+DRAWN_HARDNESS = 1.2
+TILE_PX = (320, 150)
+PLOT_PX = 720
+COLUMNS = 4
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    if not count:
+        return 0.0, 1.0
+    z, share = 1.96, right / count
+    middle = share + z * z / (2 * count)
+    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    below = 1 + z * z / count
+    return max(0.0, (middle - reach) / below), min(1.0, (middle + reach) / below)
+
+
+def plain(text: str) -> str:
+    """Letters and digits alone."""
+    return re.sub(r"[^A-Z0-9ÄÖÜ]", "", text.upper())
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One labelled picture and what was read in it."""
+
+    path: Path
+    country: str
+    labels: tuple[str, ...]
+    reads: tuple[LocatedRead, ...]
+
+    @property
+    def best(self) -> LocatedRead | None:
+        """The read that a label should have been: the right one, else the nearest in length, else the surest."""
+        ranked = sorted(self.reads, key=lambda read: (read.read.plate.key not in self.labels, -read.width_px))
+        return ranked[0] if ranked else None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts over pictures; `wrong` are accepted texts that no label has: look at each, a label may be missing."""
+
+    plates: int
+    strict: int
+    folded: int
+    found: int
+    accepted: int
+    wrong: int
+
+
+def score(pictures: Sequence[Picture]) -> Score:
+    """Counts; folded takes O, Q and 0, and I and 1, for one."""
+    strict = folded = accepted = wrong = 0
+    for picture in pictures:
+        texts = {read.read.plate.key for read in picture.reads}
+        alike = {text.translate(LOOK_ALIKES) for text in texts}
+        sure = {read.read.plate.key for read in picture.reads if read.accepted}
+        strict += sum(label in texts for label in picture.labels)
+        folded += sum(label.translate(LOOK_ALIKES) in alike for label in picture.labels)
+        accepted += sum(label in sure for label in picture.labels)
+        wrong += len(sure - set(picture.labels))
+    plates = sum(len(picture.labels) for picture in pictures)
+    return Score(plates, strict, folded, sum(bool(picture.reads) for picture in pictures), accepted, wrong)
+
+
+def reliability(pairs: Iterable[tuple[float, bool]]) -> list[tuple[float, int, int]]:
+    """A row a bin of `EDGES` that holds any: mean confidence, right ones, all."""
+    kept = list(pairs)
+    rows = []
+    for low, high in pairwise(EDGES):
+        held = [(sure, right) for sure, right in kept if low <= sure < high or (high == 1.0 and sure == 1.0)]
+        if held:
+            rows.append((sum(s for s, _ in held) / len(held), sum(r for _, r in held), len(held)))
+    return rows
+
+
+def draw_reliability(sets: dict[str, list[tuple[float, int, int]]]) -> Image:
+    """(720, 720, 3) plot of the share that is right over confidence, both as doubt on a logarithmic scale."""
+    canvas = np.full((PLOT_PX, PLOT_PX, 3), 255, np.uint8)
+    at = _axes(canvas)
+    for (name, rows), colour in zip(sets.items(), ((190, 90, 20), (30, 60, 200)), strict=False):
+        cv2.putText(canvas, name, (110, 60 + 24 * list(sets).index(name)), 0, 0.55, colour, 1, cv2.LINE_AA)
+        points = []
+        for sure, right, count in rows:
+            low, high = wilson(right, count)
+            x = at(sure)
+            points.append((x, PLOT_PX - at(right / count)))
+            cv2.line(canvas, (x, PLOT_PX - at(low)), (x, PLOT_PX - at(high)), colour, 1, cv2.LINE_AA)
+            cv2.circle(canvas, points[-1], 4, colour, -1, cv2.LINE_AA)
+            cv2.putText(canvas, str(count), (x + 6, points[-1][1] - 4), 0, 0.36, colour, 1, cv2.LINE_AA)
+        cv2.polylines(canvas, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
+    return canvas
+
+
+def _axes(canvas: Image) -> Callable[[float], int]:
+    """Draws frame and ticks; the place of a probability along either axis, from the left or the lower edge."""
+    room = PLOT_PX - 140
+
+    def at(probability: float) -> int:
+        doubt = max(1.0 - probability, 5e-4)
+        return 80 + round(room * (1 - math.log10(doubt / 5e-4) / math.log10(1 / 5e-4)))
+
+    for value in (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 0.995, 0.999):
+        x, y = at(value), PLOT_PX - at(value)
+        cv2.line(canvas, (x, PLOT_PX - 80), (x, 60), (225, 225, 225), 1)
+        cv2.line(canvas, (80, y), (PLOT_PX - 60, y), (225, 225, 225), 1)
+        cv2.putText(canvas, f"{value:g}", (x - 14, PLOT_PX - 58), 0, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
+        cv2.putText(canvas, f"{value:g}", (30, y + 4), 0, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
+    cv2.line(canvas, (at(0.0), PLOT_PX - at(0.0)), (at(1.0), PLOT_PX - at(1.0)), (150, 150, 150), 1, cv2.LINE_AA)
+    cv2.putText(canvas, "confidence", (PLOT_PX // 2 - 40, PLOT_PX - 28), 0, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
+    cv2.putText(canvas, "share right (95 % interval)", (20, 36), 0, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
+    return at
+
+
+def gallery(failures: Sequence[Picture]) -> Image:
+    """A tile a failure: the straightened plate, the label, what was read and why it was not believed."""
+    tiles = []
+    for picture in failures:
+        tile = np.full((TILE_PX[1], TILE_PX[0], 3), 30, np.uint8)
+        read = picture.best
+        if read is not None:
+            wide = min(TILE_PX[0], round(read.crop.shape[1] * 80 / read.crop.shape[0]))
+            tile[:80, :wide] = cv2.resize(read.crop, (wide, 80))
+        said = f"{read.read.plate.key} {read.read.confidence:.3f}" if read else "nothing found"
+        why = read.rejected.value if read and read.rejected else "accepted" if read else ""
+        for at, text in enumerate(("|".join(picture.labels), said, why)):
+            cv2.putText(tile, text, (6, 100 + 20 * at), 0, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+        tiles.append(tile)
+    while len(tiles) % COLUMNS or not tiles:
+        tiles.append(np.full((TILE_PX[1], TILE_PX[0], 3), 30, np.uint8))
+    return np.vstack([np.hstack(tiles[at : at + COLUMNS]) for at in range(0, len(tiles), COLUMNS)])
+
+
+def read_table(table: Path, models: Models) -> list[Picture]:
+    """Every picture of the table, read. Raises what `load_image` and `load_recognizer` raise."""
+    recognizer = load_recognizer(models)
+    pictures = []
+    with table.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            path = table.parent / row["image"]
+            labels = tuple(plain(text) for text in row["text"].split("|"))
+            pictures.append(Picture(path, row["country"], labels, tuple(recognizer.read(load_image(path)))))
+    return pictures
+
+
+def read_drawn(count: int, faces: Path) -> list[tuple[float, bool]]:
+    """Confidence and rightness of drawn plates in faces never trained on, cut out as finds are."""
+    source = PlateSource(Sources(faces, None, Camera(DRAWN_HARDNESS), 0.7), DRAWN_SEED)
+    ocr = Ocr()
+    pairs: list[tuple[float, bool]] = []
+    while len(pairs) < count:
+        pixels, text, _ = source.sample()
+        if text:
+            (read,) = ocr.read([np.ascontiguousarray(pixels[..., ::-1])])
+            settled = settled_read(read.alternatives, read.countries, read.complete) if read.text else None
+            right = settled is not None and settled.plate.key == text
+            pairs.append((settled.confidence if settled else 0.0, right))
+    return pairs
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("build/evaluation"))
+    parser.add_argument("--drawn", type=int, default=2000, help="drawn plates beside the pictures")
+    parser.add_argument("--faces", type=Path, default=Path("checkpoints/faces_unseen"), help="not trained on")
+    parser.add_argument("--ocr", default=Models().ocr)
+    parser.add_argument("--detector", default=Models().detector)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    pictures = read_table(options.labels, Models(options.ocr, options.detector))
+    groups = {country: [p for p in pictures if p.country == country] for country in {p.country for p in pictures}}
+    print("country plates strict (95 %)        folded found accepted wrong")
+    for name, held in [*sorted(groups.items()), ("all", pictures)]:
+        got = score(held)
+        low, high = wilson(got.strict, got.plates)
+        print(
+            f"{name:7} {got.plates:6} {got.strict:6} ({low:4.0%} to {high:4.0%}) {got.folded:6} {got.found:5} "
+            f"{got.accepted:8} {got.wrong:5}"
+        )
+    whole = [(p.best.read.confidence, p.best.read.plate.key in p.labels) for p in pictures if p.best]
+    rows = {f"pictures ({len(whole)})": reliability(whole)}
+    if options.drawn:
+        rows[f"drawn ({options.drawn})"] = reliability(read_drawn(options.drawn, options.faces))
+    for name, table in rows.items():
+        for sure, right, count in table:
+            print(f"{name}: said {sure:.4f}, right {right} of {count} = {right / count:.4f}")
+    failed = [p for p in pictures if not all(any(r.read.plate.key == t for r in p.reads) for t in p.labels)]
+    for file, image in (("reliability.png", draw_reliability(rows)), ("failures.png", gallery(failed))):
+        cv2.imwrite(str(options.out / file), image)
+        print(f"{options.out / file}")
+
+
+if __name__ == "__main__":
+    main()
