@@ -34,6 +34,9 @@ class Eye:
         text = TextRead("HHAB77", tuple(((char, self._sure),) for char in "HHAB77"), 1.0, (("D", 0.9),), False)
         return [text for _ in crops]
 
+    def read_again(self, first: Sequence[TextRead], _crops: Sequence[Image]) -> list[TextRead]:
+        return [*first]
+
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:

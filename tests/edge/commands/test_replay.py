@@ -51,6 +51,9 @@ class Eye:
             for text, sure in seen
         ]
 
+    def read_again(self, first: Sequence[TextRead], _crops: Sequence[Image]) -> list[TextRead]:
+        return [*first]
+
 
 def picture(text: str, left: int, sure: float = 0.995) -> Image:
     image = np.zeros((120, 400, 3), np.uint8)
