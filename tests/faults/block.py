@@ -23,8 +23,8 @@ from tests.faults.people import People
 from tests.faults.processes import Broken, Broker, PortalProcess, Process
 from tests.faults.proxy import Proxy
 
-HEALED_WITHIN_S: Final = 60.0
-WRITTEN_WITHIN_S: Final = 1.5
+HEALED_WITHIN_S: Final = 120.0
+WRITTEN_WITHIN_S: Final = 5.0
 LOOK_EVERY_S: Final = 0.05
 EDGES: Final = ("a", "b")
 

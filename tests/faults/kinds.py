@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LASTS_S: Final = (0.05, 1.0)
 AT_ITS_BEGINNING: Final = 0.3
 """Chance that a process is hit again while it starts."""
-TOUCHES_WITHIN_S: Final = 15.0
+TOUCHES_WITHIN_S: Final = 60.0
 ORDERS_WAIT_S: Final = (8.0, 12.0)
 """About as long as an order lives."""
 DISK_BYTES: Final = 16 * 1024 * 1024

@@ -20,7 +20,7 @@ from typing import IO, Any, Final
 from hardware_sim.broker import free_port
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-READY_WITHIN_S: Final = 20.0
+READY_WITHIN_S: Final = 60.0
 ANSWER_WITHIN_S: Final = 15.0
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 LOG_LINES_SHOWN: Final = 15
