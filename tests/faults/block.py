@@ -147,20 +147,25 @@ class Block:
         self._mistakes()
         done: list[checks.Done] = []
         for gate in self.gates:
-            pulses = gate.pulses.copy()
-            await self._written(gate, pulses)
+            pulses, refused = gate.pulses.copy(), gate.refused_at_the_machine
+            await self._written(gate, pulses, refused)
             through = checks.received(self._books, gate.name)
             at_portal = checks.portal_rows(self._books, gate.name)
             rows = checks.edge_rows(gate.database)
             checks.compare_journals(gate.name, rows, at_portal, through)
             checks.check_pulses(gate.name, rows, pulses, gate.daemon.starts - 1)
+            checks.check_answers(gate.name, rows, refused, gate.daemon.starts - 1)
             done += checks.orders_done(rows, gate.name)
         checks.check_orders(self._ends(), done)
+        checks.check_peace(self._books)
 
-    async def _written(self, gate: Gate, pulses: Counter[str]) -> None:
-        """Give the row of a pulse the time to reach the disk."""
+    async def _written(self, gate: Gate, pulses: Counter[str], refused: int) -> None:
+        """Give the row of a pulse, or of an answer, the time to reach the disk."""
         deadline_s = time.monotonic() + WRITTEN_WITHIN_S
-        while pulses - checks.opened(checks.edge_rows(gate.database)) and time.monotonic() < deadline_s:
+        while time.monotonic() < deadline_s:
+            rows = checks.edge_rows(gate.database)
+            if not pulses - checks.opened(rows) and checks.refused_at_the_machine(rows) >= refused:
+                return
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _mistakes(self) -> None:
@@ -221,7 +226,7 @@ async def _turn(block: Block) -> None:
     """The worlds go on, whatever happens."""
     while True:
         for gate in block.gates:
-            gate.turn(block.people.badges)
+            gate.turn(block.people.badges, block.people.regulars)
         await asyncio.sleep(0.05)
 
 

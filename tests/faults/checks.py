@@ -121,6 +121,17 @@ def compare_journals(name: str, at_edge: Iterable[Row], at_portal: Iterable[Row]
             raise Broken(f"J5: {name}: row {key} names {other.personal} at the portal and not {row.personal}")
 
 
+def check_peace(path: Path) -> None:
+    """Raises `Broken` if the portal alarms anybody or sets a row apart: nobody lies here, and no disk forgets."""
+    with closing(look(path)) as db:
+        said = db.execute(
+            "SELECT edge, kind, detail FROM alarm UNION ALL SELECT edge, reason, text FROM quarantine"
+        )
+        found = said.fetchall()
+    if found:
+        raise Broken(f"A1: {found[0][0]}: {found[0][1]}: {found[0][2]}")
+
+
 def opened(rows: Iterable[Row]) -> Counter[str]:
     """How often the rows say that each lane's relay was to be pulsed."""
     return Counter(json.loads(row.body)["lane"] for row in rows if row.kind in ("granted", "boom_opened_manually"))
@@ -135,6 +146,17 @@ def check_pulses(name: str, rows: Iterable[Row], pulses: Counter[str], kills: in
     for lane, count in pulses.items():
         if count > known[lane] + kills:
             raise Broken(f"P1: {name}: {lane}: {count} pulses, {known[lane]} in the journal, {kills} kills")
+
+
+def refused_at_the_machine(rows: Iterable[Row]) -> int:
+    """How many requests of persons at the machine the journal says were refused."""
+    return sum(row.kind == "command_refused" and json.loads(row.body)["by"] == "guard" for row in rows)
+
+
+def check_answers(name: str, rows: Iterable[Row], refused: int, kills: int) -> None:
+    """Raises `Broken` if the journal lacks what persons were told; a kill may take what waited for the disk."""
+    if not kills and refused_at_the_machine(rows) < refused:
+        raise Broken(f"J6: {name}: {refused} requests were refused, the journal knows less")
 
 
 def orders_done(rows: Iterable[Row], name: str) -> list[Done]:

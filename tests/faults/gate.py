@@ -17,7 +17,7 @@ from edge.control import ANSWER_WITHIN_S, socket_of
 from gate_controller.lane import Order
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer
 from hardware_sim.world import Happened, Vehicle, World
-from sync.orders import LaneOrder, Request
+from sync.orders import Answer, LaneOrder, Request
 from tests.faults.processes import Process
 from tests.faults.proxy import Proxy
 from tests.faults.run_portal import SITE, TENANT
@@ -25,6 +25,8 @@ from tests.faults.run_portal import SITE, TENANT
 PACE: Final = 3
 """How much faster the world goes than the clock."""
 STEP_S: Final = 0.05
+STAYS_S: Final = (1.0, 60.0)
+"""How long a vehicle stays, by the world's own time."""
 QUEUE_LEN_MAX: Final = 2
 LANES: Final = {"entry": "in", "exit": "out"}
 
@@ -77,6 +79,8 @@ class Gate:
         self.pulses: Counter[str] = Counter()
         """Times that each lane's relay was pulsed."""
         self.passages = 0
+        self.refused_at_the_machine = 0
+        """Requests of persons at the machine that were answered with a refusal, which the journal must keep."""
         self._random = random.Random(seed)
         self._world = World(LANES, self._random.randrange(1 << 30))
         self._board = BoardPeer(folder / "board", self._contacts, flash=self._flash)
@@ -115,8 +119,8 @@ class Gate:
         """The daemon's wall clock is this much ahead from now on, and not what it was before."""
         self._clock[:8] = struct.pack("d", by_s)
 
-    def turn(self, badges: list[str]) -> None:
-        """Let the world catch up with the clock; now and then a vehicle with one of the badges comes."""
+    def turn(self, badges: list[str], regulars: list[str]) -> None:
+        """Let the world catch up with the clock; now and then a vehicle comes, with one badge of either kind."""
         now_s = time.monotonic()
         self._last_s = max(self._last_s, now_s - 1.0)
         while self._last_s + STEP_S <= now_s:
@@ -126,18 +130,20 @@ class Gate:
                     self._bystander(happened)
         entering = self._world.scene("entry").vehicles
         if badges and len(entering) < QUEUE_LEN_MAX and self._random.random() < 0.1:
-            self._world.arrive("entry", self._vehicle(self._random.choice(badges)))
+            own = badges if self._random.random() < 0.5 or not regulars else regulars
+            self._world.arrive("entry", self._vehicle(self._random.choice(own)))
 
     async def operate(self) -> None:
         """A person at the machine asks something of a lane; most of it is refused, and all is written down."""
         lane = self._random.choice([*LANES])
         kind = self._random.choices([*AT_THE_MACHINE], [*AT_THE_MACHINE.values()])[0]
         request: Request = LaneOrder(lane, kind, "guard", f"{kind} {next(self._numbers)}")
-        with suppress(OSError, TimeoutError):
+        with suppress(OSError, TimeoutError, msgspec.DecodeError):
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 reader, writer = await asyncio.open_unix_connection(socket_of(self.database))
                 writer.write(msgspec.json.encode(request) + b"\n")
-                await reader.readline()
+                answer = msgspec.json.decode(await reader.readline(), type=Answer)
+                self.refused_at_the_machine += not answer.done
                 writer.close()
 
     def _vehicle(self, badge: str) -> Vehicle:
@@ -147,7 +153,7 @@ class Gate:
             badge_after_s=0.3,
             patience_s=self._random.uniform(5.0, 12.0),
             speed_mps=6.0,
-            stays_s=self._random.uniform(1.0, 20.0),
+            stays_s=self._random.uniform(*STAYS_S),
         )
 
     def _bystander(self, happened: Happened) -> None:

@@ -14,7 +14,9 @@ ORDERS_S: Final = (0.3, 1.5)
 CALLERS: Final = 8
 """People who give orders at the portal; one waits for the answer to its own, and a lost one costs it 12 s."""
 OPERATES_S: Final = (0.05, 0.4)
+USERS_LEN_MIN: Final = 5
 USERS_LEN_MAX: Final = 30
+REGULARS: Final = 3
 
 
 class People:
@@ -22,7 +24,9 @@ class People:
 
     def __init__(self, portal: PortalProcess, gates: Sequence[Gate], chance: random.Random) -> None:
         self.badges: list[str] = []
-        """On badges that somebody has or had."""
+        """Badges that somebody has or had."""
+        self.regulars: list[str] = []
+        """Badges of users whom nobody changes, and who come to all gates at once."""
         self.orders = 0
         """Orders asked for at the portal; the newest has this number."""
         self._portal, self._gates, self._random = portal, gates, chance
@@ -72,7 +76,7 @@ class People:
 
     async def _change(self) -> None:
         do = self._random.choices(("add", "badge", "on", "off", "remove"), (4, 2, 2, 2, 1))[0]
-        if len(self._users) < 5:
+        if len(self._users) < USERS_LEN_MIN:
             do = "add"
         if len(self._users) > USERS_LEN_MAX:
             do = "remove"
@@ -80,7 +84,10 @@ class People:
         if do == "add":
             self._numbers += 1
             name = f"person-{self._numbers}"
-            self._users.append(name)
+            if len(self.regulars) < REGULARS:
+                self.regulars.append(badge)
+            else:
+                self._users.append(name)
         else:
             name = self._random.choice(self._users)
         if do in ("add", "badge"):

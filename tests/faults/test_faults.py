@@ -111,6 +111,13 @@ def test_a_pulse_too_many_is_told() -> None:
     assert broken(lambda: checks.check_pulses("a", rows, Counter(entry=3), 0)) == "P1"
 
 
+def test_an_answer_that_the_journal_lacks_is_told() -> None:
+    rows = [replace(ROW, kind="command_refused", body=json.dumps({"by": by})) for by in ("guard", "portal")]
+    checks.check_answers("a", rows, 1, 0)
+    checks.check_answers("a", rows, 2, 1)
+    assert broken(lambda: checks.check_answers("a", rows, 2, 0)) == "J6"
+
+
 DAY_S = checks.DAY_S
 DONE = Done("a entry", 7, 9.9)
 
@@ -160,6 +167,15 @@ def test_a_database_is_read_beside_its_writer(tmp_path: Path) -> None:
         rows = checks.edge_rows(tmp_path / "edge.db")
         assert checks.last_seq(tmp_path / "edge.db") == 2
     assert rows == [Row("L", 1, "t", "k", "b", None), Row("L", 2, "t", "k", "b", {"plate": "X"})]
+
+
+@pytest.mark.parametrize("table", ["alarm", "quarantine"])
+def test_an_alarm_for_nothing_is_told(tmp_path: Path, table: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "portal.db", isolation_level=None)) as db:
+        db.executescript("CREATE TABLE alarm (edge, kind, detail); CREATE TABLE quarantine (edge, reason, text)")
+        checks.check_peace(tmp_path / "portal.db")
+        db.execute(f"INSERT INTO {table} VALUES ('a', 'ledger_regression', 'row 5')")
+        assert broken(lambda: checks.check_peace(tmp_path / "portal.db")) == "A1"
 
 
 # ---- the network is as bad as it says ----
