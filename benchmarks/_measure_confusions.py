@@ -3,36 +3,28 @@
 Draws plates as training does (another seed), reads them with the shipped model and writes `confusions.json`: for
 every character how often it was seen and a sample of the doubtful observations, each as the reader's own options,
 and the SHA-256 of the model's file. `false_opens` draws its reads from that and says when the file has changed
-since. Run it anew whenever the model changes; it takes some minutes.
+since. Run it anew whenever the model changes; it takes some minutes, and the packages that training needs.
 """
 
 import json
 import random
 import sys
 from collections import Counter
-from hashlib import sha256
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks._confusions import TABLE, model_digest
 from recognition.ocr import Ocr
 from recognition.training.plates_source import PlateSource, Sources
 
-TABLE = Path(__file__).resolve().parent / "confusions.json"
 PLATES = 20_000
 BATCH = 32
 DOUBTS_MAX = 150  # kept for a character; the share of doubtful observations is counted exactly
 SURE = 0.999  # a right character at least this probable is a sure observation
 SEED = 20_260_101
-
-
-def model_digest() -> str:
-    """Which model a table belongs to: the SHA-256 of its file."""
-    return sha256((files("recognition.models") / "ocr.onnx").read_bytes()).hexdigest()
 
 
 def measure(count: int) -> dict[str, Any]:

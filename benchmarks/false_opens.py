@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks._measure_confusions import TABLE, model_digest
+from benchmarks._confusions import TABLE, model_digest
 from benchmarks._report import Bar, Report, console, finish
 from gate_controller.allowlist import Allowlist, UserPut
 from gate_controller.credentials import PlateCredential

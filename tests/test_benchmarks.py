@@ -1,6 +1,5 @@
 """The benchmarks can be listed, are described, keep their books, and do without a peer that cannot be had."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import _report, peers
+from benchmarks import _confusions, _report, peers
 from benchmarks.__main__ import BENCHMARKS, conclude, main
 from benchmarks._report import Bar, Report, finish
 
@@ -38,9 +37,16 @@ def test_the_page_describes_each() -> None:
     assert page.count("| Limit | Last |") == len(BENCHMARKS)
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
-def test_each_can_be_run_alone(name: str) -> None:
-    assert callable(importlib.import_module(f"benchmarks.{name}").main)
+def test_each_can_be_run_without_what_only_training_needs() -> None:
+    there = f"assert all(callable(importlib.import_module(f'benchmarks.{{name}}').main) for name in {BENCHMARKS})"
+    code = f"import importlib, sys; sys.modules.update(torch=None, fontTools=None); {there}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_confusions_say_which_model_they_belong_to() -> None:
+    table = json.loads(_confusions.TABLE.read_text(encoding="utf-8"))
+    assert len(table["model_sha256"]) == len(_confusions.model_digest()) == 64
 
 
 def test_a_missed_limit_is_told_and_counts(
