@@ -35,7 +35,7 @@ async def serve(path: Path, handle: Handle) -> None:
     The caller holds the database, so a socket that lies there is a dead daemon's.
     """
     server = await asyncio.start_unix_server(
-        lambda reader, writer: _answer(reader, writer, handle), sock=_listening(path), limit=LINE_BYTES_MAX
+        lambda reader, writer: _answer(reader, writer, handle), sock=listening(path), limit=LINE_BYTES_MAX
     )
     try:
         async with server:
@@ -44,7 +44,8 @@ async def serve(path: Path, handle: Handle) -> None:
         _remove(path)
 
 
-def _listening(path: Path) -> socket.socket:
+def listening(path: Path) -> socket.socket:
+    """A socket that only this account may open, in place of a dead process's. Raises `ControlError`."""
     listener = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)
     try:
@@ -54,7 +55,9 @@ def _listening(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         why = error.strerror or error
-        raise ControlError(f"{path}: no socket for orders can be made here ({why}); change store.path") from None
+        raise ControlError(
+            f"{path}: no socket for orders can be made here ({why}); give the database a shorter path"
+        ) from None
     finally:
         os.umask(before)
     return listener

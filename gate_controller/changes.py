@@ -274,9 +274,13 @@ class _Draft:
             return
         if _same_person(user, user_of(self.users.get(holder))):
             raise ListRejected(
-                "immutable_id", f"user {user.external_id} has id {holder}, which cannot become {user.id}"
+                "immutable_id",
+                f"user {user.external_id} has id {holder}, which cannot become {user.id}",
+                user.external_id,
             )
-        raise ListRejected("duplicate_external_id", f"external id {user.external_id} belongs to user {holder}")
+        raise ListRejected(
+            "duplicate_external_id", f"external id {user.external_id} belongs to user {holder}", user.external_id
+        )
 
     def _check_plates(self, user: User) -> None:
         for mine in user.plates:
@@ -294,6 +298,7 @@ class _Draft:
                         raise ListRejected(
                             "duplicate_credential",
                             f"plate {mine.plate.masked()} of user {user.external_id} belongs to user {row[1]}",
+                            user.external_id,
                         )
 
     def _check_badges(self, user: User) -> None:
@@ -315,6 +320,7 @@ class _Draft:
                     raise ListRejected(
                         "duplicate_credential",
                         f"a badge of user {user.external_id} belongs to user {other.external_id}",
+                        user.external_id,
                     )
                 continue
             for bits in self.reader_bits:
@@ -323,6 +329,7 @@ class _Draft:
                         "badge_collision",
                         f"badges of users {user.external_id} and {other.external_id} look the same to a reader "
                         f"of {bits} bits",
+                        user.external_id,
                     )
 
     def _check_codes(self, user: User) -> None:
@@ -337,6 +344,7 @@ class _Draft:
                     raise ListRejected(
                         "duplicate_credential",
                         f"a pass or code of user {user.external_id} belongs to user {other.external_id}",
+                        user.external_id,
                     )
 
 

@@ -1,4 +1,4 @@
-"""The commands of the simulated world: `slagboom demo` and `slagboom sim`."""
+"""The commands of the simulated world: `slagboom demo`, `slagboom sim` and `slagboom portal`."""
 
 import asyncio
 import tempfile
@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from hardware_sim.portal.cli import app as portal
+
 app = typer.Typer()
+app.add_typer(portal, name="portal")
 
 Folder = Annotated[
     Path | None,

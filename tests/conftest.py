@@ -1,15 +1,19 @@
-"""What several packages' tests share: a real broker, and no deadlines for Hypothesis on slow machines."""
+"""What several packages' tests share: a real broker, the command as people call it, and a patient Hypothesis."""
 
+import json
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from edge.cli import main
 from hardware_sim.broker import free_port
 
 settings.register_profile("slagboom", deadline=None)
@@ -59,3 +63,35 @@ def mosquitto(idle_mosquitto: Mosquitto) -> Mosquitto:
     """A running broker."""
     idle_mosquitto.start()
     return idle_mosquitto
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one call of the command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    def objects(self) -> list[dict[str, Any]]:
+        """The lines of stdout as JSON objects."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Slagboom = Callable[..., Said]
+
+
+@pytest.fixture
+def slagboom(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Slagboom:
+    """Calls `slagboom` with these arguments; the machine's time zone is Berlin's."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*args: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(arg) for arg in args])
+        said = capsys.readouterr()
+        return Said(int(end.value.code or 0), said.out, said.err)
+
+    return call

@@ -25,8 +25,8 @@ def local_zone() -> tzinfo:
         return ZoneInfo("UTC")
 
 
-def instant(text: str | None, tz: tzinfo) -> datetime:
-    """The time of `--at`, in `tz` unless it says otherwise; now where it is left out. Raises `BadInput`."""
+def instant(text: str | None, tz: tzinfo, option: str = "--at") -> datetime:
+    """The time of an option, in `tz` unless it says otherwise; now where it is left out. Raises `BadInput`."""
     if text is None:
         return clock.now().wall.astimezone(tz)
     try:
@@ -34,5 +34,5 @@ def instant(text: str | None, tz: tzinfo) -> datetime:
     except ValueError:
         at = None
     if at is None or at.year not in _YEARS:
-        raise BadInput(f'--at: "{text}" is no time; write it like 2026-01-05T07:30')
+        raise BadInput(f'{option}: "{text}" is no time; write it like 2026-01-05T07:30')
     return at.astimezone(tz) if at.tzinfo else at.replace(tzinfo=tz)

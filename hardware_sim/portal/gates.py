@@ -1,0 +1,172 @@
+"""What an operator asks of a portal about its edges: how they stand, what happened there, orders, keys, enrolment.
+
+Not here: people (`people`). What a running portal alone can do, an order above all, is refused without one.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from edge.narrate import masked, narrate
+from gate_controller.credentials import DIGEST_MARK
+from gate_controller.errors import BadInput, PortalError
+from gate_controller.facts import Fact, Granted, Refused
+from hardware_sim.portal.asked import (
+    About,
+    AddEdge,
+    BrokerFolder,
+    Edges,
+    Events,
+    OrderEdge,
+    Reply,
+    RetireEdge,
+    RotateKeys,
+)
+from hardware_sim.portal.books import EdgeSeen, PortalEvent
+from hardware_sim.portal.registry import EnrolledEdge
+from hardware_sim.portal.service import Portal
+from sync.identity import write_whole
+from sync.messages import UnknownFact
+
+LIMIT_MAX: Final = 1000
+"""Events of one reply."""
+
+Row = dict[str, Any]
+
+
+async def about(portal: Portal, _: About) -> Reply:
+    applied, edges = await portal.applied()
+    tenant, site = portal.keys.audience.split("/")
+    row = {
+        "tenant": tenant,
+        "site": site,
+        "root_key": portal.keys.root_key.hex(),
+        "fingerprint": portal.enrolment.authority.fingerprint,
+        "keys": portal.keys.version,
+        "revision": portal.allowlist.revision,
+        "users": sum(1 for _ in portal.allowlist.users()),
+        "applied": applied,
+        "edges": edges,
+        "messages_refused": dict(portal.refused),
+    }
+    return Reply([row])
+
+
+async def edges(portal: Portal, _: Edges) -> Reply:
+    seen = {edge.name: edge for edge in await portal.edges()}
+    enrolled = {edge.edge: edge for edge in await portal.enrolment.edges()}
+    return Reply([_edge(portal, name, seen.get(name), enrolled.get(name)) for name in sorted({*seen, *enrolled})])
+
+
+def _edge(portal: Portal, name: str, seen: EdgeSeen | None, enrolled: EnrolledEdge | None) -> Row:
+    row: Row = {
+        "edge": name,
+        "online": False,
+        "last_seen": None,
+        "revision": None,
+        "newest": portal.allowlist.revision,
+    }
+    row |= {"applied": False, "stale": False, "waiting": None, "software": None}
+    if seen is not None:
+        ours = seen.revision is not None and seen.revision.epoch == portal.allowlist.epoch
+        row["online"], row["last_seen"] = seen.online, seen.seen_at.isoformat()
+        row["revision"] = seen.revision.rev if ours and seen.revision is not None else None
+        row["applied"] = row["revision"] == portal.allowlist.revision
+        row["stale"], row["software"] = seen.stale, seen.software
+        row["waiting"] = max(seen.next_seq - 1 - seen.received, 0)
+    row["serial"] = enrolled.serial if enrolled else None
+    until = enrolled.certificate_until if enrolled else None
+    row["certificate_until"] = until.isoformat() if until else None
+    row["retired"] = enrolled is not None and enrolled.retired
+    return row
+
+
+async def events(portal: Portal, asked: Events) -> Reply:
+    limit = min(max(asked.limit, 1), LIMIT_MAX)
+    if asked.after is not None:
+        found = await portal.events(asked.after, limit)
+    else:
+        found = await _last(portal, limit)
+    return Reply([_event(event, asked.clear) for event in found])
+
+
+async def _last(portal: Portal, limit: int) -> list[PortalEvent]:
+    after, last = 0, list[PortalEvent]()
+    while page := await portal.events(after, LIMIT_MAX):
+        after, last = page[-1].number, [*last, *page][-limit:]
+    return last
+
+
+def _event(event: PortalEvent, clear: bool) -> Row:
+    fact = event.fact
+    row = {
+        "number": event.number,
+        "edge": event.edge,
+        "seq": event.seq,
+        "at": event.at.isoformat(),
+        "kind": fact.kind if isinstance(fact, UnknownFact) else type(fact).__name__,
+        "lane": getattr(fact, "lane", None),
+        "text": f"{fact.kind}, of a newer edge" if isinstance(fact, UnknownFact) else narrate(fact),
+    }
+    return {**row, "plate": _plate(fact)} if clear else row
+
+
+def _plate(fact: Fact | UnknownFact) -> str | None:
+    if isinstance(fact, Granted | Refused):
+        read = fact.basis.as_read
+        return masked(read) if read.startswith(DIGEST_MARK) else read or None
+    return getattr(fact, "plate", None) or None
+
+
+async def order(portal: Portal, asked: OrderEdge) -> Reply:
+    result = await portal.command(asked.edge, asked.order)
+    if result.status != "done":
+        raise PortalError(f"{asked.edge}: refused: {result.detail}")
+    return Reply(
+        [{"edge": asked.edge, "status": result.status, "detail": result.detail}], f"{asked.edge}: {result.detail}"
+    )
+
+
+async def add_edge(portal: Portal, asked: AddEdge) -> Reply:
+    invited = await portal.enrolment.register(asked.edge, asked.serial)
+    row = {"edge": invited.edge, "serial": invited.serial, "code": invited.code, "fingerprint": invited.fingerprint}
+    return Reply([row])
+
+
+async def retire_edge(portal: Portal, asked: RetireEdge) -> Reply:
+    await portal.enrolment.retire(asked.edge)
+    return Reply(
+        [{"edge": asked.edge, "retired": True}],
+        f"{asked.edge} gets no certificate any more; now `slagboom portal broker` writes the access list anew",
+    )
+
+
+async def broker_folder(portal: Portal, asked: BrokerFolder) -> Reply:
+    folder = Path(asked.folder)
+    if not asked.host:
+        if not (folder / "mosquitto.conf").exists():
+            raise BadInput(f"{folder}: no broker's folder; name what edges call the broker with --host")
+        write_whole(folder / "acl", (await portal.enrolment.access_list()).encode())
+        return Reply([{"access_list": str(folder / "acl")}], f"{folder / 'acl'}: have it read with `kill -HUP`")
+    try:
+        config = await portal.enrolment.write_broker_folder(folder, asked.host, asked.port)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
+    return Reply([{"settings": str(config)}], f"{config}: start it with `mosquitto -c {config}`")
+
+
+async def rotate_keys(portal: Portal, _: RotateKeys) -> Reply:
+    await portal.rotate_keys()
+    return Reply([{"keys": portal.keys.version}], f"the edges trust keys {portal.keys.version} and no older ones")
+
+
+Answer = Callable[[Portal, Any], Awaitable[Reply]]
+
+LOOKS: Final[dict[type, Answer]] = {About: about, Edges: edges, Events: events}
+DEEDS: Final[dict[type, Answer]] = {
+    OrderEdge: order,
+    AddEdge: add_edge,
+    RetireEdge: retire_edge,
+    BrokerFolder: broker_folder,
+    RotateKeys: rotate_keys,
+}

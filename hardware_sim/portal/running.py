@@ -1,0 +1,103 @@
+"""`slagboom portal serve`: the portal in the foreground, its log on stderr, ended by SIGTERM or Ctrl-C.
+
+Here: where it speaks and with what. Not here: what it does there (`service`, `counter`, `enrolment`).
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from edge import present
+from edge.commands.run import LOG_FORMAT
+from gate_controller.errors import BadInput
+from hardware_sim.broker import Broker
+from hardware_sim.portal import counter
+from hardware_sim.portal.enrolment import Desk
+from hardware_sim.portal.folder import PortalFolder
+from hardware_sim.portal.service import Portal
+
+EMBEDDED: Final = "embedded"
+EMBEDDED_PORT: Final = 1883
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host and a port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> "Place":
+        """HOST:PORT, an IPv6 host in brackets. Raises `BadInput`."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port[:6]) <= 65535:
+            raise BadInput(f"{option} {text!r}: write HOST:PORT, such as broker.example.net:8883")
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where a portal speaks; `enrol_at` is where edges get certificates, under `names`, if anywhere."""
+
+    broker: Place
+    embedded: bool
+    tls: bool
+    enrol_at: Place | None
+    names: Sequence[str]
+
+    @classmethod
+    def parse(cls, broker: str, tls: bool, enrol_at: str | None, names: Sequence[str]) -> "Serving":
+        """The options as typed. Raises `BadInput`."""
+        word, _, port = broker.partition(":")
+        embedded = word == EMBEDDED
+        place = Place.parse(f"127.0.0.1:{port or EMBEDDED_PORT}" if embedded else broker, "--broker")
+        if embedded and (tls or enrol_at is not None):
+            raise BadInput("--broker embedded: speaks no TLS and takes no certificates; name a broker that does")
+        if enrol_at is not None and not names:
+            raise BadInput("--name: missing; name at least one host name or address that edges call this portal")
+        if enrol_at is not None and not tls:
+            raise BadInput(
+                "--tls: missing; edges that are enrolled speak TLS with the broker, and so must the portal"
+            )
+        return cls(place, embedded, tls, Place.parse(enrol_at, "--enrol-at") if enrol_at else None, names)
+
+
+def serve(folder: PortalFolder, serving: Serving) -> int:
+    """Run until told to stop. Raises `SlagboomError` for what a person must mend first."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_until_told(folder, serving))
+    return 0
+
+
+async def _until_told(folder: PortalFolder, serving: Serving) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with AsyncExitStack() as stack:
+        portal = await folder.open()
+        stack.push_async_callback(portal.close)
+        if serving.embedded:
+            broker = Broker(serving.broker.port)
+            await asyncio.to_thread(broker.start)
+            stack.callback(broker.stop)
+        at = f"{serving.broker.host}:{serving.broker.port}"
+        present.say(f"portal {folder.tenant}/{folder.site} serves by the broker at {at}")
+        await _serve(folder, portal, serving)
+
+
+async def _serve(folder: PortalFolder, portal: Portal, serving: Serving) -> None:
+    broker = serving.broker
+    tls = portal.enrolment.portal_files() if serving.tls else None
+    async with asyncio.TaskGroup() as group:
+        group.create_task(counter.serve(folder, portal))
+        group.create_task(portal.serve(broker.host, broker.port, tls=tls))
+        if serving.enrol_at is not None:
+            at = serving.enrol_at
+            desk = Desk(at.host, at.port, serving.names, broker.host, broker.port)
+            group.create_task(portal.enrolment.serve(desk))
