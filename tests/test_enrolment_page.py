@@ -6,59 +6,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hardware_sim.broker import free_port
+from tests.running_site import GATE, READY_WITHIN_S, running, until_said
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "enrolment.md").read_text()
-SITE = """\
-[site]
-name = "North"
-time_zone = "Europe/Amsterdam"
-[boards.gate]
-kind = "modbus_relay8"
-port = "none"
-[readers.in]
-kind = "rdm6300"
-port = "none either"
-lane = "entry"
-[lanes.entry]
-direction = "in"
-board = "gate"
-inputs = { approach = 1, safety = 2, closed_limit = 4 }
-outputs = { open = 3 }
-"""
-READY_WITHIN_S = 60.0
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    return [text for kind, text in found if kind == language]
-
-
-@contextmanager
-def running(command: list[str], folder: Path, log: str) -> Iterator[Path]:
-    """A program of the page, with what it says in a file; ended when the test is done."""
-    with (folder / log).open("w") as said:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        child = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, env=environment)
-    try:
-        yield folder / log
-    finally:
-        child.kill()
-        child.wait()
-
-
-def until_said(log: Path, wanted: str) -> str:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while not (found := re.search(wanted, log.read_text(), re.MULTILINE)):
-        assert time.monotonic() < deadline, f"{wanted!r} was not said, but:\n{log.read_text()}"
-        time.sleep(0.05)
-    return found.group()
+def blocks() -> list[str]:
+    return re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def test_the_walk_through_leads_where_it_says(tmp_path: Path) -> None:
@@ -76,36 +36,44 @@ def test_the_walk_through_leads_where_it_says(tmp_path: Path) -> None:
             text = text.replace(there, instead)
         return text
 
-    (portal_code,) = blocks("python")
-    (broker_line,), (enrol_line,), (check_line, run_line) = (block.splitlines() for block in blocks(""))
+    portal_lines, (broker_line,), (enrol_line,), (check_line, run_line) = (text.splitlines() for text in blocks())
     portal, gate = tmp_path / "portal", tmp_path / "gate"
     portal.mkdir()
     gate.mkdir()
-    (portal / "page.py").write_text(local(portal_code))
-    (gate / "site.toml").write_text(SITE)
-    with running([sys.executable, "page.py"], portal, "portal.log") as portal_log:
-        serial, code, fingerprint = until_said(portal_log, r"^SB-2041 \S+ [0-9a-f]{64}$").split()
-        config = portal / "broker" / "mosquitto.conf"
-        deadline = time.monotonic() + READY_WITHIN_S
-        while not config.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        # As root, Mosquitto would become another user, who may not look into a test's folder.
-        user = "user root\n" if os.geteuid() == 0 else ""
-        config.write_text(user + local(config.read_text()))
-        program, *rest = shlex.split(broker_line)
-        found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-        assert found is not None, "mosquitto is missing"
-        with running([found, *rest], portal, "broker.log"):
-            enrol = local(enrol_line).replace("FINGERPRINT", fingerprint)
-            assert f"--serial {serial} " in enrol
-            # The code goes where the command asks for it.
-            assert "enrolled as acme.north.gatehouse" in called(enrol, gate, code)
-            assert "input approach" in called(check_line, gate)
-            command = [sys.executable, "-m", "edge.cli", *shlex.split(run_line)[1:]]
-            with running(command, gate, "gate.log") as gate_log:
-                until_said(gate_log, r"connected to broker")
-                until_said(gate_log, r"the portal's keys 1 are in force")
+    (gate / "site.toml").write_text(GATE)
+    *begun, serve_line = map(local, portal_lines)
+    told = dict(line.split(maxsplit=1) for line in "".join(called(line, portal) for line in begun).splitlines())
+    config = portal / "broker" / "mosquitto.conf"
+    # As root, Mosquitto would become another user, who may not look into a test's folder.
+    user = "user root\n" if os.geteuid() == 0 else ""
+    config.write_text(user + local(config.read_text()))
+    with (
+        running(portal / "portal.log", *shlex.split(serve_line)[1:]),
+        program(portal / "broker.log", shlex.split(broker_line)),
+    ):
+        until_said(portal / "portal.log", "connected to broker")
+        enrol = local(enrol_line).replace("FINGERPRINT", told["fingerprint"])
+        assert f"--serial {told['serial']} " in enrol
+        # The code goes where the command asks for it.
+        assert "enrolled as acme.north.gatehouse" in called(enrol, gate, told["code"])
+        assert "input approach" in called(check_line, gate)
+        with running(gate / "gate.log", *shlex.split(run_line)[1:]):
+            until_said(gate / "gate.log", "connected to broker")
+            until_said(gate / "gate.log", "the portal's keys 1 are in force")
+
+
+@contextmanager
+def program(log: Path, words: list[str]) -> Iterator[None]:
+    """A program that is not ours, with what it says in a file."""
+    found = shutil.which(words[0]) or shutil.which(words[0], path="/usr/sbin:/usr/local/sbin")
+    assert found is not None, f"{words[0]} is missing"
+    with log.open("w") as said:
+        child = subprocess.Popen([found, *words[1:]], cwd=log.parent, stdout=said, stderr=said)
+    try:
+        yield
+    finally:
+        child.kill()
+        child.wait()
 
 
 def called(line: str, folder: Path, typed: str = "") -> str:

@@ -115,6 +115,17 @@ class AddEdge(Struct, frozen=True, tag=True):
     serial: str
 
 
+class KeyOfEdge(Struct, frozen=True, tag=True):
+    """What an edge signs with this key is believed from now on; for edges that are not enrolled."""
+
+    edge: str
+    public: str
+
+
+class Alarms(Struct, frozen=True, tag=True):
+    """What the portal found wrong with what edges sent, the newest first."""
+
+
 class RetireEdge(Struct, frozen=True, tag=True):
     edge: str
 
@@ -163,6 +174,8 @@ Asked = (
     | Import
     | Edges
     | AddEdge
+    | KeyOfEdge
+    | Alarms
     | RetireEdge
     | BrokerFolder
     | Events

@@ -47,6 +47,7 @@ def edge_columns(tz: tzinfo, now: datetime) -> Sequence[Column]:
         ("Link", _link),
         ("Seen", lambda row: "" if row["online"] else ago(row["last_seen"], now)),
         ("List", _list),
+        ("Confirmed", lambda row: ago(row["list_at"], now) if row["last_seen"] else ""),
         ("Rows wait", lambda row: row["waiting"]),
         ("Certificate until", lambda row: local(row["certificate_until"], tz)[:10]),
         ("Software", lambda row: row["software"]),
@@ -66,7 +67,8 @@ def _list(row: Row) -> str:
         return "none of ours" if row["last_seen"] else ""
     behind = row["newest"] - row["revision"]
     text = f"{row['revision']}, newest" if behind == 0 else f"{row['revision']}, {behind} behind"
-    return f"{text}, stale" if row["stale"] else text
+    text = f"{text}, stale" if row["stale"] else text
+    return f"{text}: {row['trouble']}" if row["trouble"] else text
 
 
 @edge.command("add", epilog="Example: slagboom portal edge add north gatehouse --serial SB-2041")
@@ -87,6 +89,17 @@ def edge_add(
     for what in ("serial", "code", "fingerprint"):
         present.say(f"{what:<12}{row[what]}")
     present.say("The code is good once, for seven days, and kept nowhere.", stderr=True)
+
+
+@edge.command("key", epilog='Example: slagboom portal edge key north gatehouse "$(cat device.pub)"')
+def edge_key(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="EDGE", help="The name in its settings.")],
+    public: Annotated[str, typer.Argument(metavar="KEY", help="What its file device.pub holds.")],
+    as_json: AsJson = False,
+) -> None:
+    """Believe what an edge signs with this key; enrolled edges bring theirs with them."""
+    told(folder, asked.KeyOfEdge(name, public.strip()), as_json=as_json)
 
 
 @edge.command("retire", epilog="Example: slagboom portal edge retire north gatehouse")
@@ -130,6 +143,20 @@ def event_columns(tz: tzinfo, *, clear: bool) -> Sequence[Column]:
         ("What", lambda row: row["text"]),
     ]
     return [*columns, ("Plate", lambda row: row["plate"])] if clear else columns
+
+
+def alarms(folder: Folder, as_json: AsJson = False) -> None:
+    """What does not add up in what edges sent: a journal that was cut, or written anew."""
+    listed(folder, asked.Alarms(), "Alarms", _alarm_columns, as_json=as_json)
+
+
+def _alarm_columns(tz: tzinfo) -> Sequence[Column]:
+    return [
+        ("At", lambda row: local(row["at"], tz)),
+        ("Edge", lambda row: row["edge"]),
+        ("Alarm", lambda row: row["alarm"]),
+        ("Detail", lambda row: row["detail"]),
+    ]
 
 
 def open_once(folder: Folder, name: EdgeName, lane: LaneName, reason: Why, as_json: AsJson = False) -> None:

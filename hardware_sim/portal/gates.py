@@ -14,19 +14,21 @@ from gate_controller.facts import Fact, Granted, Refused
 from hardware_sim.portal.asked import (
     About,
     AddEdge,
+    Alarms,
     BrokerFolder,
     Edges,
     Events,
+    KeyOfEdge,
     OrderEdge,
     Reply,
     RetireEdge,
     RotateKeys,
 )
-from hardware_sim.portal.books import EdgeSeen, PortalEvent
+from hardware_sim.portal.ledgers import EdgeSeen, PortalEvent
 from hardware_sim.portal.registry import EnrolledEdge
 from hardware_sim.portal.service import Portal
+from sync.codec import UnknownFact
 from sync.identity import write_whole
-from sync.messages import UnknownFact
 
 LIMIT_MAX: Final = 1000
 """Events of one reply."""
@@ -66,13 +68,14 @@ def _edge(portal: Portal, name: str, seen: EdgeSeen | None, enrolled: EnrolledEd
         "revision": None,
         "newest": portal.allowlist.revision,
     }
-    row |= {"applied": False, "stale": False, "waiting": None, "software": None}
+    row |= {"applied": False, "list_at": None, "stale": False, "trouble": "", "waiting": None, "software": None}
     if seen is not None:
         ours = seen.revision is not None and seen.revision.epoch == portal.allowlist.epoch
         row["online"], row["last_seen"] = seen.online, seen.seen_at.isoformat()
         row["revision"] = seen.revision.rev if ours and seen.revision is not None else None
         row["applied"] = row["revision"] == portal.allowlist.revision
-        row["stale"], row["software"] = seen.stale, seen.software
+        row["list_at"] = seen.list_at.isoformat() if seen.list_at is not None else None
+        row["stale"], row["trouble"], row["software"] = seen.stale, seen.trouble, seen.software
         row["waiting"] = max(seen.next_seq - 1 - seen.received, 0)
     row["serial"] = enrolled.serial if enrolled else None
     until = enrolled.certificate_until if enrolled else None
@@ -133,6 +136,20 @@ async def add_edge(portal: Portal, asked: AddEdge) -> Reply:
     return Reply([row])
 
 
+async def key_of_edge(portal: Portal, asked: KeyOfEdge) -> Reply:
+    try:
+        public = bytes.fromhex(asked.public)
+    except ValueError:
+        raise BadInput(f"key {asked.public[:80]!r}: write the 64 characters of the edge's device.pub") from None
+    await portal.register(asked.edge, public)
+    return Reply([{"edge": asked.edge, "key": asked.public}], f"{asked.edge} is believed what this key signs")
+
+
+async def alarms(portal: Portal, _: Alarms) -> Reply:
+    found = await portal.alarms(LIMIT_MAX)
+    return Reply([{"at": a.at.isoformat(), "edge": a.edge, "alarm": a.kind, "detail": a.detail} for a in found])
+
+
 async def retire_edge(portal: Portal, asked: RetireEdge) -> Reply:
     await portal.enrolment.retire(asked.edge)
     return Reply(
@@ -162,10 +179,11 @@ async def rotate_keys(portal: Portal, _: RotateKeys) -> Reply:
 
 Answer = Callable[[Portal, Any], Awaitable[Reply]]
 
-LOOKS: Final[dict[type, Answer]] = {About: about, Edges: edges, Events: events}
+LOOKS: Final[dict[type, Answer]] = {About: about, Edges: edges, Events: events, Alarms: alarms}
 DEEDS: Final[dict[type, Answer]] = {
     OrderEdge: order,
     AddEdge: add_edge,
+    KeyOfEdge: key_of_edge,
     RetireEdge: retire_edge,
     BrokerFolder: broker_folder,
     RotateKeys: rotate_keys,

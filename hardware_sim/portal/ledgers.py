@@ -34,7 +34,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class EdgeSeen:
-    """What the portal knows of an edge; `received` is the last of its events without a gap before it."""
+    """What the portal knows of an edge; `received` is the last of its events without a gap before it.
+
+    `list_at` is when the portal's word that its list is the newest last came there, `trouble` why it has not.
+    """
 
     name: str
     online: bool
@@ -46,6 +49,9 @@ class EdgeSeen:
     software: str
     nonce: str
     stale: bool
+    list_at: datetime | None
+    trouble: str
+    keyset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +270,9 @@ class Ledgers:
             state.sw,
             state.nonce,
             state.stale,
+            state.list_at,
+            state.trouble,
+            state.keyset,
         )
 
 

@@ -79,6 +79,8 @@ def test_a_running_portal_is_asked_and_ordered_about(slagboom: Slagboom, tmp_pat
     with running(logs["portal"], "portal", "serve", str(folder), "--broker", f"embedded:{port}"):
         until_said(logs["portal"], f"serves by the broker at 127.0.0.1:{port}")
         with running(logs["gate"], "run", "--config", str(tmp_path / "site.toml")):
+            until((tmp_path / "device.pub").exists, logs["gate"])
+            assert portal("edge key", "gatehouse", (tmp_path / "device.pub").read_text()).code == 0
             until(lambda: any(row["applied"] for row in portal("edges", "--json").objects()), logs["gate"])
             assert portal("user add", "anna", "--plate", "98-THD-4").out.endswith(
                 "list revision 1: in force on 1 of 1 edges\n"

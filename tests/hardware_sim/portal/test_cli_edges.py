@@ -38,6 +38,14 @@ def test_an_edge_is_registered_and_retired(portal: Slagboom) -> None:
     assert portal("edge add", "gatehouse", "--serial", "SB-1").err.startswith("error: edge gatehouse is retired")
 
 
+def test_an_edge_that_is_not_enrolled_is_known_by_its_key(portal: Slagboom) -> None:
+    key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    assert portal("edge key", "gatehouse", f"{key}\n").code == 0
+    assert portal("edge key", "gatehouse", "xyz").err.startswith("error: key 'xyz': write the 64 characters")
+    assert portal("edge key", "Gate House", key).code == 2
+    assert portal("alarms", "--json").objects() == []
+
+
 def test_the_broker_s_folder_is_written_and_later_only_its_access_list(portal: Slagboom, tmp_path: Path) -> None:
     to = tmp_path / "broker"
     assert portal("broker", to).err.startswith(f"error: {to}: no broker's folder")
@@ -79,7 +87,8 @@ def test_an_order_needs_a_reason(portal: Slagboom) -> None:
 
 ROW: dict[str, Any] = {
     "edge": "gatehouse", "online": True, "last_seen": NOW.isoformat(), "revision": 7, "newest": 7, "stale": False,
-    "waiting": 0, "certificate_until": None, "software": "1.2", "retired": False,
+    "list_at": NOW.isoformat(), "trouble": "", "waiting": 0, "certificate_until": None, "software": "1.2",
+    "retired": False,
 }  # fmt: skip
 
 
@@ -89,6 +98,7 @@ ROW: dict[str, Any] = {
         ({}, ("online", "", "7, newest")),
         ({"online": False}, ("offline", "3 min", "7, newest")),
         ({"online": None, "newest": 9, "stale": True}, ("?", "3 min", "7, 2 behind, stale")),
+        ({"trouble": "immutable_id: x"}, ("online", "", "7, newest: immutable_id: x")),
         ({"revision": None}, ("online", "", "none of ours")),
     ],
 )

@@ -10,10 +10,10 @@ from gate_controller.facts import Basis, Direction, Fact, LaneId, Matched, Refus
 from gate_controller.reasons import Reason
 from hardware_sim.portal import gates
 from hardware_sim.portal.asked import About, Events
-from hardware_sim.portal.books import PortalEvent
 from hardware_sim.portal.folder import PortalFolder
+from hardware_sim.portal.ledgers import PortalEvent
 from hardware_sim.portal.service import Portal
-from sync.messages import UnknownFact
+from sync.codec import UnknownFact
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 LANE = LaneId("entry")
@@ -50,7 +50,7 @@ async def test_the_last_events_are_told_or_those_after_a_number() -> None:
 async def test_plates_are_masked_unless_they_are_asked_for() -> None:
     basis = Basis("e", 1, Matched.NONE, "98-THD-4")
     refused = Refused(LANE, Direction.IN, Reason.UNKNOWN_CREDENTIAL, None, "", "98-THD-4", basis)
-    portal = Eventful([refused, UnknownFact("solar_flare", b"{}", None)])
+    portal = Eventful([refused, UnknownFact("solar_flare", b"{}")])
     masked = await gates.events(portal, Events())  # type: ignore[arg-type]
     assert "98" not in str(masked.rows).replace("2026-03-01", "")
     assert masked.rows[1]["text"] == "solar_flare, of a newer edge"
