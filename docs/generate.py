@@ -86,6 +86,9 @@ MEANING: Final[dict[str, str]] = {
     "exit is taken to have been missed. Without it, only an operator's release or the expiry helps.",
     "site.list_max_age_h": "A cached list that the portal has not confirmed for this long admits nobody. Without "
     "it, a list never grows too old.",
+    "site.claims": "For a site of several edges. An entry asks the portal whether the user's place is free at the "
+    "others too, and this says what it does without an answer within 300 ms: let pass and report it, refuse whom "
+    "its own books have inside, or refuse. Without it, this edge is the only one, and asks nobody.",
     "store.path": "The database. One program at a time.",
     "store.evidence": "The folder of the pictures that decided. Those of vehicles that belong to nobody on the "
     "list lie in its folder `strangers/` and go sooner.",

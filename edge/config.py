@@ -24,7 +24,7 @@ from gate_controller.devices.line_reader import CARD_BITS, LineFormat, LineReade
 from gate_controller.errors import BadInput, ConfigError
 from gate_controller.facts import Direction, LaneId
 from gate_controller.lane import LaneSetup, Role, StorePolicy
-from gate_controller.site import Rules
+from gate_controller.site import ClaimPolicy, Rules
 
 if TYPE_CHECKING:  # cryptography takes longer to load than most commands to run
     from sync.identity import TlsFiles
@@ -60,6 +60,7 @@ class SiteTable(Struct, forbid_unknown_fields=True):
     session_expires_after_h: Hours = 168.0
     missed_exit_grace_h: Hours | None = None
     list_max_age_h: Hours | None = None
+    claims: ClaimPolicy | None = None
 
 
 class StoreTable(Struct, forbid_unknown_fields=True):
@@ -231,6 +232,7 @@ class Config(Struct):
             session_expires_after=site.session_expires_after_h * hour,
             missed_exit_grace=None if grace_h is None else grace_h * hour,
             list_max_age=None if age_h is None else age_h * hour,
+            claims=site.claims,
         )
 
     def tls(self) -> "TlsFiles | None":
@@ -261,6 +263,8 @@ def load_config(path: Path) -> Config:
     lanes, lane_names = named_tables(data, "lanes", LaneTable, problems, required=True)
     if site is not None:
         problems += _time_zone(site)
+    if portal is None and "portal" not in data and site is not None and site.claims is not None:
+        problems.append("site.claims: there is no [portal] to ask; add one, or leave this out")
     if portal is not None and list_file is not None:
         problems.append("list: the portal brings the list; leave out either [list] or [portal]")
     problems += _renewal(portal)

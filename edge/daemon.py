@@ -56,6 +56,8 @@ from gate_controller.facts import (
     SessionClosed,
 )
 from gate_controller.lane import (
+    ClaimAnswered,
+    ClaimFailed,
     ClearHold,
     Command,
     CommitFailed,
@@ -67,7 +69,9 @@ from gate_controller.lane import (
     PulseUncertain,
     Role,
 )
+from gate_controller.lane_scan import needs_claim
 from gate_controller.moment import Moment
+from gate_controller.occupancy import Occupancy
 from gate_controller.site import Site
 from sync import enrolment
 from sync.device_key import device_key
@@ -101,6 +105,7 @@ class Daemon:
         self._broken: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._evidence = EvidenceFolder(config.path(config.store.evidence))
         self._recorder = Recorder(store, self._committed, self._commit_failed, self._written)
+        self._portal = self._portal_link(config.portal, config.tls()) if config.portal is not None else None
         self._release_holds_of_the_last_run()
         self._links = {
             name: Link(str(config.path(table.port)), CODECS[table.kind](), partial(self._from_board, name))
@@ -133,6 +138,7 @@ class Daemon:
         occupancy = self.site.occupancy
         numbered = self._recorder.record(facts, now.wall)
         for fact in numbered:
+            self._tell_portal(fact, occupancy, now)
             occupancy = occupancy.fold(fact, now.wall)
         self.site = replace(self.site, occupancy=occupancy)
         if not self._unsaid:
@@ -143,6 +149,25 @@ class Daemon:
         said, self._unsaid = self._unsaid, []
         for fact in said:
             log.info("%s", narrate(fact))
+
+    def _tell_portal(self, fact: Fact, before: Occupancy, now: Moment) -> None:
+        """It keeps the places at a site of several edges; where nobody can be asked, the lane hears so at once."""
+        if self._portal is None or self.site.rules.claims is None:
+            return
+        self._portal.happened(fact, before, now)
+        if isinstance(fact, Granted) and needs_claim(fact, self.site) and not self._portal.ask_place(fact, now):
+            failed = ClaimFailed(fact.hold, "no connection to the portal")
+            # Not at once: the lane is still in the middle of this fact.
+            asyncio.get_running_loop().call_soon(self._claim_answered, failed)
+
+    def _claim_answered(self, said: ClaimAnswered | ClaimFailed) -> None:
+        hold = self.site.occupancy.holds.get(said.hold)
+        if hold is not None and hold.lane in self._lanes:
+            self._lanes[hold.lane].put(said)
+
+    def _left_elsewhere(self, sessions: Sequence[HoldId]) -> None:
+        inside = [session for session in self.site.occupancy.inside() if session.id in sessions]
+        self.record([SessionClosed(s.id, s.user_id, s.plate, Closed.LEFT_ELSEWHERE) for s in inside], clock.now())
 
     async def run(self) -> None:
         """Work until cancelled; what is recorded by then is written before it returns."""
@@ -217,12 +242,11 @@ class Daemon:
         raise await self._broken
 
     def _portal_tasks(self) -> list[Coroutine[None, None, None]]:
-        table, tls = self._config.portal, self._config.tls()
-        if table is None:
+        table, link, tls = self._config.portal, self._portal, self._config.tls()
+        if table is None or link is None:
             return []
         if table.in_the_clear:
             log.warning("the link to the portal is not encrypted: %s", IN_THE_CLEAR)
-        link = self._portal_link(table, tls)
         if tls is None or table.tls is None:
             return [link.run()]
         renews_at = None if table.tls.renew is None else enrolment.Portal.parse(table.tls.renew)
@@ -241,6 +265,8 @@ class Daemon:
             self.answer,
             Surroundings(clock.now, random.random, partial(secrets.token_hex, 8)),
             software=software(),
+            on_claim=self._claim_answered,
+            on_left=self._left_elsewhere,
         )
 
     def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:

@@ -199,14 +199,18 @@ def _misread(read: PlateRead, site: Site) -> ParkingSession | None:
 
 
 def _exit_without_session(ask: Ask, site: Site, basis: Basis) -> Granted | Refused:
-    """A known user without a session missed the entry; anybody else is judged by the lane's policy."""
-    user = None
+    """A known user without a session missed the entry, or came in at another edge of the site.
+
+    Anybody else is judged by the lane's policy.
+    """
+    user, elsewhere = None, False
     if ask.credential is not None:
         match = site.allowlist.find(ask.credential)
         basis, user = _matched(basis, match), match.user
-    if not ask.read_over and not isinstance(ask.credential, Shown):
+        elsewhere = site.rules.claims is not None and match.kind is MatchKind.EXACT
+    if not ask.read_over and not isinstance(ask.credential, Shown) and not elsewhere:
         return _refuse(ask, Reason.NOT_INSIDE, basis, user)
-    in_doubt = user is not None and user.id in site.occupancy.neutral
+    in_doubt = user is not None and (user.id in site.occupancy.neutral or site.rules.claims is not None)
     if ask.exit_policy is ExitPolicy.KNOWN_ONLY and not in_doubt:
         return _refuse(ask, Reason.NOT_INSIDE, basis, user)
     plate = ask.credential.plate.key if isinstance(ask.credential, PlateRead) else ""

@@ -128,12 +128,17 @@ def settle(user: str, stays: Iterable[Stay], departures: Iterable[Departure], si
             found.append(_without_entry(user, departure))
         else:
             left[stay.id] = departure.at
-    ends = {stay.id: _end(stay, left) for stay in ordered}
-    for place, stay in enumerate(ordered):
-        met = [other for other in ordered[:place] if _meet(other, ends[other.id], stay) is not False]
-        if len(met) >= size and any(_unasked(other, stay) for other in met):
-            sure = [other for other in met if _meet(other, ends[other.id], stay)]
-            found.append(_too_many(user, stay, met, len(sure) >= size))
+    worst_ms = max((stay.err_ms for stay in ordered), default=0)
+    maybe: list[Stay] = []
+    for stay in ordered:
+        # Whoever left before any clock could mean this moment has no part in what follows.
+        maybe = [o for o in maybe if (end := _end(o, left)) is None or end >= stay.since - _slack(o, worst_ms)]
+        met = {other: _meet(other, _end(other, left), stay) for other in maybe}
+        inside = [other for other, at_once in met.items() if at_once is not False]
+        if len(inside) >= size and any(_unasked(other, stay) for other in inside):
+            sure = sum(at_once is True for at_once in met.values())
+            found.append(_too_many(user, stay, inside, sure >= size))
+        maybe.append(stay)
     return Settled(tuple(found), left)
 
 

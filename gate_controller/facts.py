@@ -66,6 +66,7 @@ class Closed(StrEnum):
     EXIT_MISSED = "exit_missed"
     EXPIRED = "expired"
     OPERATOR = "operator"
+    LEFT_ELSEWHERE = "left_elsewhere"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,10 @@ from sync.messages import (
     PAYLOAD_LEN_MAX,
     SMALL_LEN_MAX,
     Address,
+    ClaimReply,
     Cmd,
     EventAck,
+    Left,
     ListDelta,
     ListHead,
     ListPart,
@@ -128,11 +130,23 @@ class Guard:
         """What the portal says to have of the journal. It needs no time: rows that were stored stay so."""
         return self._open(payload, EventAck, self._ring)[1]
 
+    def claim(self, payload: bytes) -> ClaimReply:
+        """An answer of the portal to this edge, whatever the clock says.
+
+        It names a question that was asked once and waits for 300 ms; a clock that runs wrong must not cost it.
+        """
+        return self._open(payload, ClaimReply, self._ring)[1]
+
+    def left(self, payload: bytes) -> Left:
+        """Sessions that ended elsewhere. Their names are used once in an edge's life: repeated, it says nothing."""
+        return self._open(payload, Left, self._ring)[1]
+
     # ---- inside ----
 
     def _open(self, payload: bytes, kind: type[S], ring: KeyRing, bytes_max: int = SMALL_LEN_MAX) -> tuple[str, S]:
         address = self._address
-        audience = address.audience if issubclass(kind, Cmd | EventAck) else address.site_audience
+        to_edge = issubclass(kind, Cmd | EventAck | ClaimReply | Left)
+        audience = address.audience if to_edge else address.site_audience
         return verify(payload, kind, audience, ring, bytes_max)
 
     def _mark(self, kid: str, message: Signed) -> Mark:

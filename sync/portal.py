@@ -3,7 +3,7 @@
 One task keeps a connection up; while there is one, messages are handled in order and rows are sent as they
 appear. Nothing here can hold up the daemon: without a broker the journal is the queue and the cached list is in
 force. What comes down counts only if `sync.guard` believes it; what follows for the list is `sync.follower`'s
-business, the rows are `sync.uplink`'s. Claims are not here yet.
+business, the rows are `sync.uplink`'s, what to ask of places `sync.claims`'s.
 """
 
 import asyncio
@@ -15,13 +15,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
+
 from gate_controller.allowlist import Allowlist
 from gate_controller.errors import MalformedMessage, MessageRefused, PortalError, StoreError
+from gate_controller.facts import Fact, Granted, HoldId
+from gate_controller.lane import ClaimAnswered
 from gate_controller.moment import Moment
+from gate_controller.occupancy import Occupancy
 from sync import messages
+from sync.claims import Claims
 from sync.follower import ASK_AGAIN_S, Follower, OnList
 from sync.guard import Guard
-from sync.messages import Address, CmdResult, State
+from sync.messages import CLAIM_LIVES, Address, Claim, CmdResult, State
 from sync.mqtt import Connection, Endpoint, Incoming, Will, keep_connected
 from sync.orders import Answer, Request, SyncNow
 from sync.signing import Refusal, Signer
@@ -35,6 +41,15 @@ log = logging.getLogger(__name__)
 
 OnOrder = Callable[[Request, float], Answer]
 """Called with an order of the portal and for how many seconds more it may be begun."""
+
+OnClaim = Callable[[ClaimAnswered], None]
+"""Called with the portal's answer to a question for a place."""
+OnLeft = Callable[[list[HoldId]], None]
+"""Called with sessions whose vehicles left through another edge; maybe again."""
+
+
+def _nobody_asked(_: object) -> None:
+    """For an edge that asks nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,8 @@ class PortalLink:
         on_order: OnOrder,
         surroundings: Surroundings,
         software: str = "",
+        on_claim: OnClaim = _nobody_asked,
+        on_left: OnLeft = _nobody_asked,
     ) -> None:
         """`allowlist` is the one loaded from `store`; every later one goes to `on_list`.
 
@@ -74,6 +91,9 @@ class PortalLink:
         self._signer = signer
         self._guard = Guard(store, root_key, address, surroundings.clock)
         self._list = Follower(store, self._guard, allowlist, on_list, self._ask_at_latest, self._ask_next)
+        self._on_claim, self._on_left = on_claim, on_left
+        self._claims = Claims()
+        self._connection: Connection | None = None
         self._nonce = surroundings.new_id()
         self._conn = self._states_told = 0
         self._portal_conn = self._leave = ""
@@ -89,6 +109,8 @@ class PortalLink:
             address.site_topic("keys"): self._on_keys,
             address.topic("ev/ack"): self._on_ack,
             address.topic("cmd"): self._on_cmd,
+            address.topic("claim/r"): self._on_claim_reply,
+            address.topic("claim/left"): self._on_left_elsewhere,
             address.topic("list/part"): self._on_part,
             address.topic("list/delta"): self._on_delta,
             address.site_topic("list/delta"): self._on_delta,
@@ -110,6 +132,52 @@ class PortalLink:
         await self._store.sweep_lists()
         self._stale = self._list.stale
 
+    # ---- places ----
+
+    def ask_place(self, fact: Granted, now: Moment) -> bool:
+        """Ask the portal for the place of this grant's user; false if there is no way to it now."""
+        self._claims, claim = self._claims.ask(fact, now)
+        self._bell.set()
+        return self._send_claim(claim)
+
+    def happened(self, fact: Fact, before: Occupancy, now: Moment) -> None:
+        """Tell the portal at once if a place came free; what cannot be told now, the journal tells."""
+        self._claims, said = self._claims.happened(fact, before, now)
+        for claim in said:
+            self._send_claim(claim)
+
+    def _send_claim(self, claim: Claim) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            said = msgspec.structs.replace(claim, aud=self._address.audience)
+            expires_s = int(CLAIM_LIVES.total_seconds())
+            self._connection.publish(self._address.topic("claim"), self._signer.sign(said), expires_s=expires_s)
+        except PortalError:
+            return False
+        return True
+
+    def _ask_places_again(self) -> float | None:
+        self._claims, again = self._claims.due(self._around.clock().mono_s)
+        for claim in again:
+            self._send_claim(claim)
+        due_s = self._claims.deadline_s()
+        return None if due_s is None else max(0.0, due_s - self._around.clock().mono_s)
+
+    async def _on_claim_reply(self, _connection: Connection, message: Incoming) -> None:
+        reply = self._guard.claim(message.payload)
+        answered = self._claims.answered(HoldId(reply.claim_id))
+        if answered is None:
+            self._refuse("answered_before", reply.claim_id)
+            return
+        self._claims = answered
+        self._on_claim(ClaimAnswered(HoldId(reply.claim_id), reply.fence, reply.holder))
+
+    async def _on_left_elsewhere(self, _connection: Connection, message: Incoming) -> None:
+        self._on_left([*map(HoldId, self._guard.left(message.payload).sessions)])
+
+    # ---- a connection ----
+
     def reconnect(self, why: str) -> None:
         """Leave the connection, if there is one, so that the next one begins with what has changed."""
         self._leave = why
@@ -118,6 +186,7 @@ class PortalLink:
     async def _talk(self, connection: Connection) -> None:
         self._begin()
         self._leave = ""
+        self._connection = connection
         try:
             await self._store.note_conn(self._conn)
             async with asyncio.TaskGroup() as group:
@@ -132,6 +201,7 @@ class PortalLink:
         else:
             return
         finally:
+            self._connection = None
             with contextlib.suppress(PortalError):
                 connection.publish(self._address.topic("state"), self._state("offline"), retain=True)
         raise lost
@@ -156,6 +226,8 @@ class PortalLink:
             if loop.time() >= self._ask_at_s:
                 self._ask(connection)
             wake_s = min(self._ask_at_s, self._rows.deadline_s() or self._ask_at_s)
+            again_s = self._ask_places_again()
+            wake_s = wake_s if again_s is None else min(wake_s, loop.time() + again_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(wake_s):
                     await self._bell.wait()

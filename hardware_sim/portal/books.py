@@ -57,7 +57,7 @@ class Books:
         self._list = CachedList(db)
         if self._list.cursor() is None:
             self._list.replace(new_epoch, 0, [], None)
-            self._db.execute("INSERT INTO standing VALUES (1, ?, 0)", (_milliseconds(now),))
+            self._db.execute("INSERT INTO standing (only_row, era, cseq) VALUES (1, ?, 0)", (_milliseconds(now),))
 
     # ---- the list ----
 

@@ -14,6 +14,7 @@ import msgspec
 
 from gate_controller.facts import Fact
 from hardware_sim.portal.reading import Quarantined, Read, Why
+from hardware_sim.portal.stays import Stays
 from sync.codec import UnknownFact, decode_fact
 from sync.messages import MISSING_LEN_MAX, Event, EventBatch, Revision, Rows, State, Tail, digest, instant_text
 from sync.spans import Spans, joined, without
@@ -81,6 +82,7 @@ class Ledgers:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.stays = Stays(db)
 
     # ---- keys ----
 
@@ -136,8 +138,10 @@ class Ledgers:
                     pass
                 case Event():
                     new.append(one)
+        through = self.held(edge, batch.ledger).through
         self._store(edge, batch.ledger, new)
         self._hold(edge, batch.ledger, (batch.first, batch.last))
+        self.stays.read(edge, batch.ledger, through, self.held(edge, batch.ledger).through)
         if self._db.total_changes > before:
             self._db.execute("UPDATE edge SET seen_at = max(seen_at, ?) WHERE name = ?", (_text(at), edge))
 

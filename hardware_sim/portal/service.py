@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,9 @@ from gate_controller.credentials import Badge, GuestCode, PlateCredential, QrPas
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage, MessageRefused, PortalError, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
+from hardware_sim.portal import inbox
 from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes
+from hardware_sim.portal.claim_desk import ClaimDesk
 from hardware_sim.portal.enrolment import Enrolment
 from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
@@ -42,6 +45,7 @@ from sync import messages
 from sync.database import Blueprint, Database
 from sync.identity import TlsFiles
 from sync.messages import (
+    CLAIM_LIVES,
     ORDER_LIVES,
     Address,
     Cmd,
@@ -56,8 +60,6 @@ from sync.signing import KeyRing, Refusal, Spoken
 
 PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
 """A portal's database; its id spells SLAP."""
-RECEIVE_MAX: Final = 1000
-"""Messages of all edges that may be under way at once."""
 HEAD_EVERY_S: Final = 1800.0
 """How often the edges are told, signed anew, which list is the newest."""
 ORDER_ANSWER_WITHIN_S: Final = 12.0
@@ -94,6 +96,8 @@ class Portal:
         self._ingest = Ingest(database, ledgers, keys, lambda: around.clock().wall)
         self._tenant, self._site = tenant, site
         self._around = around
+        self.places = ClaimDesk(database, ledgers.stays, self._ingest, keys, tenant, site, around)
+        """Users' places among edges, and the conflicts of those that nobody could ask about."""
         self._connection: Connection | None = None
         self._conn = ""
         self._changing = asyncio.Lock()
@@ -317,14 +321,15 @@ class Portal:
         With `workers`, events come over so many connections of their own, among which the broker shares them out.
         """
         name = f"{self._tenant}.{self._site}.portal"
-        endpoint = Endpoint(host, port, name, RECEIVE_MAX, backoff or Backoff(), tls)
-        suffixes = ["+/state", "+/list/get", "+/cmd/r", *([] if workers else ["+/ev"])]
+        endpoint = Endpoint(host, port, name, inbox.RECEIVE_MAX, backoff or Backoff(), tls)
+        suffixes = ["+/state", "+/list/get", "+/cmd/r", "+/claim", *([] if workers else ["+/ev"])]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_heads())
+            take = partial(inbox.take, handle=self._handle)
             for number in range(workers):
                 worker = replace(endpoint, client_id=f"{name}.{number}")
                 shared = [f"$share/ingest/{self._topic('+/ev')}"]
-                group.create_task(keep_connected(worker, self._around.chance, lambda: None, shared, self._take))
+                group.create_task(keep_connected(worker, self._around.chance, lambda: None, shared, take))
             topics = [*map(self._topic, suffixes)]
             await keep_connected(endpoint, self._around.chance, lambda: None, topics, self._talk)
 
@@ -338,17 +343,11 @@ class Portal:
         self._connection, self._conn = connection, self._around.new_id()
         try:
             self._publish_keys()
-            with _as_lost():
+            with inbox.as_lost():
                 await self._tell_head()
-            await self._take(connection)
+            await inbox.work(connection, lambda topic: topic.endswith("/claim"), self._handle)
         finally:
             self._connection = None
-
-    async def _take(self, connection: Connection) -> None:
-        with _as_lost():
-            async for message in connection.incoming():
-                await self._handle(message)
-                message.ack()
 
     async def _handle(self, message: Incoming) -> None:
         edge, _, suffix = message.topic.removeprefix(self._topic("")).partition("/")
@@ -357,6 +356,7 @@ class Portal:
             "ev": self._on_events,
             "list/get": self._on_get,
             "cmd/r": self._on_result,
+            "claim": self._on_claim,
         }
         try:
             address = Address(self._tenant, self._site, edge)
@@ -379,9 +379,18 @@ class Portal:
             self._publish_keys()
         if ack is not None:
             self._send(edge.topic("ev/ack"), ack)
+        if state.status == "online" and (left := await self.places.left(edge)):
+            self._publish(edge.topic("claim/left"), left)
 
     async def _on_events(self, edge: Address, payload: bytes) -> None:
         self._send(edge.topic("ev/ack"), await self._ingest.events(edge, payload))
+        for other, left in await self.places.news():
+            self._publish(other.topic("claim/left"), left)
+
+    async def _on_claim(self, edge: Address, payload: bytes) -> None:
+        reply = await self.places.answer(edge, payload)
+        if reply is not None:
+            self._send(edge.topic("claim/r"), reply, expires_s=int(CLAIM_LIVES.total_seconds()))
 
     async def _on_get(self, edge: Address, payload: bytes) -> None:
         get = messages.decode(ListGet, payload)
@@ -426,15 +435,6 @@ class Portal:
 
     def _topic(self, suffix: str) -> str:
         return f"{messages.topic_root(self._tenant, self._site)}/{suffix}"
-
-
-@contextlib.contextmanager
-def _as_lost() -> Iterator[None]:
-    """A disk that refuses ends the connection: what was not stored comes again on the next one."""
-    try:
-        yield
-    except StoreError as error:
-        raise PortalError(str(error)) from error
 
 
 def _parking(

@@ -10,7 +10,7 @@ from gate_controller.devices.codec import CardRead, LineRead
 from gate_controller.devices.rdm6300 import Rdm6300
 from gate_controller.errors import ConfigError
 from gate_controller.moment import Moment
-from gate_controller.site import Rules
+from gate_controller.site import ClaimPolicy, Rules
 
 GOOD = """
 [site]
@@ -93,6 +93,14 @@ def test_the_rules_are_the_cores_own_with_hours_as_times(tmp_path: Path) -> None
     assert load(tmp_path, swapped('"Depot"\n', f'"Depot"\n{more}')).rules() == Rules(
         3, timedelta(days=1), timedelta(minutes=30), timedelta(days=3)
     )
+
+
+def test_claims_need_a_portal_to_ask(tmp_path: Path) -> None:
+    claims = swapped('"Depot"\n', '"Depot"\nclaims = "deny"\n')
+    assert "site.claims: there is no [portal] to ask; add one, or leave this out" in problems(tmp_path, claims)
+    portal = '[portal]\nhost = "x"\nroot_key = "' + "0" * 64 + '"\n'
+    asked = load(tmp_path, claims.replace('[list]\nfile = "users.csv"\n', portal))
+    assert asked.rules().claims is ClaimPolicy.DENY
 
 
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ from gate_controller.moment import Moment
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.reasons import Note, Reason
 from gate_controller.schedule import Schedule
-from gate_controller.site import Rules, Site
+from gate_controller.site import ClaimPolicy, Rules, Site
 
 ENTRY, EXIT, SIDE = LaneId("entry"), LaneId("exit"), LaneId("side")
 TZ = ZoneInfo("Europe/Amsterdam")
@@ -432,6 +432,14 @@ def test_an_unread_vehicle_leaves_where_anybody_may() -> None:
     house.passes(answer)
     assert house.site.occupancy.taken() == 0
     assert house.plates_inside() == ["98THD4"]
+
+
+def test_whoever_came_in_at_another_edge_of_the_site_gets_out_at_once_at_this_one() -> None:
+    several = House(rules=Rules(claims=ClaimPolicy.DENY))
+    strict = {"exit_policy": ExitPolicy.KNOWN_ONLY}
+    assert granted(several.leave("98-TH-D4", **strict)).user_id == "u-anna"
+    assert reason(several.leave("ZZ-999-Z", read_over=True, **strict)) is Reason.NOT_INSIDE
+    assert reason(House().leave("98-TH-D4", read_over=True, **strict)) is Reason.NOT_INSIDE
 
 
 def test_known_only_keeps_the_unknown_and_lets_the_doubtful_go() -> None:

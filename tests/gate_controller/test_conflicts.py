@@ -81,6 +81,12 @@ def test_a_clock_that_may_be_a_day_wrong_decides_nothing() -> None:
     assert found.clock_err_ms == 86_400_000
 
 
+def test_a_wrong_clock_is_compared_also_with_those_who_left_before_others_came() -> None:
+    found = settle("u", [stay("west", 0, 10), stay("east", 20, 25), stay("north", 30, err_ms=86_400_000)], [])
+    assert [conflict.basis for conflict in found.conflicts] == [Basis.UNDECIDABLE]
+    assert len(found.conflicts[0].claims) == 3
+
+
 def test_the_same_second_is_decided_by_a_fence_all_the_same() -> None:
     first, second = stay("west", 0), stay("east", 0.02, fence=1)
     found = only(first, second)

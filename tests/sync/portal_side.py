@@ -10,7 +10,7 @@ from gate_controller.allowlist import Change, PermitPut, UserPut
 from gate_controller.lane import Order
 from gate_controller.moment import Moment
 from sync.codec import encode_change
-from sync.messages import Address, Cmd, EventAck, ListDelta, ListHead, ListPart
+from sync.messages import Address, ClaimReply, Cmd, EventAck, Left, ListDelta, ListHead, ListPart
 from sync.orders import LaneOrder
 from sync.roots import Buckets
 from sync.signing import ROOT, Envelope, KeySet, Signer
@@ -106,3 +106,13 @@ def root_of(entries: Sequence[Change]) -> str:
         kind, key = ("user", entry.user.id) if isinstance(entry, UserPut) else ("permit", entry.permit.id)
         buckets.add(kind, key, bytes(encode_change(entry)).decode())
     return buckets.root
+
+
+def claim_reply(claim_id: str, fence: int | None, by: Signer = ONLINE, **other: Any) -> bytes:
+    fields: dict[str, Any] = {"aud": EDGE.audience, "iat": T0, "exp": T0 + timedelta(seconds=2), "holder": ""}
+    return by.sign(ClaimReply(claim_id=claim_id, fence=fence, **(fields | other)))
+
+
+def left(*sessions: str, by: Signer = ONLINE, **other: Any) -> bytes:
+    fields: dict[str, Any] = {"aud": EDGE.audience, "iat": T0, "exp": T0 + LIVES}
+    return by.sign(Left(sessions=[*sessions], **(fields | other)))

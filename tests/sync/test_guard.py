@@ -19,9 +19,11 @@ from tests.sync.portal_side import (
     ROOT_KEY,
     THIEF,
     Clock,
+    claim_reply,
     delta,
     head,
     keyset,
+    left,
     order,
     parts,
 )  # fmt: skip
@@ -229,3 +231,31 @@ async def test_a_clock_a_day_behind_is_put_right_by_what_the_portal_signs(guard:
     await refused("not_yet", guard.order(order(1), NONCE))
     await guard.delta(delta(0, 0))
     await guard.order(order(1), NONCE)
+
+
+# ---- places ----
+
+
+async def refuses(reason: str, guard: Guard, payload: bytes) -> None:
+    for look in (guard.claim, guard.left):
+        with pytest.raises(MessageRefused) as why:
+            look(payload)
+        assert why.value.reason == reason
+
+
+async def test_an_answer_counts_by_its_signature_and_for_this_edge_alone(guard: Guard) -> None:
+    assert guard.claim(claim_reply("in-1", 7)).fence == 7
+    assert guard.left(left("in-1")).sessions == ["in-1"]
+    for make in (lambda **more: claim_reply("in-1", 7, **more), lambda **more: left("in-1", **more)):
+        await refuses("unknown_key", guard, make(by=THIEF))
+    for payload in (claim_reply("in-1", 7, aud="t/s/e2"), claim_reply("in-1", 7, aud="t/s")):
+        with pytest.raises(MessageRefused, match="t/s"):
+            guard.claim(payload)
+    await refuses("wrong_kind", guard, order(1))
+    await refuses("bad_signature", guard, claim_reply("in-1", 7).replace(b"in-1", b"in-2"))
+    await refuses("oversized", guard, left(*(["x" * 64] * 64)))
+
+
+async def test_an_answer_needs_no_clock(guard: Guard, clock: Clock) -> None:
+    clock.wall += 400 * DAY
+    assert guard.claim(claim_reply("in-1", 7)).claim_id == "in-1"
