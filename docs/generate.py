@@ -253,11 +253,14 @@ def broker_settings() -> str:
     )
 
 
+WIRE: Final = runpy.run_path(str(HERE / "wire_page.py"))
 PAGES: Final = {
+    "asyncapi.yaml": WIRE["asyncapi"],
     "configuration.md": configuration,
     "mosquitto/acl": lambda: access_list("acme", "north", ["gatehouse", "annex"]),
     "mosquitto/mosquitto.conf": broker_settings,
     "lane.md": runpy.run_path(str(HERE / "lane_page.py"))["page"],
+    "protocol.md": WIRE["page"],
     "reasons.md": reasons,
 }
 

@@ -44,7 +44,7 @@ def _snake(name: str) -> str:
 
 
 _FACTS: Final[dict[str, Any]] = {_snake(kind.__name__): kind for kind in get_args(Fact)}
-_FACT_KINDS: Final[dict[type, str]] = {kind: name for name, kind in _FACTS.items()}
+FACT_KINDS: Final[dict[type, str]] = {kind: name for name, kind in _FACTS.items()}
 
 
 def is_known(kind: str) -> bool:
@@ -62,7 +62,7 @@ def encode_fact(fact: Fact) -> EncodedFact:
         value = holder.pop(name)
         if value != _erased(known, path):
             personal[path] = value
-    return EncodedFact(_FACT_KINDS[type(fact)], msgspec.json.encode(body), personal or None)
+    return EncodedFact(FACT_KINDS[type(fact)], msgspec.json.encode(body), personal or None)
 
 
 def decode_fact(kind: str, body: bytes, personal: dict[str, str] | None) -> Fact | UnknownFact:
@@ -100,13 +100,13 @@ def _erased(kind: Any, path: str) -> Any:
 # ---- changes of the allowlist ----
 
 _CHANGES: Final[dict[str, type[Change]]] = {_snake(kind.__name__): kind for kind in get_args(Change)}
-_CHANGE_KINDS: Final[dict[type, str]] = {kind: name for name, kind in _CHANGES.items()}
+CHANGE_KINDS: Final[dict[type, str]] = {kind: name for name, kind in _CHANGES.items()}
 
 
 def encode_change(change: Change) -> msgspec.Raw:
     """A change as one JSON object, its kind under `op`; what is None or empty is left out."""
     return msgspec.Raw(
-        msgspec.json.encode({"op": _CHANGE_KINDS[type(change)], **_lean(msgspec.to_builtins(change))})
+        msgspec.json.encode({"op": CHANGE_KINDS[type(change)], **_lean(msgspec.to_builtins(change))})
     )
 
 

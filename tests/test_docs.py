@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from edge.cli import app
 from edge.config import load_config
 from edge.evidence import STRANGERS
 from gate_controller.devices import CODECS
+from sync import messages
+from sync.signing import Signed, Spoken
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -142,3 +145,33 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 def test_links_lead_to_files(page: Path) -> None:
     targets = [target for target in LINK.findall(page.read_text()) if "://" not in target]
     assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+def topics_in(*modules: str) -> set[str]:
+    """Every topic suffix that these modules speak or listen on."""
+    source = "".join((ROOT / module).read_text() for module in modules)
+    return {*re.findall(r'topic\("([a-z/]+)"\)', source), *re.findall(r'"\+/([a-z/]+)"', source)}
+
+
+def test_every_topic_of_either_side_is_in_the_protocol_and_no_other() -> None:
+    told = {channel.suffix for channel in GENERATOR["WIRE"]["CHANNELS"]}
+    edge, portal = topics_in("sync/portal.py", "sync/uplink.py"), topics_in("hardware_sim/portal/service.py")
+    assert edge == told
+    assert portal == told
+
+
+def test_the_protocol_says_of_each_message_what_its_type_says() -> None:
+    document = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
+    sent = {channel["messages"].popitem()[0].removeprefix("Signed") for channel in document["channels"].values()}
+    signed = {*Spoken.__subclasses__(), *Signed.__subclasses__()} - {Signed}
+    assert sent == {kind.__name__ for kind in (messages.Message, *signed)}
+    assert len(document["channels"]) == len(document["operations"]) == len(GENERATOR["WIRE"]["CHANNELS"])
+    assert set(re.findall(r"#/components/schemas/(\w+)", (ROOT / "docs" / "asyncapi.yaml").read_text())) <= set(
+        document["components"]["schemas"]
+    )
+
+
+def test_no_personal_field_is_part_of_an_event_body() -> None:
+    schemas = GENERATOR["WIRE"]["schemas"]()
+    assert "plate" not in schemas["Granted"]["properties"]
+    assert "as_read" not in schemas["Basis"]["properties"]
