@@ -196,25 +196,27 @@ def _busy(crowd: Crowd, start: float, end: float) -> dict[str, float]:
 
 
 def _draw(crowd: Crowd, back: float, ordered: list[float], rows: int) -> None:
-    online = [json.loads(line) for line in (crowd.folder / "portal.jsonl").read_text().splitlines()]
-    drained = [(s, 100 * (n + 1) / len(ordered)) for n, s in enumerate(ordered)]
-    seen = [(at - back, 100 * count / crowd.edges) for at, count, _ in online if at - back >= -AWAY_S - 10]
-    looks = [look for look in crowd.used if look[0] >= back - AWAY_S - 10]
-    busy = [
-        (until - back, 100 * max(0.0, (after["portal"] - before["portal"]) / (until - at)))
-        for (at, before), (until, after) in pairwise(looks)
-        if "portal" in before and "portal" in after
-    ]
+    drained = [(0.0, 0.0), *((s, 100 * (n + 1) / len(ordered)) for n, s in enumerate(ordered))]
+    busy = {name: _busy_line(crowd, back, name) for name in ("portal", "broker")}
     plot = Plot(
         f"{crowd.edges} edges reconnect, {rows} rows each",
         "seconds after the broker's return",
         "per cent",
-        [Line("edges online", seen), Line("edges drained", drained), Line("portal, of a core", busy)],
+        [Line("edges drained", drained), *(Line(f"{name}, of a core", line) for name, line in busy.items())],
     )
     file = ROOT / "build" / "bench" / "storm.svg"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(plot.svg(), encoding="utf-8")
     print(f"plot: {file.relative_to(ROOT)}")
+
+
+def _busy_line(crowd: Crowd, back: float, name: str) -> list[tuple[float, float]]:
+    """Per cent of a core that a process had, between each look and the next."""
+    return [
+        (until - back, 100 * (after[name] - before[name]) / (until - at))
+        for (at, before), (until, after) in pairwise(crowd.used)
+        if at >= back and name in before and name in after
+    ]
 
 
 def _cpu_s(pid: int) -> float:
