@@ -14,6 +14,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from gate_controller.allowlist import Action, Allowlist, Permit, PermitPut, User, UserPut
@@ -26,6 +27,7 @@ from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint
 from sync.orders import Answer, Request
 from sync.portal import PortalLink, Surroundings
+from sync.signing import Signer
 from sync.store import Store
 
 TENANT, SITE = "bench", "storm"
@@ -43,6 +45,8 @@ def around() -> Surroundings:
 async def serve_portal(folder: Path, port: int, edges: int) -> None:
     """A portal with a small list, until killed; says what it holds once a second."""
     portal = await Portal.open(folder / "portal.db", TENANT, SITE, around())
+    for number in range(edges):
+        await portal.register(f"e{number}", _key(number).public)
     changes = [UserPut(_user(number)) for number in range(USERS)]
     await portal.change(
         [*changes, *(PermitPut(Permit(f"p{n}", Action.PARK, user_id=f"u{n}")) for n in range(USERS))]
@@ -78,11 +82,17 @@ def _link(store: Store, port: int, edge: str, root: bytes) -> PortalLink:
         Endpoint("127.0.0.1", port, address.client_id),
         address,
         root,
+        _key(int(edge[1:])),
         Allowlist.empty("none"),
         lambda _list, _at: None,
         _refuse,
         around(),
     )
+
+
+def _key(number: int) -> Signer:
+    """The same in every process, so that nothing need be carried over."""
+    return Signer.of(sha256(f"edge {number}".encode()).digest())
 
 
 def _refuse(_request: Request, _valid_for_s: float) -> Answer:
