@@ -23,8 +23,19 @@ DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", patience_s=3.0, speed_mps=6
 EMMAS_CAR: Final = Vehicle(("GR", "418", "N"), "NL", patience_s=90.0, speed_mps=6.0)
 GINAS_CAR: Final = Vehicle(("HB", "TU", "512"), "D", shows=((0.3, "Q1.visitor.7f3a9c01d2"),), speed_mps=6.0)
 HANS_CAR: Final = Vehicle(("KA", "RS", "290"), "D", shows=((0.3, "K7M2-PX95"), (1.5, "k7m2 px94")), speed_mps=6.0)
+FRITS_CAR: Final = Vehicle(("TX", "904", "B"), "NL", patience_s=3.0, speed_mps=6.0)
 
-CARS: Final = (ANNAS_CAR, ANNAS_OTHER_CAR, STRANGER, BERTS_RENTAL, DIRKS_CAR, EMMAS_CAR, GINAS_CAR, HANS_CAR)
+CARS: Final = (
+    ANNAS_CAR,
+    ANNAS_OTHER_CAR,
+    STRANGER,
+    BERTS_RENTAL,
+    DIRKS_CAR,
+    EMMAS_CAR,
+    GINAS_CAR,
+    HANS_CAR,
+    FRITS_CAR,
+)
 
 VISIT: Final = timedelta(hours=2)
 WIRE_EMPTIES_S: Final = 0.5
@@ -65,13 +76,12 @@ async def badge(site: SimulatedSite) -> None:
 
 
 async def new_user(site: SimulatedSite) -> None:
-    """A user added at the portal is admitted at the next car."""
+    """A user added at the portal is admitted at the next car; removed again, the car inside is not locked in."""
     site.say("story", "Dirk comes before anybody registered him.")
     await turned_away(site, DIRKS_CAR, Reason.UNKNOWN_CREDENTIAL)
     site.say("portal", "the fleet manager adds dirk with plate M-AX 3074")
     await site.portal.add_user("dirk", ["M-AX 3074"])
     await enters(site, DIRKS_CAR, "dirk")
-    await leaves(site, DIRKS_CAR)
     await site.portal.remove_user("dirk")
 
 
@@ -127,12 +137,38 @@ async def qr_guest(site: SimulatedSite) -> None:
         await site.portal.remove_user(guest)
 
 
+async def broker_unplugged(site: SimulatedSite) -> None:
+    """The broker dies: known cars come and go as ever, and what was missed, both ways, arrives when it is back."""
+    site.say("story", "The broker is unplugged. Anna comes home and leaves again.")
+    await site.unplug_broker()
+    site.world.arrive(ENTRY, ANNAS_CAR)
+    await site.until(lambda: ANNAS_CAR in site.world.parked, "Anna inside, without broker and portal")
+    site.say("portal", "the fleet manager adds frits with plate TX-904-B; no gate hears of it")
+    await site.portal.add_user("frits", ["TX-904-B"])
+    site.world.leave(ANNAS_CAR, EXIT)
+    await site.until(lambda: ANNAS_CAR.plate not in site.plates_inside(), "Anna gone, without broker and portal")
+    if not site.tell_how_stale():
+        raise StoryFailed("the portal cannot have heard of what happened without a broker")
+    site.say("story", "The broker is plugged in again; it has forgotten everything.")
+    await site.plug_broker_in()
+    for lane in (ENTRY, EXIT):
+        granted = await site.expect(Granted, lane, external_id="anna")
+        await site.expect(Passed, lane, hold=granted.hold)
+    await site.until_delivered()
+    await site.until_in_force()
+    rows = len(await site.portal.events(limit=1_000_000))
+    site.say("site", f"nothing is missing: journal rows at the gate {site.journal_length()}, at the portal {rows}")
+    await enters(site, FRITS_CAR, "frits")
+    await site.portal.remove_user("frits")
+
+
 STORIES: Final[dict[str, Story]] = {
     "second-car": second_car,
     "stranger": stranger,
     "badge": badge,
     "qr-guest": qr_guest,
     "new-user": new_user,
+    "broker-unplugged": broker_unplugged,
     "power-cut": power_cut,
     "power-cut-waiting": power_cut_with_a_car_waiting,
 }

@@ -1,6 +1,8 @@
 """A running story on the terminal: who does what, as it happens, and how the books stand in the end."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -9,7 +11,7 @@ from rich.text import Text
 
 from edge import clock
 from hardware_sim.scenarios import CARS, STORIES, Story, leaves, people
-from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite, simulated_site
+from hardware_sim.simulated_site import ENTRY, EXIT, Say, SimulatedSite, simulated_site
 
 COLOURS = {
     "story": "bold white",
@@ -33,7 +35,7 @@ async def play(stories: Sequence[str], folder: Path) -> None:
         line.append(what, style=_style(who, what))
         console.print(line, soft_wrap=True)
 
-    async with simulated_site(folder, say, CARS) as site:
+    async with told_of_the_portal(say), simulated_site(folder, say, CARS) as site:
         await people(site)
         await site.start_daemon()
         await site.until_ready()
@@ -45,6 +47,25 @@ async def play(stories: Sequence[str], folder: Path) -> None:
         await site.until(lambda: not any(site.world.scene(lane).vehicles for lane in (ENTRY, EXIT)), "empty lanes")
         await site.until_delivered()
         console.print(await _books(site))
+
+
+@asynccontextmanager
+async def told_of_the_portal(say: Say) -> AsyncIterator[None]:
+    """The portal lives in this process: what it logs is told like everything else."""
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say("portal", record.getMessage())
+
+    handler, root = Told(logging.INFO), logging.getLogger("sync.mqtt")
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)
 
 
 def _style(who: str, what: str) -> str:

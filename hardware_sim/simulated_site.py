@@ -138,6 +138,7 @@ class SimulatedSite:
         self._scanner = scanner
         self._daemon: asyncio.subprocess.Process | None = None
         self._heard_through = 0
+        self._unplugged_s = 0.0
         self._heard: dict[str, list[Fact]] = {ENTRY: [], EXIT: []}
 
     @property
@@ -182,6 +183,31 @@ class SimulatedSite:
     async def until_delivered(self) -> None:
         """Wait until the portal has every row of the daemon's journal."""
         await self.until(lambda: self._heard_through >= self.journal_length(), "a journal complete at the portal")
+
+    async def until_in_force(self, within_s: float = 30.0) -> None:
+        """Wait until the portal's newest list is in force at the gate, as the gate tells the portal."""
+        try:
+            async with asyncio.timeout(within_s):
+                while (await self.portal.applied())[0] == 0:
+                    await asyncio.sleep(STEP_S)
+        except TimeoutError:
+            raise StoryFailed(f"the newest list was expected in force within {within_s:.0f} s and is not") from None
+
+    async def unplug_broker(self) -> None:
+        """As a power cut would; nothing that it held comes back."""
+        await asyncio.to_thread(self.broker.kill)
+        self._unplugged_s = clock.now().mono_s
+
+    async def plug_broker_in(self) -> None:
+        """It comes back on the same port, and knows nothing."""
+        await asyncio.to_thread(self.broker.start)
+
+    def tell_how_stale(self) -> int:
+        """Say what waits at the gate since the broker was unplugged; how many rows."""
+        away_s = clock.now().mono_s - self._unplugged_s
+        waiting = self.journal_length() - self._heard_through
+        self.say("site", f"portal away for {away_s:.0f} s; {waiting} rows wait at the gate")
+        return waiting
 
     async def start_daemon(self) -> None:
         """Start the daemon; `until_ready` waits for its lanes."""

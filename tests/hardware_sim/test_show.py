@@ -1,11 +1,12 @@
 """What the terminal shows of a story: the list of them, and the books at the end."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
 from hardware_sim.scenarios import STORIES
-from hardware_sim.show import list_stories, play
+from hardware_sim.show import list_stories, play, told_of_the_portal
 
 
 def test_each_story_is_listed_with_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,3 +29,11 @@ async def test_a_story_ends_with_books_that_agree_and_can_be_told_again(
     assert "not registered here" in shown
     (rows,) = [line.split() for line in shown.splitlines() if "journal rows" in line]
     assert rows[2] == rows[3] != "0"
+
+
+async def test_what_the_portal_logs_is_told_like_the_rest() -> None:
+    told: list[tuple[str, str]] = []
+    async with told_of_the_portal(lambda who, what: told.append((who, what))):
+        logging.getLogger("sync.mqtt").warning("broker %s went away", "b")
+    logging.getLogger("sync.mqtt").info("nobody hears this")
+    assert told == [("portal", "broker b went away")]
