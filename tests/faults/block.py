@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from sync.device_key import device_key
-from tests.faults import checks
+from tests.faults import checks, entries
 from tests.faults.gate import Gate
 from tests.faults.kinds import KINDS, small_disk
 from tests.faults.people import People
@@ -50,6 +50,7 @@ class Block:
         self.proxies = [Proxy(self.broker.port, random.Random(f"{seed} proxy {n}")) for n in range(len(EDGES) + 1)]
         self.gates: list[Gate] = []
         self._totals: Counter[str] = Counter()
+        self._double = 0
 
     async def start(self, stack: ExitStack) -> None:
         """Start everything, and wait until all is right for the first time."""
@@ -146,6 +147,7 @@ class Block:
         """Everything that must always hold."""
         self._mistakes()
         done: list[checks.Done] = []
+        journals: dict[str, list[checks.Row]] = {}
         for gate in self.gates:
             pulses, refused = gate.pulses.copy(), gate.refused_at_the_machine
             await self._written(gate, pulses, refused)
@@ -156,8 +158,11 @@ class Block:
             checks.check_pulses(gate.name, rows, pulses, gate.daemon.starts - 1)
             checks.check_answers(gate.name, rows, refused, gate.daemon.starts - 1)
             done += checks.orders_done(rows, gate.name)
+            journals[gate.name] = [row for row in rows if row.seq <= through]
         checks.check_orders(self._ends(), done)
         checks.check_peace(self._books)
+        records = entries.conflicts(self._books)
+        self._double = entries.check_conflicts(journals, records, time.time())
 
     async def _written(self, gate: Gate, pulses: Counter[str], refused: int) -> None:
         """Give the row of a pulse, or of an answer, the time to reach the disk."""
@@ -184,6 +189,9 @@ class Block:
             opened_by_order=kinds["boom_opened_manually"],
             gaps=kinds["log_gap"],
             orders_given=len(self._ends()),
+            double_entries=self._double,
+            unarbitrated=kinds["unarbitrated"],
+            claimed=kinds["claimed"],
             pulses=sum(gate.pulses.total() for gate in self.gates),
             passages=sum(gate.passages for gate in self.gates),
             starts=sum(process.starts for process in self.processes),

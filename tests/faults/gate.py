@@ -15,7 +15,7 @@ import msgspec
 
 from edge.control import ANSWER_WITHIN_S, socket_of
 from gate_controller.lane import Order
-from hardware_sim.peers import BadgeReaderPeer, BoardPeer
+from hardware_sim.peers import BadgeReaderPeer, BoardPeer, PtyPeer
 from hardware_sim.world import Happened, Vehicle, World
 from sync.orders import Answer, LaneOrder, Request
 from tests.faults.processes import Process
@@ -29,11 +29,15 @@ STAYS_S: Final = (1.0, 60.0)
 """How long a vehicle stays, by the world's own time."""
 QUEUE_LEN_MAX: Final = 2
 LANES: Final = {"entry": "in", "exit": "out"}
+SERVICE: Final = "service"
+"""A lane without vehicles, for orders: elsewhere a boom that is opened for nobody stays up for long."""
+SERVICE_OPEN_S: Final = 0.6
 
 CONFIG: Final = """\
 [site]
 name = "Fault garage"
 time_zone = "Europe/Amsterdam"
+claims = "grant_and_report"
 [portal]
 host = "127.0.0.1"
 port = {port}
@@ -52,6 +56,13 @@ lane = "entry"
 kind = "rdm6300"
 port = "{folder}/exit-reader"
 lane = "exit"
+[boards.yard]
+kind = "modbus_relay8"
+port = "{folder}/yard"
+[readers.service_badges]
+kind = "rdm6300"
+port = "{folder}/service-reader"
+lane = "service"
 [lanes.entry]
 direction = "in"
 board = "gate"
@@ -62,6 +73,11 @@ direction = "out"
 board = "gate"
 inputs = {{ approach = 6, safety = 7, closed_limit = 8 }}
 outputs = {{ open = 5 }}
+[lanes.service]
+direction = "out"
+board = "yard"
+inputs = {{ approach = 1, safety = 2, closed_limit = 4, open_limit = 5 }}
+outputs = {{ open = 1 }}
 """
 AT_THE_MACHINE: Final = {Order.ACKNOWLEDGE: 6, Order.RELEASE: 3, Order.CLOSE_LANE: 1, Order.OPEN: 0.3}
 """What a person asks, and how often."""
@@ -84,7 +100,9 @@ class Gate:
         self._random = random.Random(seed)
         self._world = World(LANES, self._random.randrange(1 << 30))
         self._board = BoardPeer(folder / "board", self._contacts, flash=self._flash)
-        self._readers = {lane: BadgeReaderPeer(folder / f"{lane}-reader") for lane in LANES}
+        self._yard = BoardPeer(folder / "yard", self._service_contacts, flash=self._flash_service)
+        self._service_open_until_s = 0.0
+        self._readers = {lane: BadgeReaderPeer(folder / f"{lane}-reader") for lane in (*LANES, SERVICE)}
         self._numbers = itertools.count(1)
         self._last_s = time.monotonic()
         clock = logs / f"clock-{name}"
@@ -96,15 +114,18 @@ class Gate:
         )
 
     def __enter__(self) -> "Gate":
-        self._board.plug()
-        for reader in self._readers.values():
-            reader.plug()
+        for peer in self._peers:
+            peer.plug()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for peer in (self._board, *self._readers.values()):
+        for peer in self._peers:
             peer.unplug()
         self._clock.close()
+
+    @property
+    def _peers(self) -> list[PtyPeer]:
+        return [self._board, self._yard, *self._readers.values()]
 
     def configure(self, root_key: str) -> None:
         """Write the settings; `root_key` is the portal's in hex."""
@@ -130,12 +151,12 @@ class Gate:
                     self._bystander(happened)
         entering = self._world.scene("entry").vehicles
         if badges and len(entering) < QUEUE_LEN_MAX and self._random.random() < 0.1:
-            own = badges if self._random.random() < 0.5 or not regulars else regulars
+            own = badges if self._random.random() < 0.3 or not regulars else regulars
             self._world.arrive("entry", self._vehicle(self._random.choice(own)))
 
     async def operate(self) -> None:
         """A person at the machine asks something of a lane; most of it is refused, and all is written down."""
-        lane = self._random.choice([*LANES])
+        lane = some_lane(self._random)
         kind = self._random.choices([*AT_THE_MACHINE], [*AT_THE_MACHINE.values()])[0]
         request: Request = LaneOrder(lane, kind, "guard", f"{kind} {next(self._numbers)}")
         with suppress(OSError, TimeoutError, msgspec.DecodeError):
@@ -168,6 +189,19 @@ class Gate:
             *(leaving.approach, leaving.safety, leaving.closed),
         ]
 
+    def _service_contacts(self) -> list[bool]:
+        is_open = time.monotonic() < self._service_open_until_s
+        return [False, False, False, not is_open, is_open, False, False, False]
+
+    def _flash_service(self, _channel: int, _width_s: float) -> None:
+        self._service_open_until_s = time.monotonic() + SERVICE_OPEN_S
+        self.pulses[SERVICE] += 1
+
     def _flash(self, channel: int, _width_s: float) -> None:
         self._world.pulse(OPENS[channel])
         self.pulses[OPENS[channel]] += 1
+
+
+def some_lane(chance: random.Random) -> str:
+    """A lane to give an order to."""
+    return SERVICE if chance.random() < 0.95 else chance.choice([*LANES])

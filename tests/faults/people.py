@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from tests.faults.gate import Gate
+from tests.faults.gate import Gate, some_lane
 from tests.faults.processes import PortalProcess
 
 PAUSE_S: Final = (0.05, 0.6)
@@ -66,7 +66,7 @@ class People:
                 await self._portal.ask("sync", gate.name)
             else:
                 self.orders += 1
-                await self._portal.ask("order", gate.name, f"order {self.orders}")
+                await self._portal.ask("order", gate.name, f"{some_lane(self._random)} {self.orders}")
 
     async def _at_the_portal(self) -> None:
         while True:

@@ -21,7 +21,6 @@ from sync.portal import Surroundings
 from tests.faults.run_daemon import QUICK
 
 TENANT, SITE = "t", "s"
-LANES = ("entry", "exit")
 
 
 async def run(folder: Path, port: int) -> None:
@@ -64,7 +63,8 @@ async def _do(portal: Portal, do: str, name: str, text: str = "") -> None:
         case "remove":
             await portal.remove_user(name)
         case "order":
-            await portal.command(name, LaneOrder(random.choice(LANES), Order.OPEN, "portal", text))
+            lane, text = text.split()
+            await portal.command(name, LaneOrder(lane, Order.OPEN, "portal", f"order {text}"))
         case "register":
             await portal.register(name, bytes.fromhex(text))
         case "sync":

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from gate_controller.errors import PortalError
 from sync.mqtt import Connection, Endpoint, connect
-from tests.faults import checks
+from tests.faults import checks, entries
 from tests.faults.__main__ import read, table
 from tests.faults.block import Round, play
 from tests.faults.checks import Done, Row
@@ -145,6 +146,60 @@ def test_orders_are_read_from_the_journal() -> None:
         for said in (body, {**body, "by": "guard", "reason": "open 7"})
     ]
     assert checks.orders_done([ROW, *rows], "a") == [DONE]
+
+
+def entry(edge: str, at_s: float, hold: str = "h", user: str = "u") -> list[Row]:
+    def at(later_s: float) -> str:
+        return datetime.fromtimestamp(at_s + later_s, UTC).isoformat()
+
+    granted = {"lane": "entry", "direction": "in", "hold": hold, "user_id": user}
+    passed = {"lane": "entry", "direction": "in", "hold": hold}
+    return [
+        Row("L", int(at_s), at(0.0), "granted", json.dumps(granted), None),
+        Row("L", int(at_s) + 1, at(2.0), "passed", json.dumps(passed), None),
+    ]
+
+
+def record(*ids: tuple[str, int], own: str) -> dict[str, Any]:
+    return {"id": own, "claims": [{"id": {"edge": edge, "ledger": "L", "seq": seq}} for edge, seq in ids]}
+
+
+def test_a_double_entry_has_exactly_one_record() -> None:
+    journals = {"a": entry("a", 100.0), "b": entry("b", 200.0, "g")}
+    right = record(("a", 100), ("b", 200), own="b/L/200")
+    other = record(("a", 100), ("c", 5), own="c/L/5")
+    assert entries.check_conflicts(journals, [right, other], 500.0) == 1
+    assert (
+        entries.check_conflicts(
+            {"a": entry("a", 100.0 + DAY_S), "b": journals["b"]},
+            [
+                right
+                | {"claims": [{"id": {"edge": "a", "ledger": "L", "seq": 100 + int(DAY_S)}}, right["claims"][1]]}
+            ],
+            500.0,
+        )
+        == 1
+    )
+    for records in ([], [other], [right, right | {"id": "a/L/100"}]):
+        assert broken(lambda records=records: entries.check_conflicts(journals, records, 500.0)) == "E1"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("granted", {"lane": "exit", "direction": "out", "hold": "x", "user_id": "u"}),
+        ("session_closed", {"session": "h", "user_id": "u"}),
+        ("log_gap", {"lane": "entry", "hold": "h", "user_id": "u"}),
+        ("ungranted_passage", {"lane": "exit", "direction": "out", "kind": "manual"}),
+        ("hold_released", {"lane": "entry", "hold": "h", "why": "outcome_unknown"}),
+    ],
+)
+def test_what_may_have_come_between_leaves_no_double_entry(kind: str, body: dict[str, Any]) -> None:
+    between = Row("L", 150, datetime.fromtimestamp(150.0, UTC).isoformat(), kind, json.dumps(body), None)
+    journals = {"a": [*entry("a", 100.0), between], "b": entry("b", 200.0, "g")}
+    assert entries.check_conflicts(journals, [], 500.0) == 0
+    assert entries.check_conflicts({"a": entry("a", 100.0), "b": entry("b", 200.0, "g", "v")}, [], 500.0) == 0
+    assert entries.check_conflicts({"a": [*entry("a", 100.0), *entry("a", 200.0, "g")]}, [], 500.0) == 0
 
 
 def test_the_ends_of_orders_are_read_from_their_envelopes() -> None:
