@@ -148,8 +148,8 @@ async def test_a_user_added_at_the_portal_is_known_at_the_gate(mosquitto: Any, t
         assert edge.confirmed_at == T0
         assert set((await edge.store.allowlist()).users()) == set(authority.allowlist.users())
         assert set((await edge.store.allowlist()).permits()) == set(authority.allowlist.permits())
-        # At least once is how things are delivered.
-        assert set(edge.link.refused) <= {"replayed"}
+        # At least once and in any order is how things are delivered.
+        assert set(edge.link.refused) <= {"replayed", "rolled_back"}
 
 
 async def _is_inactive(edge: Edge, external_id: str) -> bool:

@@ -133,9 +133,8 @@ async def test_a_database_from_before_strangers_were_hashed_is_brought_up_to_dat
     await first.close()
     script = resources.files(EDGE.schema).joinpath("0001_journal_and_list.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as new:
-        rows = {
-            table: new.execute(f"SELECT * FROM {table}").fetchall() for table in ("ledger", "journal", "personal")
-        }
+        columns = {"ledger": "only_row, id, acked", "journal": "*", "personal": "*"}
+        rows = {table: new.execute(f"SELECT {kept} FROM {table}").fetchall() for table, kept in columns.items()}
     path.unlink()
     with closing(sqlite3.connect(path)) as old:
         old.executescript(f"{script} PRAGMA application_id = {EDGE.application_id}; PRAGMA user_version = 1;")
