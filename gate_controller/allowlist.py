@@ -17,6 +17,7 @@ from gate_controller.changes import (
     PermitPut,
     PermitRemoved,
     Tables,
+    TablesDraft,
     UserPut,
     UserRemoved,
     external_key,
@@ -39,7 +40,7 @@ from gate_controller.users import Action, ListedCredential, Permit, User, UserSt
 
 __all__ = [
     "Action", "Allowlist", "Change", "Collision", "Match", "MatchKind", "Permit", "PermitPut", "PermitRemoved",
-    "User", "UserPut", "UserRemoved", "UserStatus",
+    "User", "UserPut", "UserRemoved", "UserStatus", "WholeList",
 ]  # fmt: skip
 
 ALTERNATIVE_MIN = 0.01
@@ -237,8 +238,13 @@ class Allowlist:
         Ids are write-once across it: whom both lists know keeps its id, and those it leaves out are remembered.
         Takes as long as both lists are large.
         """
-        tables = self.tables.replaced(changes, self.reader_bits)
-        return replace(self, epoch=epoch, revision=revision, tables=tables)
+        whole = WholeList(self.reader_bits)
+        whole.add(changes)
+        return self.replaced_by(whole, epoch, revision)
+
+    def replaced_by(self, whole: "WholeList", epoch: str, revision: int) -> "Allowlist":
+        """The same of a whole list that was put together before; nothing may be added to it after that."""
+        return replace(self, epoch=epoch, revision=revision, tables=self.tables.succeeded_by(whole.draft.tables()))
 
     def remembering(self, removed: Iterable[User]) -> "Allowlist":
         """The same list, that gives the ids of these removed users to nobody else."""
@@ -252,6 +258,20 @@ class Allowlist:
     def compacted(self) -> "Allowlist":
         """The same revision without overlays; takes as long as the list is large."""
         return replace(self, tables=self.tables.merged())
+
+
+class WholeList:
+    """A whole list in the making, as large as it may become: its entries are added as they come.
+
+    An entry must not count on one that comes later. `ListRejected` from `add` is the end of it.
+    """
+
+    def __init__(self, reader_bits: Sequence[int]) -> None:
+        self.draft = TablesDraft(Tables.empty(), tuple(reader_bits))
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Entries join the list; takes as long as they are many."""
+        self.draft.put(changes)
 
 
 # ---- lookup: which of the rows under a key count ----

@@ -79,15 +79,17 @@ class Tables:
 
     def changed(self, changes: Iterable[Change], reader_bits: tuple[int, ...]) -> "Tables":
         """The tables with these changes; raises `ListRejected` and leaves these as they are."""
-        return _Draft(self, reader_bits).apply(changes)
+        draft = TablesDraft(self, reader_bits)
+        draft.put(changes)
+        return draft.tables()
 
-    def replaced(self, changes: Iterable[Change], reader_bits: tuple[int, ...]) -> "Tables":
-        """Tables of these changes alone; raises `ListRejected` also where an id is not whose it was here."""
-        new = replace(Tables.empty(), removed=self.removed).changed(changes, reader_bits)
+    def succeeded_by(self, new: "Tables") -> "Tables":
+        """Tables built from nothing, that know what these knew of ids; raises `ListRejected` where they differ."""
         for row in new.users.values():
             self._check_same(row, new)
+        removed = {user_id: key for user_id, key in self.removed.items() if new.users.get(user_id) is None}
         gone = (user_of(row) for user_id, row in self.users.items() if new.users.get(user_id) is None)
-        return new.remembering(gone)
+        return replace(new, removed=Layer.of(removed, {})).remembering(gone)
 
     def remembering(self, removed: Iterable[User]) -> "Tables":
         """These tables, that know whose the ids of these removed users were."""
@@ -99,10 +101,13 @@ class Tables:
     def _check_same(self, row: Row, new: "Tables") -> None:
         """Whether a user of a whole new list has the id that it has here; a user may be called anew."""
         user_id, external_id, customer = row[:3]
+        key = external_key(customer, external_id)
         old = self.users.get(user_id)
         if old is not None and old[2] != customer:
             raise ListRejected("immutable_id", f"user id {user_id} belongs to customer {old[2]!r}", external_id)
-        holder = self.by_external.get(external_key(customer, external_id))
+        if old is None and self.removed.get(user_id) not in (None, key):
+            raise _given_before(user_id, external_id)
+        holder = self.by_external.get(key)
         if holder is None or holder == user_id:
             return
         called_anew = new.users.get(holder) is not None
@@ -134,8 +139,13 @@ def truncated(uid: str, bits: int) -> str:
     return TRUNCATED + low_bits(uid, bits)
 
 
-class _Draft:
-    """The next revision in the making: everything is put in place first, then the invariants are asked."""
+def _given_before(user_id: str, external_id: str) -> ListRejected:
+    text = f"user id {user_id} belonged to another user and is not given again"
+    return ListRejected("immutable_id", text, external_id)
+
+
+class TablesDraft:
+    """The next revision in the making; of no more use once `put` has raised `ListRejected`."""
 
     def __init__(self, old: Tables, reader_bits: tuple[int, ...]) -> None:
         self.old = old
@@ -151,7 +161,8 @@ class _Draft:
         self.permits_by_group = Draft(old.permits_by_group)
         self.removed = Draft(old.removed)
 
-    def apply(self, changes: Iterable[Change]) -> Tables:
+    def put(self, changes: Iterable[Change]) -> None:
+        """Everything is put in place first, then the invariants are asked: a plate may go from hand to hand."""
         wanted: dict[str, User | None] = {}
         for change in changes:
             match change:
@@ -166,6 +177,9 @@ class _Draft:
                 case PermitRemoved(permit_id):
                     self._put_permit(permit_id, None)
         self._put_users(wanted)
+
+    def tables(self) -> Tables:
+        """What has come of it; nothing is put after that."""
         return Tables(
             self.users.layer(),
             self.by_external.layer(),
@@ -264,11 +278,7 @@ class _Draft:
         if old is not None and old[2] != user.customer:
             raise ListRejected("immutable_id", f"user id {user.id} belongs to customer {old[2]!r}")
         if old is None and self.removed.get(user.id) not in (None, key):
-            raise ListRejected(
-                "immutable_id",
-                f"user id {user.id} belonged to another user and is not given again",
-                user.external_id,
-            )
+            raise _given_before(user.id, user.external_id)
         holder = self.by_external.get(key)
         if holder is None or holder == user.id:
             return
@@ -354,7 +364,8 @@ def _code_keys(user: User) -> dict[str, None]:
 
 def _without_zone(dated: Permit | ListedCredential) -> bool:
     """Whether a moment would be compared with one that has a time zone, and fail."""
-    return any(moment is not None and moment.tzinfo is None for moment in (dated.valid_from, dated.valid_to))
+    start, end = dated.valid_from, dated.valid_to
+    return (start is not None and start.tzinfo is None) or (end is not None and end.tzinfo is None)
 
 
 def _same_person(user: User, other: User) -> bool:

@@ -71,23 +71,21 @@ def _getter(base: dict[Key, Any], over: dict[Key, Any]) -> Callable[[Key], Any]:
 class Draft(Generic[Key]):
     """A layer being changed; the layer it came from stays as it was."""
 
-    __slots__ = ("base", "over")
+    __slots__ = ("base", "get", "over")
 
     def __init__(self, layer: Layer[Key]) -> None:
         self.base: dict[Key, Any] = layer.base
         self.over: dict[Key, Any] = dict(layer.over)
-
-    def get(self, key: Key) -> Any:
-        value = self.over.get(key, _MISSING)
-        return self.base.get(key) if value is _MISSING else value
+        # A whole list in the making is asked ten times for each user.
+        self.get: Callable[[Key], Any] = _getter(self.base, self.over) if self.base else self.over.get
 
     def put(self, key: Key, value: Any) -> None:
         self.over[key] = value
 
     def add(self, key: Key, row: Any) -> None:
         """Put a row under a key beside those that are there."""
-        held: tuple[Any, ...] = rows_under(self.get(key))
-        self.over[key] = Holders([*held, row]) if held else row
+        there: Any = self.get(key)
+        self.over[key] = row if there is None else Holders([*rows_under(there), row])
 
     def drop(self, key: Key, row: Any) -> None:
         """Take this very row from under a key."""

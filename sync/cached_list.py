@@ -17,11 +17,14 @@ from gate_controller.allowlist import Allowlist, Change, PermitPut, PermitRemove
 from gate_controller.errors import ListRejected, StoreError
 from gate_controller.users import User
 from sync.codec import decode_changes, encode_change
+from sync.entries import Gathered, Row, row_of
 from sync.roots import Buckets
 
 SWEEP_ROWS: Final = 500
 """Rows of a former list deleted in one transaction, so that no grant waits longer than about 20 ms behind it."""
-LOOK_ROWS: Final = 1000
+STATEMENT_ROWS: Final = 200
+"""Rows written by one statement: other threads go on meanwhile, and between two statements it waits for them."""
+LOOK_ROWS: Final = 2000
 """Users looked at in one transaction for those whom a new list leaves out, for the same reason."""
 
 
@@ -116,29 +119,30 @@ class CachedList:
         found = self._db.execute("SELECT epoch, rev, root, parts, next FROM list_shadow").fetchone()
         return None if found is None else Shadow(*found)
 
-    def add_part(self, part: Shadow, changes: Sequence[Change], ops: Sequence[bytes]) -> Shadow:
-        """Write part `part.next` of a whole list, which begins anew at part 0; returns what is written then."""
-        if part.next == 0:
+    def add_parts(self, before: Shadow, after: Shadow, entries: Gathered) -> None:
+        """Write the parts between two stages of a whole list, which begins anew at part 0."""
+        if before.next == 0:
             self._db.execute("DELETE FROM list_shadow")
             above = self._db.execute("SELECT coalesce(max(generation), 0) + 1 FROM list_entry").fetchone()[0]
             generation, buckets = max(above, self._generation() + 1), Buckets()
         else:
             found = self._db.execute("SELECT generation, buckets FROM list_shadow").fetchone()
-            if found is None or self.shadow() != part:
-                raise StoreError(f"part {part.next} of revision {part.rev} does not follow what is written")
+            if found is None or self.shadow() != before:
+                raise StoreError(f"part {before.next} of revision {before.rev} does not follow what is written")
             generation, buckets = found[0], Buckets(found[1])
-        rows = [_row(change, body) for change, body in zip(changes, _texts(changes, ops), strict=True)]
-        for kind, key, _, body in rows:
-            buckets.add(kind, key, body)
-        # A key that comes twice is written once, and then the root is not what was promised.
-        values = ((generation, *row) for row in rows)
-        self._db.executemany("INSERT OR IGNORE INTO list_entry VALUES (?, ?, ?, ?, ?)", values)
-        new = replace(part, next=part.next + 1)
+        buckets.join(entries.sums)
+        for at in range(0, len(entries.rows), STATEMENT_ROWS):
+            self._insert_rows(generation, entries.rows[at : at + STATEMENT_ROWS])
         self._db.execute(
             "INSERT OR REPLACE INTO list_shadow VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-            (new.epoch, new.rev, new.root, new.parts, new.next, generation, buckets.blob),
+            (after.epoch, after.rev, after.root, after.parts, after.next, generation, buckets.blob),
         )
-        return new
+
+    def _insert_rows(self, generation: int, rows: Sequence[Row]) -> None:
+        # A key that comes twice is written once, and then the root is not what was promised.
+        places = ", ".join([f"({generation}, ?, ?, ?, ?)"] * len(rows))
+        values = [value for row in rows for value in row]
+        self._db.execute(f"INSERT OR IGNORE INTO list_entry VALUES {places}", values)
 
     def shadow_bodies(self, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
         """Key and body of at most `limit` entries of the shadow that follow this key."""
@@ -243,7 +247,7 @@ class CachedList:
             case UserRemoved(user_id):
                 self._remove_user(user_id, buckets)
             case UserPut() | PermitPut():
-                self._insert(_row(change, body), buckets)
+                self._insert(row_of(change, body), buckets)
             case PermitRemoved(permit_id):
                 self._delete("generation = ? AND kind = 'permit' AND key = ?", permit_id, buckets)
 
@@ -253,7 +257,7 @@ class CachedList:
         self._remember("generation = ? AND key = ?", self._generation(), user_id)
         self._delete("generation = ? AND kind = 'user' AND key = ?", user_id, buckets)
 
-    def _insert(self, row: tuple[str, str, str | None, str], buckets: Buckets) -> None:
+    def _insert(self, row: Row, buckets: Buckets) -> None:
         kind, key, _, body = row
         generation = self._generation()
         self._delete("generation = ? AND kind = ? AND key = ?", (kind, key), buckets)
@@ -278,13 +282,3 @@ class CachedList:
 def _texts(changes: Sequence[Change], ops: Sequence[bytes] | None) -> list[str]:
     """The bodies to be written: the very bytes that came, so that both sides hash the same."""
     return [bytes(op).decode() for op in (map(encode_change, changes) if ops is None else ops)]
-
-
-def _row(change: Change, body: str) -> tuple[str, str, str | None, str]:
-    match change:
-        case UserPut(user):
-            return "user", user.id, None, body
-        case PermitPut(permit):
-            return "permit", permit.id, permit.user_id, body
-        case _:
-            raise ListRejected("malformed", "a whole list is made of users and permits")

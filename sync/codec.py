@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, Union, get_args, get_type_hints
 
 import msgspec
 
@@ -103,6 +103,22 @@ _CHANGES: Final[dict[str, type[Change]]] = {_snake(kind.__name__): kind for kind
 CHANGE_KINDS: Final[dict[type, str]] = {kind: name for name, kind in _CHANGES.items()}
 
 
+class _Op(msgspec.Struct, frozen=True, gc=False):
+    """A change as it is on the wire: its own one field, its kind under `op`. Typed, so that C reads all of it."""
+
+
+def _op_of(name: str, kind: type[Change]) -> Any:
+    ((field, annotation),) = get_type_hints(kind).items()
+    namespace = {"change": lambda op: kind(getattr(op, field))}
+    return msgspec.defstruct(
+        f"_{kind.__name__}", [(field, annotation)],
+        bases=(_Op,), namespace=namespace, tag_field="op", tag=name, frozen=True, gc=False,
+    )  # fmt: skip
+
+
+_OPS: Final = msgspec.json.Decoder[Any](Union[tuple(_op_of(*change) for change in _CHANGES.items())])  # noqa: UP007
+
+
 def encode_change(change: Change) -> msgspec.Raw:
     """A change as one JSON object, its kind under `op`; what is None or empty is left out."""
     return msgspec.Raw(
@@ -110,20 +126,20 @@ def encode_change(change: Change) -> msgspec.Raw:
     )
 
 
-def decode_changes(ops: Iterable[bytes | msgspec.Raw]) -> list[Change]:
-    """The changes of a delta or a whole list; MalformedMessage if one cannot be read: half is worse than none."""
-    return [_decode_change(op, place) for place, op in enumerate(ops)]
+def decode_changes(ops: Iterable[bytes | msgspec.Raw], first: int = 0) -> list[Change]:
+    """The changes of a delta or a whole list; MalformedMessage if one cannot be read: half is worse than none.
+
+    They are counted from `first` when one is told of.
+    """
+    changes: list[Change] = []
+    try:
+        changes.extend(_OPS.decode(op).change() for op in ops)
+    except (*UNREADABLE, BadInput) as error:
+        raise MalformedMessage(f"ops[{first + len(changes)}]: {error}") from error
+    return changes
 
 
 def _lean(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _lean(held) for name, held in value.items() if held is not None and held != ()}
     return [_lean(held) for held in value] if isinstance(value, tuple) else value
-
-
-def _decode_change(op: bytes | msgspec.Raw, place: int) -> Change:
-    try:
-        values = msgspec.json.decode(op, type=dict[str, Any])
-        return msgspec.convert(values, _CHANGES[values.pop("op")])
-    except (*UNREADABLE, BadInput, LookupError, TypeError) as error:
-        raise MalformedMessage(f"ops[{place}]: {error or type(error).__name__}") from error

@@ -9,13 +9,15 @@ portal, and when, is `sync.portal`'s business; it is told by `ask_at_latest` and
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NoReturn, TypeVar
 
-from gate_controller.allowlist import Allowlist, Change
-from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused
+from gate_controller.allowlist import Allowlist, Change, WholeList
+from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused, StoreError
 from sync.cached_list import Shadow
 from sync.codec import decode_changes
+from sync.entries import Gathered
 from sync.guard import Guard
 from sync.messages import LIST_LIVES, PARTS_AHEAD, ListDelta, ListGet, ListHead, ListPart, Revision, Written
 from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
@@ -26,8 +28,11 @@ CONFIRM_EVERY_S: Final = 3600.0
 """How often the portal is asked whether the list is still the newest."""
 ASK_AGAIN_S: Final = 30.0
 """After this long without an answer the list is asked for again."""
-READ_SLICE_ROWS: Final = 1000
+READ_BACK_ROWS: Final = 1000
 """Entries of a new list read from the disk at once, so that no grant waits longer than about 20 ms behind it."""
+READ_SLICE_LEN: Final = 50
+"""Entries read between two looks at what else there is to do: about 1 ms. Not in a thread, which would hold all the
+others up for 5 ms at each turn."""
 LARGE_LEN_MIN: Final = 8 * 1024
 """Bytes from which on changes are read in a thread: some 50 users, which would cost the event loop 10 ms."""
 
@@ -63,9 +68,13 @@ class Follower:
         """Why the list cannot follow the portal's; empty when it can."""
         self._store, self._guard, self._on_list = store, guard, on_list
         self._ask_at_latest, self._ask_next = ask_at_latest, ask_next
+        # A whole list on its way: how much of it came, how much of that is on the disk, and what is not.
         self._shadow: Shadow | None = None
-        # The shadow's changes, if all of its parts came in this run; otherwise they are read from the disk.
-        self._gathered: list[Change] | None = None
+        self._written: Shadow | None = None
+        self._gathered = Gathered()
+        # The list that it becomes, if all of its parts came in this run; otherwise they are read from the disk.
+        self._new: WholeList | None = None
+        self._to_sweep = asyncio.Event()
         self._whole = False
         self._stuck_for_s = ASK_AGAIN_S
         self._turn = asyncio.Lock()
@@ -81,7 +90,17 @@ class Follower:
             self._root = await self._store.list_root()
             self._confirmed_at = cursor.confirmed_at
             self._fresh_until = cursor.confirmed_at and cursor.confirmed_at + LIST_LIVES
-        self._shadow = await self._store.shadow()
+        await self._back_to_disk()
+
+    async def sweep(self) -> None:
+        """Take away what former lists left on the disk, for ever: nothing waits for that."""
+        while True:
+            try:
+                await self._store.sweep_lists()
+            except StoreError as error:
+                log.warning("what is left of a former list stays for now: %s", error)
+            await self._to_sweep.wait()
+            self._to_sweep.clear()
 
     @property
     def stale(self) -> bool:
@@ -176,24 +195,52 @@ class Follower:
             if not self.trouble:
                 self._ask_soon()
             return
-        try:
-            await self._keep(shadow, part)
-        except (ListRejected, MalformedMessage, ValueError) as error:
-            await self._stuck(error)
-        if self._complete:
-            await self._swap(part)
-        elif shadow.next % PARTS_AHEAD == PARTS_AHEAD - 1:
+        await self._take(part, shadow)
+
+    async def _take(self, part: ListPart, before: Shadow) -> None:
+        if part.part == 0:
+            self._written, self._gathered = before, Gathered()
+            self._new = WholeList(self.allowlist.reader_bits)
+        self._shadow = shadow = replace(before, next=part.part + 1)
+        at_the_end = shadow.next % PARTS_AHEAD == 0 or self._complete
+        if at_the_end and not self._complete:
+            # The next ones travel while these are read and written.
             self._ask_at_latest(0.0)
         else:
             self._ask_next(ASK_AGAIN_S)
+        try:
+            await self._read(part)
+            if at_the_end:
+                await self._write(shadow)
+        except (ListRejected, MalformedMessage, ValueError) as error:
+            await self._stuck(error)
+        except StoreError:
+            await self._back_to_disk()
+            raise
+        if self._complete:
+            await self._swap(part)
 
-    async def _keep(self, shadow: Shadow, part: ListPart) -> None:
-        changes = await asyncio.to_thread(decode_changes, part.ops)
-        self._shadow = await self._store.add_part(shadow, changes, [*map(bytes, part.ops)])
-        if part.part == 0:
-            self._gathered = []
-        if self._gathered is not None:
-            self._gathered += changes
+    async def _read(self, part: ListPart) -> None:
+        for at in range(0, len(part.ops), READ_SLICE_LEN):
+            changes = self._gathered.read(part.ops[at : at + READ_SLICE_LEN], at)
+            if self._new is not None:
+                self._new.add(changes)
+            await asyncio.sleep(0)
+
+    async def _write(self, shadow: Shadow) -> None:
+        entries, self._gathered = self._gathered, Gathered()
+        assert self._written is not None, "parts follow what is written"
+        await self._store.add_parts(self._written, shadow, entries)
+        self._written = shadow
+
+    async def _back_to_disk(self) -> None:
+        """What came and is not written is asked for again."""
+        self._shadow = self._written = await self._store.shadow()
+        self._gathered, self._new = Gathered(), None
+
+    def _give_up(self) -> None:
+        self._shadow = self._written = self._new = None
+        self._gathered = Gathered()
 
     @property
     def _complete(self) -> bool:
@@ -213,18 +260,18 @@ class Follower:
 
     async def _swap(self, part: ListPart) -> None:
         try:
-            changes = await self._read_back() if self._gathered is None else self._gathered
-            new = await asyncio.to_thread(self.allowlist.replaced, part.epoch, changes, part.rev)
+            whole = self._new or await self._read_back()
+            new = await asyncio.to_thread(self.allowlist.replaced_by, whole, part.epoch, part.rev)
             await self._store.remember_left_out()
             await self._store.swap_list(part.iat)
         except (ListRejected, MalformedMessage, ValueError) as error:
             await self._stuck(error)
-        self._shadow, self._gathered = None, None
+        self._give_up()
         self._fresh(part.exp)
         self._in_force(new, part.root, part.iat)
         # A snapshot may be some revisions old; and it says nothing of what came after it.
         self._ask_at_latest(0.0)
-        await self._store.sweep_lists()
+        self._to_sweep.set()
 
     async def _stuck(self, error: Exception) -> NoReturn:
         """The old list stays in force; said once, shown in the state, and asked for again, ever more rarely."""
@@ -232,7 +279,9 @@ class Follower:
         if not self.trouble:
             log.error("the portal's list cannot be used, so an old one stays in force: %s", error)
         self.trouble = str(error)[:200]
-        self._whole, self._shadow, self._gathered = True, None, None
+        self._whole = True
+        self._give_up()
+        self._to_sweep.set()
         self._ask_next(self._stuck_for_s)
         self._stuck_for_s = min(2 * self._stuck_for_s, CONFIRM_EVERY_S)
         raise _refused(error) from error
@@ -240,14 +289,16 @@ class Follower:
     def _ask_soon(self) -> None:
         self._ask_at_latest(ASK_AGAIN_S if self.trouble else GAP_WAIT_S)
 
-    async def _read_back(self) -> list[Change]:
-        changes: list[Change] = []
+    async def _read_back(self) -> WholeList:
+        whole = WholeList(self.allowlist.reader_bits)
         for kind in ("user", "permit"):
             after = ""
-            while found := await self._store.shadow_bodies(kind, after, READ_SLICE_ROWS):
+            while found := await self._store.shadow_bodies(kind, after, READ_BACK_ROWS):
                 after = found[-1][0]
-                changes += await asyncio.to_thread(decode_changes, [body for _, body in found])
-        return changes
+                for at in range(0, len(found), READ_SLICE_LEN):
+                    whole.add(decode_changes([body for _, body in found[at : at + READ_SLICE_LEN]]))
+                    await asyncio.sleep(0)
+        return whole
 
     def _fresh(self, until: datetime) -> None:
         self._fresh_until = max(until, self._fresh_until or until)

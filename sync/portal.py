@@ -122,6 +122,7 @@ class PortalLink:
         await self.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look_at_age())
+            group.create_task(self._list.sweep())
             topics = list(self._handlers)
             await keep_connected(self._endpoint, self._around.chance, self._new_will, topics, self._talk)
 
@@ -129,7 +130,6 @@ class PortalLink:
         """What the last run knew; `run` begins with it."""
         await self._guard.load()
         await self._list.load()
-        await self._store.sweep_lists()
         self._stale = self._list.stale
 
     # ---- places ----

@@ -5,12 +5,15 @@ of the SHA-256 of its entries, so adding and taking away cost one hash, in any o
 all buckets. It finds drift, not forgery: that is the signature's part.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
 BUCKETS: Final = 256
 SUM_BYTES: Final = 32
 MODULUS: Final = 1 << (8 * SUM_BYTES)
+SHORT_BYTES: Final = 8
+"""Of each sum, in a question which buckets differ: drift is no forger, so it does not hit upon them."""
 
 
 class Buckets:
@@ -20,31 +23,66 @@ class Buckets:
         blob = blob or bytes(BUCKETS * SUM_BYTES)
         if len(blob) != BUCKETS * SUM_BYTES:
             raise ValueError(f"{len(blob)} bytes are not {BUCKETS} sums")
-        self._blob = bytearray(blob)
+        self._sums = [int.from_bytes(one, "big") for one in _cut(blob, SUM_BYTES)]
 
     @property
     def blob(self) -> bytes:
         """All sums, big-endian, one after the other."""
-        return bytes(self._blob)
+        return b"".join((one % MODULUS).to_bytes(SUM_BYTES, "big") for one in self._sums)
 
     @property
     def root(self) -> str:
         """The root, in hex."""
-        return sha256(self._blob).hexdigest()
+        return sha256(self.blob).hexdigest()
+
+    @property
+    def short(self) -> bytes:
+        """The last bytes of each sum: enough to find the buckets in which two lists differ."""
+        return b"".join(one[-SHORT_BYTES:] for one in _cut(self.blob, SUM_BYTES))
 
     def add(self, kind: str, key: str, body: str) -> None:
         """An entry joins the list."""
-        self._move(kind, key, _hashed(kind, key, body))
+        self.add_all([(kind, key, body)])
+
+    def add_all(self, entries: Iterable[tuple[str, str, str]]) -> None:
+        """Entries join the list: kind, key and body of each."""
+        sums = self._sums
+        for kind, key, body in entries:
+            at, by = _hashed(kind, key, body)
+            sums[at] += by
 
     def take(self, kind: str, key: str, body: str) -> None:
         """An entry that was in the list leaves it."""
-        self._move(kind, key, -_hashed(kind, key, body))
+        at, by = _hashed(kind, key, body)
+        self._sums[at] -= by
 
-    def _move(self, kind: str, key: str, by: int) -> None:
-        at = sha256(f"{kind}\0{key}".encode()).digest()[0] * SUM_BYTES
-        there = int.from_bytes(self._blob[at : at + SUM_BYTES], "big")
-        self._blob[at : at + SUM_BYTES] = ((there + by) % MODULUS).to_bytes(SUM_BYTES, "big")
+    def join(self, others: "Buckets") -> None:
+        """All entries of another list join this one."""
+        self._sums = [mine + theirs for mine, theirs in zip(self._sums, others._sums, strict=True)]
+
+    def clear(self, at: int) -> None:
+        """A bucket is empty again."""
+        self._sums[at] = 0
 
 
-def _hashed(kind: str, key: str, body: str) -> int:
-    return int.from_bytes(sha256(f"{kind}\0{key}\0{body}".encode()).digest(), "big")
+def bucket_of(kind: str, key: str) -> int:
+    """Into which bucket an entry falls."""
+    return sha256(f"{kind}\0{key}".encode()).digest()[0]
+
+
+def differing(short: bytes, other: bytes) -> list[int]:
+    """The buckets in which two lists differ, by `Buckets.short` of both."""
+    pairs = zip(_cut(short, SHORT_BYTES), _cut(other, SHORT_BYTES), strict=True)
+    return [at for at, (mine, theirs) in enumerate(pairs) if mine != theirs]
+
+
+def _cut(blob: bytes, size: int) -> list[bytes]:
+    return [blob[at : at + size] for at in range(0, len(blob), size)]
+
+
+def _hashed(kind: str, key: str, body: str) -> tuple[int, int]:
+    """The entry's bucket, and its hash: that of the key goes on to be that of the whole entry."""
+    sha = sha256(f"{kind}\0{key}".encode())
+    at = sha.digest()[0]
+    sha.update(f"\0{body}".encode())
+    return at, int.from_bytes(sha.digest(), "big")

@@ -15,6 +15,7 @@ from gate_controller.facts import Fact
 from gate_controller.occupancy import Occupancy
 from sync.cached_list import CachedList, ListCursor, Shadow
 from sync.database import Blueprint, Database
+from sync.entries import Gathered
 from sync.journal import Journal, JournalRow
 from sync.marks import Mark, Marks
 from sync.strangers import Strangers
@@ -202,9 +203,9 @@ class Store:
         """How far a whole list on its way has come."""
         return await self._database.run(self._list.shadow)
 
-    async def add_part(self, part: Shadow, changes: Sequence[Change], ops: Sequence[bytes]) -> Shadow:
-        """Write the next part of a whole list beside the one in force; returns how far it has come."""
-        return await self._write(self._list.add_part, part, changes, ops)
+    async def add_parts(self, before: Shadow, after: Shadow, entries: Gathered) -> None:
+        """Write the parts of a whole list between two stages beside the list in force."""
+        await self._write(self._list.add_parts, before, after, entries)
 
     async def shadow_bodies(self, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
         """Key and body of at most `limit` entries of the list on its way that follow this key."""

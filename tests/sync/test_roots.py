@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.roots import Buckets
+from sync.roots import Buckets, bucket_of, differing
 
 names = st.text(alphabet="abc", min_size=1, max_size=3)
 entries = st.dictionaries(names, st.text(max_size=5), max_size=8)
@@ -47,3 +47,20 @@ def test_kind_and_key_and_body_all_count() -> None:
 def test_what_is_no_buckets_is_refused() -> None:
     with pytest.raises(ValueError, match="sums"):
         Buckets(b"x")
+
+
+@given(entries, entries)
+def test_two_lists_are_one_and_the_differing_buckets_are_found(one: dict[str, str], other: dict[str, str]) -> None:
+    buckets, others = Buckets(), Buckets()
+    buckets.add_all(("user", key, body) for key, body in one.items())
+    others.add_all(("permit", key, body) for key, body in other.items())
+    changed = {bucket_of("permit", key) for key in other}
+    before = buckets.short
+    buckets.join(others)
+    assert {*differing(before, buckets.short)} == changed
+    for key, body in other.items():
+        buckets.take("permit", key, body)
+    assert buckets.root == root_of(one)
+    for at in {bucket_of("user", key) for key in one}:
+        buckets.clear(at)
+    assert buckets.root == Buckets().root

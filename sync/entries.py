@@ -1,0 +1,43 @@
+"""Entries of a list between the wire and the disk: read once, for their changes, rows and sums together.
+
+Pure. The rows are `sync.cached_list`'s, the sums `sync.roots`', and what the changes build is the allowlist's.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gate_controller.allowlist import Change, PermitPut, UserPut
+from gate_controller.errors import ListRejected
+from sync.codec import decode_changes
+from sync.roots import Buckets
+
+Row = tuple[str, str, str | None, str]
+"""Kind, key, owner and body of an entry."""
+
+
+class Gathered:
+    """Entries of a whole list that were read and are not written yet."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.sums = Buckets()
+
+    def read(self, ops: Sequence[bytes | msgspec.Raw], first: int = 0) -> list[Change]:
+        """Read some more, counted from `first`; MalformedMessage or ListRejected if one is no entry."""
+        changes = decode_changes(ops, first)
+        rows = [row_of(change, bytes(op).decode()) for change, op in zip(changes, ops, strict=True)]
+        self.sums.add_all((kind, key, body) for kind, key, _, body in rows)
+        self.rows += rows
+        return changes
+
+
+def row_of(change: Change, body: str) -> Row:
+    """The row of an entry; ListRejected for a change that is none."""
+    match change:
+        case UserPut(user):
+            return "user", user.id, None, body
+        case PermitPut(permit):
+            return "permit", permit.id, permit.user_id, body
+        case _:
+            raise ListRejected("malformed", "a whole list is made of users and permits")
