@@ -110,7 +110,8 @@ MEANING: Final[dict[str, str]] = {
     "portal.tls.key": "Its key, in PEM; without this setting it is in the certificate's file.",
     "portal.tls.renew": "The portal's address for enrolment: there the daemon fetches the next certificate when "
     "two thirds of this one's life are over. Without it, somebody else must.",
-    "list.file": "An allowlist as `slagboom list check` accepts it. Leave `[portal]` out.",
+    "list.file": "An allowlist as `slagboom list check` accepts it. Leave `[portal]` out. A changed file is taken "
+    "over within seconds while the daemon runs, all of it or nothing; of a bad one the log names the line.",
     "recognition.ocr": "The reader: `builtin`, a model of fast-plate-ocr's hub (downloaded once), or the path of "
     "an ONNX file with its YAML of the same name beside it.",
     "recognition.detector": "The detector: `builtin`, or the path of an ONNX file that gives boxes as "

@@ -22,6 +22,7 @@ from edge.config import IN_THE_CLEAR, Config, PortalTable
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
 from edge.link import Link
+from edge.list_keeper import ListKeeper
 from edge.narrate import narrate
 from edge.recorder import Recorder
 from edge.renewal import CertificateKeeper
@@ -41,7 +42,7 @@ from gate_controller.devices.codec import (
     Signal,
 )
 from gate_controller.devices.codec import PulseUncertain as DevicePulseUncertain
-from gate_controller.errors import ListFileError, StoreError
+from gate_controller.errors import StoreError
 from gate_controller.facts import (
     AlarmRaised,
     Closed,
@@ -76,7 +77,6 @@ from gate_controller.site import Site
 from sync import enrolment
 from sync.device_key import device_key
 from sync.identity import TlsFiles
-from sync.listfile import read_list
 from sync.mqtt import Endpoint
 from sync.orders import Answer, ClearUser, LaneOrder, Request
 from sync.portal import PortalLink, Surroundings
@@ -96,11 +96,11 @@ ORDER_VALID_FOR_S: Final = 10.0
 class Daemon:
     """A site at work. `site` is replaced whole at every change; whoever reads it sees one instant."""
 
-    def __init__(self, config: Config, run: str, store: Store, site: Site) -> None:
+    def __init__(self, config: Config, run: str, store: Store, site: Site, keeper: ListKeeper | None) -> None:
         """`run` is unique to this start of the program; use `Daemon.serve` to open everything and run."""
         self.site = site
         self._config = config
-        self._store = store
+        self._store, self._keeper = store, keeper
         self._unsaid: list[Fact] = []
         self._broken: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._evidence = EvidenceFolder(config.path(config.store.evidence))
@@ -228,6 +228,7 @@ class Daemon:
             *(link.run() for link in links),
             *(watcher.run() for watcher in self._watchers(worker)),
             *portals,
+            *([self._keeper.run(self._list_of_the_file)] if self._keeper is not None else []),
         ]
 
     def _on_broken_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -268,6 +269,9 @@ class Daemon:
             on_claim=self._claim_answered,
             on_left=self._left_elsewhere,
         )
+
+    def _list_of_the_file(self, allowlist: Allowlist) -> None:
+        self.site = replace(self.site, allowlist=allowlist)
 
     def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
         self.site = replace(self.site, allowlist=allowlist, list_confirmed_at=confirmed_at)
@@ -392,8 +396,10 @@ async def serve(config: Config) -> None:
     """Open the database and run the site until cancelled. Raises `SlagboomError` for what a person must mend."""
     store = await Store.open(config.path(config.store.path), partial(secrets.token_hex, 8))
     try:
+        keeper = None
         if config.list is not None:
-            await _load_list_file(config, store)
+            keeper = ListKeeper(config.path(config.list.file), config.tz(), store)
+            await keeper.begin()
         cursor = await store.list_cursor()
         site = Site(
             allowlist=await store.allowlist(),
@@ -404,33 +410,6 @@ async def serve(config: Config) -> None:
             inactive=frozenset(LaneId(name) for name, lane in config.lanes.items() if not lane.active),
         )
         log.info("%d vehicles inside, list revision %d", site.occupancy.taken(), site.allowlist.revision)
-        await Daemon(config, secrets.token_hex(4), store, site).run()
+        await Daemon(config, secrets.token_hex(4), store, site, keeper).run()
     finally:
         await store.close()
-
-
-async def _load_list_file(config: Config, store: Store) -> None:
-    """Put the list file in force if it is another than the cached one.
-
-    A bad file changes nothing: the cached list stays in force. Without one, its `ListFileError` is raised.
-    """
-    assert config.list is not None
-    path = config.path(config.list.file)
-    try:
-        found = await asyncio.to_thread(read_list, path, config.tz())
-        cursor = await store.list_cursor()
-        if cursor is not None and cursor.epoch == found.allowlist.epoch:
-            return
-        await asyncio.to_thread(found.check_after, await store.allowlist())
-    except ListFileError as error:
-        if await store.list_cursor() is None:
-            raise ListFileError(error.in_log) from None
-        log.error(
-            "the list before it stays in force, because of %d errors, the first: %s",
-            len(error.in_log),
-            error.in_log[0],
-        )
-        return
-    if found.problems:
-        log.warning("list %s: %d warnings; `slagboom list check` shows them", path, len(found.problems))
-    await store.replace_list(found.allowlist.epoch, found.allowlist.revision, found.changes)

@@ -76,13 +76,13 @@ class ListFile:
     problems: tuple[Problem, ...]
     lines: Mapping[str, int]
 
-    def check_after(self, known: Allowlist) -> None:
-        """Raise `ListFileError` if the list in force has a user under another id: ids are write-once.
+    def after(self, known: Allowlist) -> Allowlist:
+        """The list that comes into force after `known`. Raises `ListFileError` for a user whose id changes.
 
         Takes as long as both lists are large.
         """
         try:
-            known.replaced(self.allowlist.epoch, self.changes, self.allowlist.revision)
+            return known.replaced(self.allowlist.epoch, self.changes, self.allowlist.revision)
         except ListRejected as rejected:
             line = self.lines.get(rejected.external_id, 0)
             raise _refused(self.path, [Problem(line, "user_id", str(rejected))]) from rejected

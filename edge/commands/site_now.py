@@ -19,6 +19,8 @@ def site_now(config: Config) -> Site:
         return Site(listed, tz, rules=rules)
     seen = look_in(store)
     if listed is not None and listed.epoch != seen.allowlist.epoch:
-        present.warning(f"{file}: changed since the site read it; `slagboom run` reads it when it starts")
+        present.warning(
+            f"{file}: changed since the site read it; while it runs it takes a good list over within seconds"
+        )
     confirmed_at = seen.cursor.confirmed_at if seen.cursor else None
     return Site(seen.allowlist, tz, seen.occupancy, rules, confirmed_at)

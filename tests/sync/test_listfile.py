@@ -272,16 +272,16 @@ def test_a_changed_user_id_is_refused_with_its_line_and_the_fix(listed: Listed) 
         ("external_id,plate,user_id\nanna,B-NO 1234,u2\nbob,K-AB 12,u1\n", 2),
     ):
         with pytest.raises(ListFileError) as error:
-            listed(text).check_after(old.allowlist)
+            listed(text).after(old.allowlist)
         (problem,) = error.value.in_log
         assert problem.startswith(f"{listed.path}: line {line}, column user_id: immutable_id")
         assert "give it u1 again" in problem
-    listed("external_id,plate,user_id\nbob,K-AB 99,u2\nanna,B-NO 77,u1\n").check_after(old.allowlist)
+    listed("external_id,plate,user_id\nbob,K-AB 99,u2\nanna,B-NO 77,u1\n").after(old.allowlist)
 
 
 def test_ids_that_no_file_names_stay_the_same(listed: Listed) -> None:
     old = listed("external_id,plate\nanna,B-NO 1234\nbob,K-AB 12\n").allowlist
-    listed("external_id;plate\nbob;K-AB 12\nanna;B-NO 99\ncid;M-X 1\n").check_after(old)
+    listed("external_id;plate\nbob;K-AB 12\nanna;B-NO 99\ncid;M-X 1\n").after(old)
 
 
 def test_what_is_logged_names_no_plate_and_no_badge(listed: Listed) -> None:

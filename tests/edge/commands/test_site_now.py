@@ -72,7 +72,7 @@ async def test_a_list_file_changed_since_then_is_told(tmp_path: Path, capsys: py
     assert site_now(config).allowlist.revision == 7
     assert capsys.readouterr().err == (
         f"warning: {tmp_path / 'users.csv'}: changed since the site read it; "
-        "`slagboom run` reads it when it starts\n"
+        "while it runs it takes a good list over within seconds\n"
     )
 
 
