@@ -65,6 +65,7 @@ outputs = { open = 2 }
 
 TABLES: Final[dict[str, type[Struct]]] = {
     "site": config.SiteTable,
+    "offline": config.OfflineTable,
     "store": config.StoreTable,
     "portal": config.PortalTable,
     "portal.tls": config.TlsTable,
@@ -84,11 +85,13 @@ MEANING: Final[dict[str, str]] = {
     "site.session_expires_after_h": "A vehicle still inside after this many hours is taken to have left unseen.",
     "site.missed_exit_grace_h": "A user whose vehicle has been inside this long may enter with another one: the "
     "exit is taken to have been missed. Without it, only an operator's release or the expiry helps.",
-    "site.list_max_age_h": "A cached list that the portal has not confirmed for this long admits nobody. Without "
-    "it, a list never grows too old.",
     "site.claims": "For a site of several edges. An entry asks the portal whether the user's place is free at the "
     "others too, and this says what it does without an answer within 300 ms: let pass and report it, refuse whom "
     "its own books have inside, or refuse. Without it, this edge is the only one, and asks nobody.",
+    "offline.permanent_h": "A cached list that the portal has not confirmed for this many hours admits nobody. "
+    "Without it, users whose permit and credential have no end get in however long the portal has been away.",
+    "offline.temporary_h": "After this many hours without the portal, nobody gets in whose permit or credential "
+    "has an end: a visitor who was cancelled meanwhile would. The portal confirms the list every hour.",
     "store.path": "The database. One program at a time.",
     "store.evidence": "The folder of the pictures that decided. Those of vehicles that belong to nobody on the "
     "list lie in its folder `strangers/` and go sooner.",

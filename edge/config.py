@@ -48,7 +48,7 @@ _BOARD_KINDS = ("modbus_relay8",)
 _LINE_READER = "line_reader"
 _READER_KINDS = ("rdm6300", _LINE_READER)
 LINE_START_LEN_MAX = 8
-TABLES = ("site", "store", "portal", "list", "recognition", "boards", "readers", "lanes")
+TABLES = ("site", "offline", "store", "portal", "list", "recognition", "boards", "readers", "lanes")
 
 
 class SiteTable(Struct, forbid_unknown_fields=True):
@@ -59,8 +59,14 @@ class SiteTable(Struct, forbid_unknown_fields=True):
     capacity: Annotated[int, Meta(ge=1)] | None = None
     session_expires_after_h: Hours = 168.0
     missed_exit_grace_h: Hours | None = None
-    list_max_age_h: Hours | None = None
     claims: ClaimPolicy | None = None
+
+
+class OfflineTable(Struct, forbid_unknown_fields=True):
+    """`[offline]`: for how long the list counts that the portal has not confirmed. Exits heed none of it."""
+
+    permanent_h: Hours | None = None
+    temporary_h: Hours = 72.0
 
 
 class StoreTable(Struct, forbid_unknown_fields=True):
@@ -217,6 +223,7 @@ class Config(Struct):
     portal: PortalTable | None = None
     list: ListTable | None = None
     recognition: RecognitionTable = field(default_factory=RecognitionTable)
+    offline: OfflineTable = field(default_factory=OfflineTable)
     folder: Path = Path()
 
     def tz(self) -> ZoneInfo:
@@ -226,12 +233,13 @@ class Config(Struct):
     def rules(self) -> Rules:
         """The site's own choices, as the core takes them."""
         site, hour = self.site, timedelta(hours=1)
-        grace_h, age_h = site.missed_exit_grace_h, site.list_max_age_h
+        grace_h, permanent_h = site.missed_exit_grace_h, self.offline.permanent_h
         return Rules(
             capacity=site.capacity,
             session_expires_after=site.session_expires_after_h * hour,
             missed_exit_grace=None if grace_h is None else grace_h * hour,
-            list_max_age=None if age_h is None else age_h * hour,
+            permanent_list_max_age=None if permanent_h is None else permanent_h * hour,
+            temporary_list_max_age=self.offline.temporary_h * hour,
             claims=site.claims,
         )
 
@@ -256,6 +264,7 @@ def load_config(path: Path) -> Config:
     site = table(data, "site", SiteTable, problems, required=True)
     store = table(data, "store", StoreTable, problems) or StoreTable()
     portal = table(with_enrolment(data, path.parent, problems), "portal", PortalTable, problems)
+    offline = table(data, "offline", OfflineTable, problems) or OfflineTable()
     list_file = table(data, "list", ListTable, problems)
     recognition = table(data, "recognition", RecognitionTable, problems) or RecognitionTable()
     boards, board_names = named_tables(data, "boards", BoardTable, problems, required=True)
@@ -279,7 +288,7 @@ def load_config(path: Path) -> Config:
     problems += _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
     if problems or site is None:
         raise ConfigError([f"{path}: {problem}" for problem in problems])
-    return Config(site, lanes, boards, readers, store, portal, list_file, recognition, path.parent)
+    return Config(site, lanes, boards, readers, store, portal, list_file, recognition, offline, path.parent)
 
 
 def wiring(config: Config) -> list[tuple[str, str, str, str]]:

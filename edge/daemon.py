@@ -274,7 +274,18 @@ class Daemon:
         self.site = replace(self.site, allowlist=allowlist)
 
     def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
-        self.site = replace(self.site, allowlist=allowlist, list_confirmed_at=confirmed_at)
+        known = self.site.list_confirmed_at
+        # The same word heard again says nothing of today.
+        fresh = known is None or confirmed_at > known
+        since_s = clock.now().mono_s if fresh else self.site.list_since_mono_s
+        self.site = replace(
+            self.site, allowlist=allowlist, list_confirmed_at=confirmed_at, list_since_mono_s=since_s
+        )
+
+    async def _note_list_age(self) -> None:
+        confirmed_at, since_s = self.site.list_confirmed_at, self.site.list_since_mono_s
+        if confirmed_at is not None and since_s is not None:
+            await self._store.note_list_age(confirmed_at, clock.now().mono_s - since_s)
 
     def _watchers(self, worker: ThreadPoolExecutor) -> "list[Watcher]":
         cameras = {name: table.camera for name, table in self._config.lanes.items() if table.camera is not None}
@@ -312,9 +323,10 @@ class Daemon:
             now = clock.now()
             self.record(self.site.occupancy.expired(now.wall, self.site.rules.session_expires_after), now)
             try:
+                await self._note_list_age()
                 await self._forget(now.wall)
             except (StoreError, OSError) as error:
-                log.error("what is due could not be erased, and is tried again: %s", error)
+                log.error("what is due could not be written or erased, and is tried again: %s", error)
             await asyncio.sleep(TIDY_EVERY_S)
 
     async def _forget(self, now: datetime) -> None:
@@ -401,12 +413,14 @@ async def serve(config: Config) -> None:
             keeper = ListKeeper(config.path(config.list.file), config.tz(), store)
             await keeper.begin()
         cursor = await store.list_cursor()
+        confirmed_at = cursor.confirmed_at if cursor else None
         site = Site(
             allowlist=await store.allowlist(),
             tz=config.tz(),
             occupancy=await store.occupancy(),
             rules=config.rules(),
-            list_confirmed_at=cursor.confirmed_at if cursor else None,
+            list_confirmed_at=confirmed_at,
+            list_since_mono_s=clock.now().mono_s - (await store.list_age(confirmed_at) if confirmed_at else 0.0),
             inactive=frozenset(LaneId(name) for name, lane in config.lanes.items() if not lane.active),
         )
         log.info("%d vehicles inside, list revision %d", site.occupancy.taken(), site.allowlist.revision)

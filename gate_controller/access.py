@@ -81,7 +81,7 @@ def _decide_entry(ask: Ask, site: Site, now: Moment, basis: Basis) -> Granted | 
     place = _place(user, plate, site, now.wall)
     if place.reason:
         return _refuse(ask, place.reason, basis, user)
-    reason = _site_reason(site, place, now.wall)
+    reason = _site_reason(site, place, now, is_temporary(match, site, ask.lane, now.wall))
     if reason:
         return _refuse(ask, reason, basis, user)
     notes = (*((Note.LOOK_ALIKE,) if match.kind is MatchKind.LOOK_ALIKE else ()), *place.notes)
@@ -169,13 +169,20 @@ def _past_grace(session: ParkingSession, site: Site, at: datetime) -> bool:
     return grace is not None and at - session.entered_at > grace
 
 
-def _site_reason(site: Site, place: _Place, at: datetime) -> Reason | None:
-    capacity, oldest = site.rules.capacity, site.rules.list_max_age
+def is_temporary(match: Match, site: Site, place: str, at: datetime) -> bool:
+    """Whether what lets this user in at `place` has an end: the credential, or every permit that fits."""
+    if match.user is None or (match.credential is not None and match.credential.valid_to is not None):
+        return True
+    local = at.astimezone(site.tz)
+    fit = [p for p in site.allowlist.permits_of(match.user) if p.covers(place) and _one_permit(p, local) is None]
+    return all(permit.valid_to is not None for permit in fit)
+
+
+def _site_reason(site: Site, place: _Place, now: Moment, temporary: bool) -> Reason | None:
+    capacity, oldest, age = site.rules.capacity, site.list_max_age(temporary), site.list_age(now)
     if capacity is not None and site.occupancy.taken() - len(place.closes) >= capacity:
         return Reason.FULL
-    if oldest is not None and site.list_confirmed_at is not None and at - site.list_confirmed_at > oldest:
-        return Reason.LIST_TOO_OLD
-    return None
+    return Reason.LIST_TOO_OLD if oldest is not None and age is not None and age > oldest else None
 
 
 # ---- exit ----

@@ -100,6 +100,5 @@ def _claimed(scan: Scan, hold: HoldId) -> None:
 
 def clock_err_ms(site: Site, now: Moment) -> int:
     """How far this edge's clock may be off, by how long nobody has confirmed anything to it."""
-    confirmed = site.list_confirmed_at
-    alone_s = max(0.0, (now.wall - confirmed).total_seconds()) if confirmed is not None else 0.0
-    return CLOCK_ERR_MS + round(alone_s * DRIFT_PPM / 1000)
+    alone = site.list_age(now)
+    return CLOCK_ERR_MS + (0 if alone is None else round(alone.total_seconds() * DRIFT_PPM / 1000))

@@ -96,7 +96,7 @@ OPERATOR: dict[Reason, str] = {
     Reason.ALREADY_INSIDE: "The user's badge, pass or code has entered and not left.",
     Reason.NOT_INSIDE: "The lane's exit policy is known_only and no open session fits.",
     Reason.FULL: "Vehicles inside and holds have reached the capacity.",
-    Reason.LIST_TOO_OLD: "The cached list is older than the site's limit.",
+    Reason.LIST_TOO_OLD: "The portal has not confirmed the list for longer than this kind of permit may go on.",
     Reason.STORE_UNAVAILABLE: "The journal could not be written and the lane's policy is to refuse.",
     Reason.PORTAL_UNREACHABLE: "The portal did not say in time whether the user's place is free at the other "
     "edges, and the site's policy is then to refuse.",

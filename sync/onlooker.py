@@ -16,23 +16,27 @@ from gate_controller.occupancy import Occupancy
 from sync.cached_list import CachedList, ListCursor
 from sync.database import BUSY_FOR_MS, explained, pending_scripts, refuse_foreign
 from sync.journal import Journal, JournalRow
+from sync.list_age import ListAge
 from sync.store import EDGE
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What an edge held at one instant; `cursor` is None before its first list."""
+    """What an edge held at one instant; `cursor` is None before its first list, `list_age_s` as last noted."""
 
     allowlist: Allowlist
     cursor: ListCursor | None
     occupancy: Occupancy
+    list_age_s: float = 0.0
 
 
 def look_in(path: Path) -> Sight:
     """The cached list and who is inside. Raises `StoreError` naming the file and the fix."""
     with _sight_of(path) as db:
         cached = CachedList(db)
-        return Sight(cached.load(), cached.cursor(), Journal(db, "").standing.occupancy)
+        cursor = cached.cursor()
+        age_s = ListAge(db).known(cursor.confirmed_at) if cursor and cursor.confirmed_at else 0.0
+        return Sight(cached.load(), cursor, Journal(db, "").standing.occupancy, age_s)
 
 
 def journal_of(path: Path, after_seq: int = 0, limit: int = 1_000_000) -> list[JournalRow]:

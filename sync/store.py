@@ -17,6 +17,7 @@ from sync.cached_list import CachedList, ListCursor, Shadow
 from sync.database import Blueprint, Database
 from sync.entries import Gathered
 from sync.journal import Journal, JournalRow
+from sync.list_age import ListAge
 from sync.marks import Mark, Marks
 from sync.strangers import Strangers
 
@@ -35,8 +36,8 @@ class Store:
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database, self._journal = database, journal
-        self._list, self._marks, self._strangers = (
-            CachedList(database.sql), Marks(database.sql), Strangers(database.sql),
+        self._list, self._list_age, self._marks, self._strangers = (
+            CachedList(database.sql), ListAge(database.sql), Marks(database.sql), Strangers(database.sql),
         )  # fmt: skip
         self.appended = asyncio.Event()
         """Set after every append; whoever uploads clears it."""
@@ -171,6 +172,14 @@ class Store:
     async def list_cursor(self) -> ListCursor | None:
         """Which list is cached and when the portal last said that it is the newest; None before the first."""
         return await self._database.run(self._list.cursor)
+
+    async def note_list_age(self, confirmed_at: datetime, age_s: float) -> None:
+        """The list that the portal confirmed then is so old now, by a clock that nobody can set."""
+        await self._write(self._list_age.note, confirmed_at, age_s)
+
+    async def list_age(self, confirmed_at: datetime) -> float:
+        """The age in seconds last noted of the list that was confirmed then; 0 where none was."""
+        return await self._database.run(self._list_age.known, confirmed_at)
 
     async def put_changes(
         self,

@@ -11,7 +11,7 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from gate_controller.access import Ask, decide, permit_reason
+from gate_controller.access import Ask, decide, is_temporary, permit_reason
 from gate_controller.allowlist import Match, Permit
 from gate_controller.facts import Granted, Refused
 from gate_controller.moment import Moment
@@ -73,6 +73,8 @@ def changes(reason: Reason, case: Case, match: Match, permits: tuple[Permit, ...
             yield f"A vehicle must leave: {case.site.occupancy.taken()} of {case.site.rules.capacity} are inside."
         case Reason.LIST_TOO_OLD if (confirmed := case.site.list_confirmed_at) is not None:
             yield f"Let the portal be reached; it last confirmed the list at {_local(confirmed, case)}."
+            if is_temporary(match, case.site, case.ask.lane, case.at) and case.site.list_max_age(False) is None:
+                yield "A permit without an end, and a credential without one, would count all the same."
         case Reason.NOT_INSIDE:
             yield "Let an operator open, or set the lane's exit_policy to any_vehicle."
 

@@ -1,6 +1,6 @@
 """The site as its daemon has it: the cached list, the rules, who is inside. Looked at, never changed."""
 
-from edge import present
+from edge import clock, present
 from edge.config import Config
 from gate_controller.site import Site
 from sync.listfile import read_list
@@ -23,4 +23,6 @@ def site_now(config: Config) -> Site:
             f"{file}: changed since the site read it; while it runs it takes a good list over within seconds"
         )
     confirmed_at = seen.cursor.confirmed_at if seen.cursor else None
-    return Site(seen.allowlist, tz, seen.occupancy, rules, confirmed_at)
+    # As a time that runs like the wall's, which is what commands decide by.
+    since_s = clock.now().wall.timestamp() - seen.list_age_s
+    return Site(seen.allowlist, tz, seen.occupancy, rules, confirmed_at, since_s)

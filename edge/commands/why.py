@@ -4,7 +4,7 @@ It asks the gate's own `decide`. With `--config` it looks at the site's cached l
 a connection that cannot write, so it is safe beside a running daemon.
 """
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +14,12 @@ from edge.commands.site_now import site_now
 from edge.commands.when import instant, local_zone
 from edge.config import LaneTable, load_config
 from edge.tables import did_you_mean
-from gate_controller.access import Ask, ExitPolicy, permit_reason
-from gate_controller.allowlist import MatchKind, Permit
+from gate_controller.access import Ask, ExitPolicy, is_temporary, permit_reason
+from gate_controller.allowlist import Match, MatchKind, Permit
 from gate_controller.credentials import CODE_LEN_MIN, DIGEST_MARK, PASS_LEN_MAX, Badge, BadgeRead, CodeRead, Shown
 from gate_controller.errors import BadgeError, BadInput, PlateError
 from gate_controller.facts import Direction, Granted, HoldId, LaneId, Matched, Refused
+from gate_controller.moment import Moment
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.reasons import DRIVER, OPERATOR
 from gate_controller.site import Site
@@ -131,12 +132,32 @@ def _told(text: str, case: Case) -> dict[str, Any]:
         "notes": [note.value for note in fact.notes] if isinstance(fact, Granted) else [],
         "permits": [_permit(permit, case) for permit in permits],
         "inside": [{"plate": s.plate or None, "since": _minute(s.entered_at, case)} for s in inside],
+        "list": _list(case, match),
         "change": list(changes(reason, case, match, permits)) if reason else [],
     }
 
 
 def _listed(as_matched: str) -> str | None:
     return None if as_matched.startswith(DIGEST_MARK) else as_matched or None
+
+
+def _list(case: Case, match: Match) -> dict[str, Any] | None:
+    """How old the list is and may be for this user; None without a portal and at an exit, where nobody asks."""
+    age = case.site.list_age(Moment(case.at, case.at.timestamp()))
+    if age is None or not _way_in(case):
+        return None
+    temporary = is_temporary(match, case.site, case.ask.lane, case.at)
+    limit = case.site.list_max_age(temporary)
+    return {
+        "confirmed_at": _minute(case.site.list_confirmed_at, case),
+        "age_h": _hours(age),
+        "permit": "temporary" if temporary else "permanent",
+        "max_age_h": None if limit is None else _hours(limit),
+    }
+
+
+def _hours(long: timedelta) -> float:
+    return round(long.total_seconds() / 3600, 1)
 
 
 def _minute(at: datetime | None, case: Case) -> str | None:
@@ -189,6 +210,15 @@ def _print(told: dict[str, Any]) -> None:
     ]
     rows += [("Note", note) for note in told["notes"]]
     rows += [("Inside", f"{s['plate'] or 'by badge or code'} since {s['since']}") for s in told["inside"]]
+    if (found := told["list"]) is not None:
+        limit = "any age" if found["max_age_h"] is None else f"{found['max_age_h']:g} hours"
+        rows.append(
+            (
+                "List",
+                f"confirmed {found['confirmed_at']}, {found['age_h']:g} hours ago; "
+                f"counts up to {limit} for a {found['permit']} permit",
+            )
+        )
     rows += [("To change", text) for text in told["change"]]
     for name, text in rows:
         present.say(f"  {name + ':':<11}{text}")

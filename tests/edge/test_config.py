@@ -89,9 +89,10 @@ def test_the_wiring_shows_no_password(tmp_path: Path) -> None:
 
 def test_the_rules_are_the_cores_own_with_hours_as_times(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD).rules() == Rules()
-    more = "capacity = 3\nsession_expires_after_h = 24\nmissed_exit_grace_h = 0.5\nlist_max_age_h = 72\n"
-    assert load(tmp_path, swapped('"Depot"\n', f'"Depot"\n{more}')).rules() == Rules(
-        3, timedelta(days=1), timedelta(minutes=30), timedelta(days=3)
+    more = "capacity = 3\nsession_expires_after_h = 24\nmissed_exit_grace_h = 0.5\n"
+    offline = "[offline]\npermanent_h = 720\ntemporary_h = 6\n[list]"
+    assert load(tmp_path, swapped('"Depot"\n', f'"Depot"\n{more}').replace("[list]", offline)).rules() == Rules(
+        3, timedelta(days=1), timedelta(minutes=30), timedelta(days=30), timedelta(hours=6)
     )
 
 

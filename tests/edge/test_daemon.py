@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from edge.config import Config, load_config
 from edge.control import ask, socket_of
 from edge.daemon import serve
 from edge.lane_task import LaneTask
+from gate_controller.changes import PermitPut, UserPut
+from gate_controller.credentials import Badge
 from gate_controller.errors import ListFileError, StoreError
 from gate_controller.facts import (
     AlarmRaised,
@@ -42,6 +44,8 @@ from gate_controller.facts import (
 )
 from gate_controller.lane import Order
 from gate_controller.reasons import Reason
+from gate_controller.users import Action, Permit, User
+from hardware_sim.broker import free_port
 from hardware_sim.camera import draw
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 from hardware_sim.portal.keys import PortalKeys
@@ -463,6 +467,35 @@ async def test_only_the_portal_s_own_order_moves_the_boom_and_only_once(gate: Ga
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
     await portal.close()
+
+
+async def test_days_without_the_portal_count_whatever_the_clock_says(gate: Gate) -> None:
+    """The clock says that the list was confirmed a moment ago; the age that was noted knows better."""
+    confirmed_at, until = clock.now().wall, clock.now().wall + timedelta(days=300)
+    store = await Store.open(gate.folder / "slagboom.db", lambda: "ledger")
+    badges = {"anna": ANNAS_BADGE, "gina": UNKNOWN_BADGE}
+    people = [User(f"u-{name}", name, badges=(Badge.parse(badge),)) for name, badge in badges.items()]
+    permits = [
+        Permit("p1", Action.PARK, user_id="u-anna"),
+        Permit("p2", Action.PARK, user_id="u-gina", valid_to=until),
+    ]
+    await store.replace_list("e", 1, [*map(UserPut, people), *map(PermitPut, permits)], confirmed_at)
+    await store.note_list_age(confirmed_at, 4 * 86_400.0)
+    await store.close()
+    settings = (gate.folder / "site.toml").read_text()
+    link = f'[portal]\nhost = "127.0.0.1"\nport = {free_port()}\nroot_key = "{"0" * 64}"'
+    (gate.folder / "site.toml").write_text(settings.replace('[list]\nfile = "list.csv"', link))
+    async with running(gate):
+        await gate.drives_up()
+        gate.reader.present(UNKNOWN_BADGE)
+        (refused,) = await gate.facts(Refused)
+        assert isinstance(refused, Refused)
+        assert (refused.external_id, refused.reason) == ("gina", Reason.LIST_TOO_OLD)
+        gate.reader.present(ANNAS_BADGE)
+        await gate.facts(Opened)
+    store = await Store.open(gate.folder / "slagboom.db", lambda: "ledger")
+    assert await store.list_age(confirmed_at) > 4 * 86_400.0
+    await store.close()
 
 
 def anna(gate: Gate) -> str:

@@ -330,6 +330,34 @@ def test_a_full_car_park_counts_cars_on_their_way_in() -> None:
     assert reason(house.ask("12-ABC-3", lane=SIDE)) is Reason.FULL
 
 
+GINA_UNTIL, LONG = MONDAY + timedelta(days=300), timedelta(days=4)
+VISITORS = (
+    user("pass", credential("GI-111-A", valid_to=GINA_UNTIL)), permit("pass"),
+    user("permit", "GI-222-A"), permit("permit", valid_to=GINA_UNTIL),
+    user("both", "GI-333-A"), permit("both", valid_to=GINA_UNTIL), permit("both"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("plate", "admitted"), [("98-TH-D4", True), ("GI-111-A", False), ("GI-222-A", False), ("GI-333-A", True)]
+)
+def test_an_old_list_refuses_only_what_has_an_end(plate: str, admitted: bool) -> None:
+    house = House(*ANNA, *VISITORS, list_confirmed_at=MONDAY)
+    asked = house.ask(plate, now=Moment(MONDAY + LONG, 0.0))
+    assert isinstance(asked, Granted) is admitted
+    if not admitted:
+        assert reason(asked) is Reason.LIST_TOO_OLD
+        granted(house.ask(plate, now=Moment(MONDAY + timedelta(hours=71), 0.0)))
+
+
+@pytest.mark.parametrize("wall", [MONDAY, MONDAY - timedelta(days=9), datetime(1970, 1, 1, tzinfo=UTC)])
+def test_a_clock_set_back_makes_no_list_young(wall: datetime) -> None:
+    house = House(*VISITORS, list_confirmed_at=MONDAY, list_since_mono_s=0.0)
+    assert house.site.list_age(Moment(wall, 60.0)) == timedelta(minutes=1)
+    house.site = replace(house.site, rules=Rules(permanent_list_max_age=LONG))
+    assert reason(house.ask("GI-333-A", now=Moment(wall, LONG.total_seconds() + 1))) is Reason.LIST_TOO_OLD
+
+
 def test_a_missed_exit_does_not_count_against_the_capacity() -> None:
     house = House(rules=Rules(capacity=1))
     house.passes(house.ask("98-TH-D4"))
@@ -337,7 +365,7 @@ def test_a_missed_exit_does_not_count_against_the_capacity() -> None:
 
 
 def test_an_old_list_admits_nobody_and_lets_everybody_out() -> None:
-    house = House(rules=Rules(list_max_age=timedelta(days=30)), list_confirmed_at=MONDAY)
+    house = House(rules=Rules(permanent_list_max_age=timedelta(days=30)), list_confirmed_at=MONDAY)
     house.passes(house.ask("98-TH-D4"))
     later = Moment(MONDAY + timedelta(days=31), 0)
     assert reason(house.ask("98-TH-D4", now=later)) is Reason.LIST_TOO_OLD

@@ -145,7 +145,7 @@ CASES = [
         ["A vehicle must leave: 1 of 1 are inside."],
     ),
     (
-        case(replace(site(rules=Rules(list_max_age=DAY)), list_confirmed_at=MONDAY - 2 * DAY)),
+        case(replace(site(rules=Rules(permanent_list_max_age=DAY)), list_confirmed_at=MONDAY - 2 * DAY)),
         Reason.LIST_TOO_OLD,
         ["Let the portal be reached; it last confirmed the list at 2026-01-03 08:00."],
     ),

@@ -3,12 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from edge import clock
 from edge.commands.site_now import site_now
 from edge.config import Config, load_config
 from gate_controller.changes import UserPut
 from gate_controller.credentials import PlateCredential
 from gate_controller.errors import ListFileError, StoreError
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Passed
+from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from gate_controller.users import User
 from sync.listfile import read_list
@@ -63,6 +65,13 @@ async def test_a_portals_site_is_what_its_database_holds(tmp_path: Path) -> None
     site = site_now(settings(tmp_path, PORTAL))
     assert site.allowlist.revision == 7
     assert site.list_confirmed_at == AT
+    store = await Store.open(tmp_path / "slagboom.db", lambda: "ledger")
+    await store.note_list_age(AT, 7200.0)
+    await store.close()
+    # As if somebody had set the clock back to the very moment.
+    age = site_now(settings(tmp_path, PORTAL)).list_age(Moment(AT, clock.now().wall.timestamp()))
+    assert age is not None
+    assert 7199 < age.total_seconds() < 7300
     assert [session.plate for session in site.occupancy.inside()] == ["AB1"]
 
 

@@ -144,6 +144,34 @@ async def depot(tmp_path: Path) -> Path:
     return path
 
 
+async def test_it_shows_how_old_the_list_is_and_for_whom_that_is_too_old(
+    slagboom: Slagboom, tmp_path: Path
+) -> None:
+    config = await depot(tmp_path)
+    store = await Store.open(tmp_path / "slagboom.db", lambda: "ledger")
+    guest = User("u2", "gina", plates=(PlateCredential(Plate.parse("M-AX 77")),))
+    until = datetime(2026, 9, 1, tzinfo=UTC)
+    await store.put_changes(
+        "e", 7, 8, [UserPut(guest), PermitPut(Permit("g", Action.PARK, user_id="u2", valid_to=until))]
+    )
+    await store.close()
+    call = ("why", "M-AX 77", "--config", config, "--lane", "entry", "--at")
+    (fresh,) = slagboom(*call, "2026-01-05T09:30", "--json").objects()
+    assert (fresh["decision"], fresh["list"]) == (
+        "granted",
+        {"confirmed_at": "2026-01-05T07:30+01:00", "age_h": 2.0, "permit": "temporary", "max_age_h": 72.0},
+    )
+    (old,) = slagboom(*call, "2026-01-09T07:30", "--json").objects()
+    assert (old["reason"], old["list"]["age_h"]) == ("list_too_old", 96.0)
+    assert old["change"][0].startswith("Let the portal be reached; it last confirmed the list at")
+    (permanent,) = slagboom("why", "B-NO 1234", *call[2:], "2026-01-09T07:30", "--json").objects()
+    assert (permanent["decision"], permanent["list"]["max_age_h"]) == ("granted", None)
+    lines = slagboom(*call, "2026-01-09T07:30").out.splitlines()
+    assert any(line.startswith("  List:") and "96 hours ago; counts up to 72 hours" in line for line in lines)
+    (out,) = slagboom("why", "M-AX 77", "--config", config, "--lane", "exit", "--at", MONDAY, "--json").objects()
+    assert out["list"] is None
+
+
 async def test_a_site_knows_who_is_inside(slagboom: Slagboom, tmp_path: Path) -> None:
     config = await depot(tmp_path)
     call = ("--config", config, "--lane", "entry", "--at", MONDAY)
