@@ -39,6 +39,8 @@ from sync.signing import Signer
 from sync.store import Store
 
 EDGE: Final = Address("bench", "link", "edge")
+SIGNER: Final = Signer.of(bytes(32))
+"""The edge's key."""
 CHANGES_A_TIME: Final = 100_000
 SEED: Final = 7
 DEVICE: Final = Signer.of(b"\7" * 32)
@@ -213,6 +215,7 @@ def size_mib(file: Path) -> float:
 async def _serve(folder: Path, port: int, count: int, prefix: str) -> None:
     made = await Portal.open(folder / "portal.db", EDGE.tenant, EDGE.site, around())
     await made.register(EDGE.edge, DEVICE.public)
+    await made.register(EDGE.edge, SIGNER.public)
     (folder / "root.hex").write_text(made.keys.root_key.hex())
     changes = entries(count, prefix)
     for at in range(0, len(changes), CHANGES_A_TIME):

@@ -291,7 +291,7 @@ async def _batches(store: Store) -> list[EventBatch]:
                 ledger=store.ledger,
                 first=rows[0].seq,
                 last=rows[-1].seq,
-                events=[_event(row, rows[0].at) for row in rows],
+                events=[_event(row, row.at) for row in rows],
             )
         )
     return made

@@ -18,7 +18,7 @@ from gate_controller.errors import ListRejected, MalformedMessage, MessageRefuse
 from sync.cached_list import Shadow
 from sync.codec import decode_changes
 from sync.entries import Gathered
-from sync.guard import Guard
+from sync.guard import Guard, Sighting
 from sync.messages import LIST_LIVES, PARTS_AHEAD, ListDelta, ListGet, ListHead, ListPart, Revision, Written
 from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
 from sync.signing import Refusal
@@ -147,16 +147,26 @@ class Follower:
         return head
 
     async def _delta(self, payload: bytes) -> None:
-        delta = await self._guard.delta(payload)
-        match on_delta(self.have, delta):
-            case Step.APPLY:
-                await self._apply(delta, large=len(payload) >= LARGE_LEN_MIN)
+        seen = self._guard.read_delta(payload)
+        delta = seen.delta
+        step = on_delta(self.have, delta)
+        if step is Step.APPLY:
+            try:
+                await self._apply(seen, large=len(payload) >= LARGE_LEN_MIN)
+            except MessageRefused:
+                # It came to nothing, but its key has signed it.
+                await self._guard.note(seen)
+                raise
+            return
+        await self._guard.note(seen)
+        match step:
             case Step.IGNORE:
                 raise MessageRefused(Refusal.REPLAYED, f"revision {delta.to} is known")
             case _:
                 self._ask_soon()
 
-    async def _apply(self, delta: ListDelta, *, large: bool) -> None:
+    async def _apply(self, seen: Sighting, *, large: bool) -> None:
+        delta = seen.delta
         if delta.to == delta.from_ and self._confirmed_at is not None and delta.iat < self._confirmed_at:
             raise MessageRefused(Refusal.REPLAYED, f"revision {delta.to} was confirmed later than this")
         confirmed_at = max(delta.iat, self._confirmed_at or delta.iat)
@@ -168,9 +178,12 @@ class Follower:
             if new.wants_compaction:
                 new = await asyncio.to_thread(new.compacted)
             ops = [*map(bytes, delta.ops)] if changes else []
+            # With the mark, so that a change waits for one commit here and not for two.
+            mark = (seen.kid, delta.iat, delta.era, delta.to)
             await self._store.put_changes(
-                delta.epoch, delta.from_, delta.to, changes, confirmed_at, ops, delta.root
+                delta.epoch, delta.from_, delta.to, changes, confirmed_at, ops, delta.root, mark
             )
+            self._guard.noted(seen)
         except (ListRejected, MalformedMessage, ValueError) as error:
             # The whole list may do without what could not be done here; what it revokes must not be missed.
             self._whole = True

@@ -6,6 +6,7 @@ successor: the newest list, the last order, and the latest time, below which thi
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -33,6 +34,18 @@ FLOOR_STEP: Final = timedelta(minutes=1)
 """How far the floor of time may rise before it is written again."""
 
 S = TypeVar("S", bound=Spoken)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A verified delta and the key that signed it."""
+
+    kid: str
+    delta: ListDelta
+
+    def raised(self, mark: Mark) -> Mark:
+        """The key's mark with this delta."""
+        return mark.raised(self.delta.iat, self.delta.era, self.delta.to)
 
 
 class Guard:
@@ -92,12 +105,23 @@ class Guard:
         await self._note(kid, self._mark(kid, head).raised(head.iat, head.era, head.rev))
         return head
 
-    async def delta(self, payload: bytes) -> ListDelta:
-        """A delta of the newest era. It does not expire: it only ever leads onward, from where the edge stands."""
+    def read_delta(self, payload: bytes) -> "Sighting":
+        """A delta of the newest era. It does not expire: it only ever leads onward, from where the edge stands.
+
+        Before anything follows from it, `note` is called, or its mark written with what follows and `noted` called.
+        """
         kid, delta = self._open(payload, ListDelta, self._ring, PAYLOAD_LEN_MAX)
         self._refuse_older(kid, delta.era, self._mark(kid, delta).rev)
-        await self._note(kid, self._mark(kid, delta).raised(delta.iat, delta.era, delta.to))
-        return delta
+        self._raise_floor(delta.iat)
+        return Sighting(kid, delta)
+
+    async def note(self, seen: "Sighting") -> None:
+        """Keep on the disk that its key has signed this delta."""
+        await self._note(seen.kid, self._raised(seen))
+
+    def noted(self, seen: "Sighting") -> None:
+        """That it did is on the disk already."""
+        self._marks[seen.kid] = self._raised(seen)
 
     async def part(self, payload: bytes) -> ListPart:
         """A part of a whole list of the newest era."""
@@ -151,6 +175,9 @@ class Guard:
 
     def _mark(self, kid: str, message: Signed) -> Mark:
         return self._marks.get(kid) or Mark(message.iat)
+
+    def _raised(self, seen: "Sighting") -> Mark:
+        return seen.raised(self._mark(seen.kid, seen.delta))
 
     def _refuse_older(self, kid: str, era: int, rev: int) -> None:
         mark = self._marks.get(kid)

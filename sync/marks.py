@@ -65,6 +65,10 @@ class Marks:
             "INSERT OR REPLACE INTO issuer VALUES (?, ?, ?, ?, ?)", (kid, floor, mark.era, mark.rev, mark.cseq)
         )
 
+    def raise_to(self, kid: str, floor: datetime, era: int, rev: int) -> None:
+        """Raise a key's marks from where they are."""
+        self.put(kid, self.all().get(kid, Mark(floor)).raised(floor, era, rev))
+
     def execute(self, kid: str, mark: Mark, cmd_id: str) -> bool:
         """Note an order; False if it was noted before."""
         self.put(kid, mark)

@@ -190,13 +190,21 @@ class Store:
         confirmed_at: datetime | None = None,
         ops: Sequence[bytes] | None = None,
         root: str | None = None,
+        mark: tuple[str, datetime, int, int] | None = None,
     ) -> None:
         """Write changes and cursor together; StoreError if the cached list is not at `from_rev` of `epoch`.
 
         `confirmed_at` is when the portal said that this is the newest; None keeps what was known. `ops` are the
         changes as the portal encoded them, `root` what the list must then come to; ListRejected if it does not.
+        `mark` is what key signed them, when, in which era and for which revision.
         """
-        await self._write(self._list.put, epoch, from_rev, to_rev, changes, confirmed_at, ops, root)
+
+        def write() -> None:
+            self._list.put(epoch, from_rev, to_rev, changes, confirmed_at, ops, root)
+            if mark is not None:
+                self._marks.raise_to(*mark)
+
+        await self._write(write)
 
     async def replace_list(
         self, epoch: str, rev: int, changes: Sequence[Change], confirmed_at: datetime | None = None

@@ -18,7 +18,19 @@ from sync.guard import Guard
 from sync.messages import LIST_LIVES, PARTS_AHEAD, Revision, Written
 from sync.replica import GAP_WAIT_S
 from sync.store import Store
-from tests.sync.portal_side import EDGE, ONLINE, ROOT_KEY, Clock, delta, head, keyset, parts, root_of
+from tests.sync.portal_side import (
+    EDGE,
+    NONCE,
+    ONLINE,
+    ROOT_KEY,
+    Clock,
+    delta,
+    head,
+    keyset,
+    order,
+    parts,
+    root_of,
+)  # fmt: skip
 from tests.sync.samples import LANE, T0, open_store
 
 
@@ -111,6 +123,19 @@ async def test_a_wrong_root_leaves_the_list_as_it_is_and_asks_for_all(fed: Follo
     assert not fed.list.question().whole
     await fed.consistent()
     assert len([*fed.list.allowlist.users()]) == 4
+
+
+async def test_what_a_key_has_signed_is_on_the_disk_with_what_follows_from_it(fed: Follows) -> None:
+    await fed.list.on_delta(
+        delta(5, 6, [UserPut(User("u9", "x9"))], root_of([*users(3), UserPut(User("u9", "x9"))]))
+    )
+    assert (await fed.store.marks())[ONLINE.kid].rev == 6
+    await refused("root_mismatch", fed.list.on_delta(delta(6, 7, [UserRemoved("u9")], root_of(users(2)))))
+    assert (await fed.store.marks())[ONLINE.kid].rev == 7
+    await fed.guard.order(order(5), NONCE)
+    await refused("list_rejected", fed.list.on_delta(delta(6, 8, [UserPut(User("other", "x0"))], "f" * 64)))
+    mark = (await fed.store.marks())[ONLINE.kid]
+    assert (mark.rev, mark.cseq) == (8, 5)
 
 
 async def test_drift_is_found_by_the_hourly_word_and_by_a_head(fed: Follows) -> None:

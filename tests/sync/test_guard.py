@@ -9,6 +9,7 @@ import pytest
 
 from gate_controller.errors import MessageRefused
 from sync.guard import Guard
+from sync.messages import ListDelta
 from sync.store import Store
 from tests.sync.portal_side import (
     EDGE,
@@ -54,6 +55,12 @@ async def refused(reason: str, asked: Awaitable[object]) -> None:
     with pytest.raises(MessageRefused) as why:
         await asked
     assert why.value.reason == reason
+
+
+async def noted(guard: Guard, payload: bytes) -> ListDelta:
+    seen = guard.read_delta(payload)
+    await guard.note(seen)
+    return seen.delta
 
 
 # ---- keys ----
@@ -121,10 +128,10 @@ async def test_nothing_goes_back_behind_the_newest_list(path: Path, clock: Clock
     await guard.head(head(7, era=2))
     for older in (head(6, era=2), head(99, era=1)):
         await refused("rolled_back", guard.head(older))
-    await refused("rolled_back", guard.delta(delta(7, 8, era=1)))
+    await refused("rolled_back", noted(guard, delta(7, 8, era=1)))
     await refused("rolled_back", guard.part(parts(99, [], 1, era=1)[0]))
     # Older revisions of this era lead onward: an edge may be behind.
-    assert (await guard.delta(delta(5, 6, era=2))).to == 6
+    assert (await noted(guard, delta(5, 6, era=2))).to == 6
     assert (await guard.part(parts(5, [], 1, era=2)[0])).rev == 5
     await guard.head(head(1, era=3))
     await store.close()
@@ -134,9 +141,9 @@ async def test_what_is_over_or_of_another_kind_or_site_is_refused(guard: Guard, 
     old = T0 - DAY
     await refused("expired", guard.head(head(1, iat=old)))
     await refused("expired", guard.part(parts(1, [], 1, iat=old)[0]))
-    assert (await guard.delta(delta(0, 1, iat=old))).to == 1
+    assert (await noted(guard, delta(0, 1, iat=old))).to == 1
     await refused("wrong_kind", guard.head(delta(0, 1)))
-    await refused("wrong_kind", guard.delta(order(1)))
+    await refused("wrong_kind", noted(guard, order(1)))
     await refused("wrong_audience", guard.head(head(1, aud="t/other")))
     await refused("oversized", guard.head(head(1, root="x" * 5000)))
     await refused("oversized", guard.part(parts(1, [], 1, root="x" * 70_000)[0]))
@@ -219,7 +226,7 @@ async def test_a_clock_that_lost_its_battery_cannot_revive_an_order(path: Path, 
 async def test_a_clock_a_day_ahead_leaves_no_trace_once_it_is_right(guard: Guard, clock: Clock) -> None:
     clock.wall += DAY
     await refused("expired", guard.head(head(1)))
-    assert (await guard.delta(delta(0, 1))).to == 1
+    assert (await noted(guard, delta(0, 1))).to == 1
     clock.wall -= DAY
     assert guard.now() == T0
     await guard.head(head(2))
@@ -229,7 +236,7 @@ async def test_a_clock_a_day_ahead_leaves_no_trace_once_it_is_right(guard: Guard
 async def test_a_clock_a_day_behind_is_put_right_by_what_the_portal_signs(guard: Guard, clock: Clock) -> None:
     clock.wall -= DAY
     await refused("not_yet", guard.order(order(1), NONCE))
-    await guard.delta(delta(0, 0))
+    await noted(guard, delta(0, 0))
     await guard.order(order(1), NONCE)
 
 

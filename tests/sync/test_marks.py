@@ -45,3 +45,13 @@ async def test_an_order_is_noted_once_and_forgotten_when_it_is_long_void(store: 
     assert await store.execute("k", Mark(T0 + EXECUTED_KEPT + MINUTE, cseq=3), "c2")
     count = await store._database.run(lambda: store._database.sql.execute("SELECT cmd_id FROM executed").fetchall())
     assert count == [("c2",)]
+
+
+async def test_a_mark_is_raised_from_where_it_is_and_never_lowered(store: Store) -> None:
+    await store.replace_list("e", 1, [])
+    await store.put_mark("k", Mark(T0, 1, 1, 9))
+    later = T0 + timedelta(days=1)
+    await store.put_changes("e", 1, 2, [], mark=("k", later, 1, 2))
+    assert await store.marks() == {"k": Mark(later, 1, 2, 9)}
+    await store.put_changes("e", 2, 3, [], mark=("k", T0, 0, 7))
+    assert await store.marks() == {"k": Mark(later, 1, 2, 9)}
