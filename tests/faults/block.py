@@ -54,6 +54,8 @@ class Block:
 
     async def start(self, stack: ExitStack) -> None:
         """Start everything, and wait until all is right for the first time."""
+        # Before anybody else may be given its port.
+        await self.broker.start()
         for proxy in self.proxies:
             await proxy.start()
         self.portal = PortalProcess(self.folder, self.proxies[-1].port)
@@ -64,7 +66,6 @@ class Block:
             gate = Gate(name, folder, proxy, f"{self.seed} gate {name}", self.folder)
             self.gates.append(stack.enter_context(gate))
         self.people = People(self.portal, self.gates, random.Random(f"{self.seed} people"))
-        await self.broker.start()
         await self.portal.start()
         await self.portal.until_ready()
         for gate in self.gates:

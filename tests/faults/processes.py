@@ -45,24 +45,25 @@ class Broker:
         self._child: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start, and wait until it takes connections."""
-        self._child = await asyncio.create_subprocess_exec(
-            *self._command, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent
-        )
+        """Start, and wait until it takes connections; its port may be another's for a moment while it is away."""
         deadline_s = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline_s:
+            if self._child is None or self._child.returncode is not None:
+                self._child = await asyncio.create_subprocess_exec(
+                    *self._command, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent
+                )
+            await asyncio.sleep(0.02)
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                if self._child.returncode is None and probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
-            await asyncio.sleep(0.01)
         raise Broken(f"mosquitto took no connection within {READY_WITHIN_S:.0f} s")
 
     async def kill(self) -> None:
         """As a power cut would; what it kept in memory is gone."""
-        if self._child is not None:
+        if self._child is not None and self._child.returncode is None:
             self._child.kill()
             await self._child.wait()
-            self._child = None
+        self._child = None
 
 
 class Process:
