@@ -126,6 +126,17 @@ class Alarms(Struct, frozen=True, tag=True):
     """What the portal found wrong with what edges sent, the newest first."""
 
 
+class Conflicts(Struct, frozen=True, tag=True):
+    """Entries that took a place too many, and exits that no entry explains."""
+
+
+class SettleConflict(Struct, frozen=True, tag=True):
+    """A person's word on a conflict."""
+
+    conflict: str
+    pardon: bool = False
+
+
 class RetireEdge(Struct, frozen=True, tag=True):
     edge: str
 
@@ -176,6 +187,8 @@ Asked = (
     | AddEdge
     | KeyOfEdge
     | Alarms
+    | Conflicts
+    | SettleConflict
     | RetireEdge
     | BrokerFolder
     | Events

@@ -159,6 +159,32 @@ def _alarm_columns(tz: tzinfo) -> Sequence[Column]:
     ]
 
 
+def conflicts(folder: Folder, as_json: AsJson = False) -> None:
+    """Vehicles of one user at several edges that nobody could ask about, and who had the place."""
+    listed(folder, asked.Conflicts(), "Conflicts", _conflict_columns, as_json=as_json)
+
+
+def _conflict_columns(tz: tzinfo) -> Sequence[Column]:
+    return [
+        ("Conflict", lambda row: row["conflict"]),
+        ("User", lambda row: row["external_id"] or row["user_id"]),
+        ("Kind", lambda row: row["kind"]),
+        ("Claims", lambda row: "\n".join(f"{local(one['at'], tz)}  {one['event']}" for one in row["claims"])),
+        ("Too many", lambda row: row["surplus"] or "undecidable"),
+        ("Settled by", lambda row: row["resolution"]),
+    ]
+
+
+def settle(
+    folder: Folder,
+    conflict: Annotated[str, typer.Argument(metavar="CONFLICT", help="Its name in the list of conflicts.")],
+    pardon: Annotated[bool, typer.Option("--pardon", help="Forgiven, not only seen to.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A person's word on a conflict; what journals tell later does not change it."""
+    told(folder, asked.SettleConflict(conflict, pardon), as_json=as_json)
+
+
 def open_once(folder: Folder, name: EdgeName, lane: LaneName, reason: Why, as_json: AsJson = False) -> None:
     """Open a barrier once, now."""
     _order(folder, name, lane, "open", reason, as_json=as_json)

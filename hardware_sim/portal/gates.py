@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.narrate import masked, narrate
+from gate_controller.conflicts import Conflict, Resolution
 from gate_controller.credentials import DIGEST_MARK
 from gate_controller.errors import BadInput, PortalError
 from gate_controller.facts import Fact, Granted, Refused
@@ -16,6 +17,7 @@ from hardware_sim.portal.asked import (
     AddEdge,
     Alarms,
     BrokerFolder,
+    Conflicts,
     Edges,
     Events,
     KeyOfEdge,
@@ -23,6 +25,7 @@ from hardware_sim.portal.asked import (
     Reply,
     RetireEdge,
     RotateKeys,
+    SettleConflict,
 )
 from hardware_sim.portal.ledgers import EdgeSeen, PortalEvent
 from hardware_sim.portal.registry import EnrolledEdge
@@ -150,6 +153,31 @@ async def alarms(portal: Portal, _: Alarms) -> Reply:
     return Reply([{"at": a.at.isoformat(), "edge": a.edge, "alarm": a.kind, "detail": a.detail} for a in found])
 
 
+async def conflicts(portal: Portal, _: Conflicts) -> Reply:
+    return Reply([_conflict(portal, found) for found in await portal.places.conflicts()])
+
+
+def _conflict(portal: Portal, found: Conflict) -> Row:
+    user = portal.allowlist.user(found.user)
+    return {
+        "conflict": found.id,
+        "kind": found.kind.value,
+        "external_id": user.external_id if user is not None else None,
+        "user_id": found.user,
+        "claims": [{"event": str(claim.id), "at": claim.at.isoformat()} for claim in found.claims],
+        "basis": found.basis.value,
+        "surplus": found.surplus,
+        "clock_err_ms": found.clock_err_ms,
+        "resolution": found.resolution.value,
+    }
+
+
+async def settle_conflict(portal: Portal, asked: SettleConflict) -> Reply:
+    word = Resolution.PARDON if asked.pardon else Resolution.OPERATOR
+    await portal.places.settle(asked.conflict, word)
+    return Reply([{"conflict": asked.conflict, "resolution": word.value}], f"{asked.conflict}: {word.value}")
+
+
 async def retire_edge(portal: Portal, asked: RetireEdge) -> Reply:
     await portal.enrolment.retire(asked.edge)
     return Reply(
@@ -179,11 +207,18 @@ async def rotate_keys(portal: Portal, _: RotateKeys) -> Reply:
 
 Answer = Callable[[Portal, Any], Awaitable[Reply]]
 
-LOOKS: Final[dict[type, Answer]] = {About: about, Edges: edges, Events: events, Alarms: alarms}
+LOOKS: Final[dict[type, Answer]] = {
+    About: about,
+    Edges: edges,
+    Events: events,
+    Alarms: alarms,
+    Conflicts: conflicts,
+}
 DEEDS: Final[dict[type, Answer]] = {
     OrderEdge: order,
     AddEdge: add_edge,
     KeyOfEdge: key_of_edge,
+    SettleConflict: settle_conflict,
     RetireEdge: retire_edge,
     BrokerFolder: broker_folder,
     RotateKeys: rotate_keys,

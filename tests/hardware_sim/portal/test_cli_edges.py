@@ -44,6 +44,8 @@ def test_an_edge_that_is_not_enrolled_is_known_by_its_key(portal: Slagboom) -> N
     assert portal("edge key", "gatehouse", "xyz").err.startswith("error: key 'xyz': write the 64 characters")
     assert portal("edge key", "Gate House", key).code == 2
     assert portal("alarms", "--json").objects() == []
+    assert portal("conflicts", "--json").objects() == []
+    assert portal("settle", "c1").err.startswith("error: no conflict 'c1'")
 
 
 def test_the_broker_s_folder_is_written_and_later_only_its_access_list(portal: Slagboom, tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gate_controller.facts import Basis, Direction, Fact, LaneId, Matched, Refused, VehicleLeft
+from gate_controller.conflicts import Basis, Claim, Conflict, EventId, Kind, Resolution
+from gate_controller.errors import BadInput
+from gate_controller.facts import Basis as FactBasis
+from gate_controller.facts import Direction, Fact, LaneId, Matched, Refused, VehicleLeft
 from gate_controller.reasons import Reason
 from hardware_sim.portal import gates
-from hardware_sim.portal.asked import About, Events
+from hardware_sim.portal.asked import About, Conflicts, Events, SettleConflict
 from hardware_sim.portal.folder import PortalFolder
 from hardware_sim.portal.ledgers import PortalEvent
 from hardware_sim.portal.service import Portal
@@ -48,7 +51,7 @@ async def test_the_last_events_are_told_or_those_after_a_number() -> None:
 
 
 async def test_plates_are_masked_unless_they_are_asked_for() -> None:
-    basis = Basis("e", 1, Matched.NONE, "98-THD-4")
+    basis = FactBasis("e", 1, Matched.NONE, "98-THD-4")
     refused = Refused(LANE, Direction.IN, Reason.UNKNOWN_CREDENTIAL, None, "", "98-THD-4", basis)
     portal = Eventful([refused, UnknownFact("solar_flare", b"{}")])
     masked = await gates.events(portal, Events())  # type: ignore[arg-type]
@@ -62,3 +65,21 @@ async def test_a_new_portal_tells_of_itself(portal: Portal) -> None:
     await portal.add_user("anna")
     (row,) = (await gates.about(portal, About())).rows
     assert (row["users"], row["revision"], row["applied"], row["edges"]) == (1, 1, 0, 0)
+
+
+async def test_a_conflict_is_told_by_its_user_s_name_and_settled_by_a_person(portal: Portal) -> None:
+    anna = await portal.add_user("anna")
+    claims = tuple(Claim(EventId(edge, "l", 7), T0) for edge in ("north", "south"))
+    found = Conflict(
+        "c1", anna.id, Kind.DOUBLE_ENTRY, claims, Basis.FENCE, 250, Resolution.AUTO, surplus="south/l/7"
+    )
+    stays = portal._ledgers.stays
+    await portal._database.write(stays._write_conflicts, anna.id, "2020-01-01", [found])
+    (row,) = (await gates.conflicts(portal, Conflicts())).rows
+    assert (row["external_id"], row["kind"], row["surplus"]) == ("anna", "double_entry", "south/l/7")
+    assert [claim["event"] for claim in row["claims"]] == ["north/l/7", "south/l/7"]
+    await gates.settle_conflict(portal, SettleConflict("c1", pardon=True))
+    (row,) = (await gates.conflicts(portal, Conflicts())).rows
+    assert row["resolution"] == "pardon"
+    with pytest.raises(BadInput, match="no conflict 'c2'"):
+        await gates.settle_conflict(portal, SettleConflict("c2"))
