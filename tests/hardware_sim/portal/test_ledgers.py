@@ -263,8 +263,9 @@ async def test_books_from_before_keep_their_events_and_what_was_acknowledged(tmp
     shelf = await a_shelf(path)
     await shelf.database.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        for table in ("edge_key", "ledger", "held", "quarantine", "alarm"):
+        for table in ("edge_key", "ledger", "held", "quarantine", "alarm", "stay", "departure", "conflict"):
             old.execute(f"DROP TABLE {table}")
+        old.execute("ALTER TABLE standing DROP COLUMN fence")
         old.execute("CREATE TABLE received (edge TEXT, ledger TEXT, through INTEGER)")
         old.execute("INSERT INTO received VALUES ('g', 'L', 3)")
         for seq in (1, 2, 3, 7, 8):
