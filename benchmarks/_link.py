@@ -38,9 +38,9 @@ from sync.portal import PortalLink, Surroundings
 from sync.signing import Signer
 from sync.store import Store
 
-EDGE: Final = Address("bench", "link", "edge")
-SIGNER: Final = Signer.of(bytes(32))
-"""The edge's key."""
+TENANT, SITE = "bench", "link"
+EDGES: Final = ("edge", *(f"edge-{number}" for number in range(10)))
+"""Whom the portal knows: a database is an edge, and gives it its name."""
 CHANGES_A_TIME: Final = 100_000
 SEED: Final = 7
 DEVICE: Final = Signer.of(b"\7" * 32)
@@ -143,10 +143,12 @@ class Edge:
 
     def __init__(self, store: Store, allowlist: Allowlist, port: int, root_key: bytes) -> None:
         self.store = store
+        self.address = Address(TENANT, SITE, store._database.path.stem)
         self.in_force: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
+        endpoint = Endpoint("127.0.0.1", port, self.address.client_id, backoff=Backoff(0.2, 2.0))
         self.link = PortalLink(
-            store, Endpoint("127.0.0.1", port, EDGE.client_id, backoff=Backoff(0.2, 2.0)), EDGE, root_key,
-            DEVICE, allowlist, self._on_list, _refuse, around(),
+            store, endpoint, self.address, root_key, DEVICE,
+            allowlist, self._on_list, _refuse, around(),
         )  # fmt: skip
 
     def _on_list(self, allowlist: Allowlist, _confirmed_at: datetime) -> None:
@@ -213,9 +215,9 @@ def size_mib(file: Path) -> float:
 
 
 async def _serve(folder: Path, port: int, count: int, prefix: str) -> None:
-    made = await Portal.open(folder / "portal.db", EDGE.tenant, EDGE.site, around())
-    await made.register(EDGE.edge, DEVICE.public)
-    await made.register(EDGE.edge, SIGNER.public)
+    made = await Portal.open(folder / "portal.db", TENANT, SITE, around())
+    for name in EDGES:
+        await made.register(name, DEVICE.public)
     (folder / "root.hex").write_text(made.keys.root_key.hex())
     changes = entries(count, prefix)
     for at in range(0, len(changes), CHANGES_A_TIME):

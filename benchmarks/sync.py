@@ -24,7 +24,7 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks._link import DEVICE, EDGE, PortalProcess, bare_database, broker, edge, portal, running
+from benchmarks._link import DEVICE, PortalProcess, bare_database, broker, edge, portal, running
 from benchmarks._report import Bar, Report, finish
 from gate_controller.facts import Direction, LaneId, VehicleArrived, VehicleLeft
 from sync.messages import BATCH_LEN_MAX, EventBatch
@@ -261,7 +261,7 @@ async def _upload(folder: Path, port: int, of_portal: PortalProcess) -> dict[str
                     for n in range(BATCH_LEN_MAX)
                 ]
             )
-        batches = await _batches(one.store)
+        batches = await _batches(one.store, one.address.audience)
         begun, since = time.monotonic(), one.store.acked_through
         async with running(one):
             while one.store.acked_through < one.store.next_seq - 1:
@@ -280,13 +280,13 @@ async def _upload(folder: Path, port: int, of_portal: PortalProcess) -> dict[str
     }
 
 
-async def _batches(store: Store) -> list[EventBatch]:
+async def _batches(store: Store, audience: str) -> list[EventBatch]:
     made = []
     for after in range(store.acked_through, store.next_seq - 1, BATCH_LEN_MAX):
         rows = await store.rows(after, BATCH_LEN_MAX)
         made.append(
             EventBatch(
-                aud=EDGE.audience,
+                aud=audience,
                 conn=1,
                 ledger=store.ledger,
                 first=rows[0].seq,
@@ -301,7 +301,7 @@ def _bare_events(file: Path, like: Path, batches: list[EventBatch]) -> float:
     """The same events into a table of the portal's shape, one transaction a batch."""
     rows = [
         [
-            (EDGE.edge, batch.ledger, one.seq, one.at.isoformat(), one.kind, bytes(one.body).decode(), None)
+            (batch.aud, batch.ledger, one.seq, one.at.isoformat(), one.kind, bytes(one.body).decode(), None)
             for one in batch.events
         ]
         for batch in batches
