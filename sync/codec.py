@@ -7,7 +7,9 @@ half a list is worse than none. The messages themselves are `sync.messages`'.
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final, Union, get_args, get_type_hints
 
 import msgspec
@@ -18,6 +20,19 @@ from gate_controller.facts import PERSONAL, Fact
 
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What decoding raises for bytes that are no such JSON."""
+
+# ---- rows ----
+
+
+def instant_text(at: datetime) -> str:
+    """UTC with microseconds, so that text order is time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def digest(at: str, kind: str, body: bytes) -> str:
+    """What a row says, erased or not, as 32 hex digits; `at` as `instant_text` writes it."""
+    return sha256(b"\0".join((at.encode(), kind.encode(), body))).hexdigest()[:32]
+
 
 # ---- facts: kind, body without personal fields, personal fields ----
 

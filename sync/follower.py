@@ -107,6 +107,11 @@ class Follower:
         """Whether nothing signed says any more that this list is the newest."""
         return self._fresh_until is None or self._guard.now() >= self._fresh_until
 
+    @property
+    def confirmed_at(self) -> datetime | None:
+        """When the portal last said that this list is the newest."""
+        return self._confirmed_at
+
     def question(self) -> ListGet:
         """What to ask the portal."""
         shadow = self._shadow

@@ -15,8 +15,7 @@ import msgspec
 
 from gate_controller.facts import Fact
 from gate_controller.occupancy import Occupancy
-from sync.codec import EncodedFact, UnknownFact, decode_fact, encode_fact
-from sync.messages import digest, instant_text
+from sync.codec import EncodedFact, UnknownFact, decode_fact, digest, encode_fact, instant_text
 
 CHECKPOINT_EVERY_ROWS: Final = 1000
 """A start folds at most this many rows and one append more."""

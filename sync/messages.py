@@ -7,8 +7,7 @@ Boundary decoding of the link happens here and nowhere else: every payload becom
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from datetime import timedelta
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
@@ -143,11 +142,13 @@ class EventAck(Spoken, frozen=True, kw_only=True):
 
     It has every row up to and including `through`, every one up to `upto` that is not in `missing`, and those of
     the `batch` that it answers; it says nothing of others. `tail` lets the edge see whether these are its own rows.
-    `window` is how many batches may be under way, and for `pause_ms` none may be sent.
+    `window` is how many batches may be under way, and for `pause_ms` none may be sent. An edge on a
+    connection (`State`) below `conn` has lost count of them, and is not believed to be there.
     """
 
     kind: Literal["ev/ack"] = "ev/ack"
     ledger: LedgerName
+    conn: Count = 0
     through: Count
     upto: Count = 0
     missing: Annotated[list[Rows], msgspec.Meta(max_length=MISSING_LEN_MAX)] = msgspec.field(default_factory=list)
@@ -340,16 +341,3 @@ class Address:
 def topic_root(tenant: str, site: str) -> str:
     """What all topics of a site begin with."""
     return f"slagboom/{PROTOCOL_VERSION}/{tenant}/{site}"
-
-
-# ---- rows ----
-
-
-def instant_text(at: datetime) -> str:
-    """UTC with microseconds, so that text order is time order."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def digest(at: str, kind: str, body: bytes) -> str:
-    """What a row says, erased or not, as 32 hex digits; `at` as `instant_text` writes it."""
-    return sha256(b"\0".join((at.encode(), kind.encode(), body))).hexdigest()[:32]

@@ -25,6 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gate_controller.errors import PortalError
 from sync.identity import TlsFiles
+from sync.messages import PAYLOAD_LEN_MAX
 
 CONNECT_WITHIN_S: Final = 5.0
 KEEPALIVE_S: Final = 30
@@ -34,6 +35,8 @@ LASTED_S: Final = 10.0
 """A connection that ends sooner does not shorten the next wait."""
 INBOX_SLACK: Final = 64
 """Messages beyond the receive maximum that may wait: a broker may send some that it need not have acknowledged."""
+PACKET_LEN_MAX: Final = PAYLOAD_LEN_MAX + 64 * 1024
+"""Bytes that a broker may send at once; a larger message is of nobody that we listen to, and stays there."""
 OUTBOX_LEN_MAX: Final = 1000
 """Publications that may wait for the socket."""
 
@@ -158,6 +161,7 @@ class Connection:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRES_S
         properties.ReceiveMaximum = self._endpoint.receive_max
+        properties.MaximumPacketSize = PACKET_LEN_MAX
         dial = partial(
             self._client.connect,
             self._endpoint.host,

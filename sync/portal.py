@@ -260,7 +260,8 @@ class PortalLink:
 
     def _news(self) -> tuple[object, ...]:
         """What the portal is told of at once."""
-        return self._list.have, self._list.trouble, self._stale, self._guard.keyset, self._store.ledger
+        listed = self._list.have, self._list.confirmed_at, self._list.trouble
+        return listed, self._stale, self._guard.keyset, self._store.ledger
 
     def _send_state(self, connection: Connection) -> None:
         self._told = self._news()
@@ -282,6 +283,7 @@ class PortalLink:
             next_seq=self._store.next_seq,
             acked=self._store.acked_through,
             list=self._list.have,
+            list_at=self._list.confirmed_at,
             stale=self._stale,
             keyset=self._guard.keyset,
             nonce=self._nonce,
@@ -320,7 +322,13 @@ class PortalLink:
         log.log(level, "message from the portal refused: %s (%s)", reason, detail[:200])
 
     async def _on_ack(self, _connection: Connection, message: Incoming) -> None:
-        await self._rows.on_ack(self._guard.ack(message.payload))
+        ack = self._guard.ack(message.payload)
+        if ack.conn > self._conn:
+            # Numbers were lost with a database from a backup, and the clock does not make up for it.
+            await self._store.note_conn(ack.conn)
+            self.reconnect("the portal knows a later connection of this edge")
+            return
+        await self._rows.on_ack(ack)
         self._bell.set()
 
     async def _on_keys(self, _connection: Connection, message: Incoming) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from sync.messages import instant_text
+from sync.codec import instant_text
 
 KEY_DAYS: Final = 7
 SLICE_ROWS: Final = 100

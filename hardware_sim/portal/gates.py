@@ -79,7 +79,7 @@ def _edge(portal: Portal, name: str, seen: EdgeSeen | None, enrolled: EnrolledEd
         row["applied"] = row["revision"] == portal.allowlist.revision
         row["list_at"] = seen.list_at.isoformat() if seen.list_at is not None else None
         row["stale"], row["trouble"], row["software"] = seen.stale, seen.trouble, seen.software
-        row["waiting"] = max(seen.next_seq - 1 - seen.received, 0)
+        row["waiting"] = seen.waiting
     row["serial"] = enrolled.serial if enrolled else None
     until = enrolled.certificate_until if enrolled else None
     row["certificate_until"] = until.isoformat() if until else None

@@ -35,12 +35,16 @@ class Ingest:
             raise MessageRefused(Refusal.UNREGISTERED, f"edge {edge.edge}; register its key first")
         return verify(payload, kind, edge.audience, KeyRing.of_edge(public), bytes_max)[1]
 
-    async def state(self, edge: Address, payload: bytes) -> tuple[State, bytes | None]:
-        """Note what an edge says of itself; what is here of its ledger, to be sent to it, if it is there."""
+    async def state(self, edge: Address, payload: bytes) -> tuple[State, bool, bytes | None]:
+        """Note what an edge says of itself, unless it was overtaken; whether it was noted.
+
+        And what is here of its ledger, to be sent to it, if it is there: that tells also one that has lost count of
+        its connections, and so is taken for late.
+        """
         state = await self.opened(edge, State, payload)
-        if not await self._database.write(self._ledgers.see, edge.edge, state, self._wall()):
-            raise MessageRefused(Refusal.ROLLED_BACK, f"state {state.told} of connection {state.conn} is overtaken")
-        return state, await self._ack(edge, state.ledger) if state.status == "online" else None
+        conn = await self._database.write(self._ledgers.see, edge.edge, state, self._wall())
+        ack = await self._ack(edge, state.ledger, conn=conn or 0) if state.status == "online" else None
+        return state, conn is None, ack
 
     async def events(self, edge: Address, payload: bytes) -> bytes:
         """Store a batch; its acknowledgement, to be sent."""
@@ -49,11 +53,12 @@ class Ingest:
         await self._database.write(self._ledgers.ingest, edge.edge, batch, read(batch, now), now)
         return await self._ack(edge, batch.ledger, Rows(batch.first, batch.last))
 
-    async def _ack(self, edge: Address, ledger: str, batch: Rows | None = None) -> bytes:
+    async def _ack(self, edge: Address, ledger: str, batch: Rows | None = None, conn: int = 0) -> bytes:
         held = await self._database.run(self._ledgers.held, edge.edge, ledger)
         ack = EventAck(
             aud=edge.audience,
             ledger=ledger,
+            conn=conn,
             through=held.through,
             upto=held.upto,
             missing=held.missing,

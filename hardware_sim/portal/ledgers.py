@@ -15,8 +15,8 @@ import msgspec
 from gate_controller.facts import Fact
 from hardware_sim.portal.reading import Quarantined, Read, Why
 from hardware_sim.portal.stays import Stays
-from sync.codec import UnknownFact, decode_fact
-from sync.messages import MISSING_LEN_MAX, Event, EventBatch, Revision, Rows, State, Tail, digest, instant_text
+from sync.codec import UnknownFact, decode_fact, digest, instant_text
+from sync.messages import MISSING_LEN_MAX, Event, EventBatch, Revision, Rows, State, Tail
 from sync.spans import Spans, joined, without
 
 ANCESTORS_MAX: Final = 16
@@ -37,7 +37,8 @@ class Held:
 class EdgeSeen:
     """What the portal knows of an edge; `received` is the last of its events without a gap before it.
 
-    `list_at` is when the portal's word that its list is the newest last came there, `trouble` why it has not.
+    `seen_at` is when it last said anything that was new. `list_at` is when the portal's word that its list is the
+    newest last came there, `trouble` why it has not.
     """
 
     name: str
@@ -53,6 +54,11 @@ class EdgeSeen:
     list_at: datetime | None
     trouble: str
     keyset: int
+
+    @property
+    def waiting(self) -> int:
+        """How many of its rows, as far as anybody here knows, are not here."""
+        return max(0, self.next_seq - 1 - self.received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +103,15 @@ class Ledgers:
 
     # ---- what edges say of themselves ----
 
-    def see(self, edge: str, state: State, at: datetime) -> bool:
-        """Note a state; False, and nothing noted, if a later one is known."""
+    def see(self, edge: str, state: State, at: datetime) -> int | None:
+        """Note a state, unless a later one is known; then, the least connection that would be believed to be new.
+
+        That is 0 for the late word of a program that is known to have said more since.
+        """
         found = self._db.execute("SELECT state FROM edge WHERE name = ?", (edge,)).fetchone()
-        if found and _order(state) < _order(msgspec.json.decode(found[0], type=State)):
-            return False
+        known = msgspec.json.decode(found[0], type=State) if found else None
+        if known is not None and _order(state) < _order(known):
+            return 0 if state.nonce == known.nonce else known.conn + 1
         text = msgspec.json.encode(state).decode()
         self._db.execute("INSERT OR REPLACE INTO edge VALUES (?, ?, ?)", (edge, _text(at), text))
         if state.status == "online":
@@ -109,7 +119,7 @@ class Ledgers:
             if state.next_seq <= before:
                 detail = f"ledger {state.ledger} ends at {state.next_seq - 1}, and row {before} is here"
                 self._alarm(edge, at, "ledger_regression", detail)
-        return True
+        return None
 
     def edges(self) -> list[EdgeSeen]:
         """Every edge that ever spoke, by name."""
@@ -142,6 +152,7 @@ class Ledgers:
         self._store(edge, batch.ledger, new)
         self._hold(edge, batch.ledger, (batch.first, batch.last))
         self.stays.read(edge, batch.ledger, through, self.held(edge, batch.ledger).through)
+        # A broker that repeats old batches does not bring an edge to life.
         if self._db.total_changes > before:
             self._db.execute("UPDATE edge SET seen_at = max(seen_at, ?) WHERE name = ?", (_text(at), edge))
 
@@ -263,14 +274,15 @@ class Ledgers:
 
     def _edge(self, name: str, seen_at: str, text: str) -> EdgeSeen:
         state = msgspec.json.decode(text, type=State)
+        held = self.held(name, state.ledger)
         return EdgeSeen(
             name,
             state.status == "online",
             datetime.fromisoformat(seen_at),
             state.list,
             state.ledger,
-            self.held(name, state.ledger).through,
-            state.next_seq,
+            held.through,
+            max(state.next_seq, held.upto + 1),
             state.sw,
             state.nonce,
             state.stale,

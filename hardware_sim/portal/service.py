@@ -40,6 +40,7 @@ from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Alarm, EdgeSeen, Ledgers, PortalEvent
 from hardware_sim.portal.letters import Letters
+from hardware_sim.portal.order_desk import OrderDesk
 from hardware_sim.portal.reading import Quarantined
 from sync import messages
 from sync.database import Blueprint, Database
@@ -62,8 +63,6 @@ PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
 """A portal's database; its id spells SLAP."""
 HEAD_EVERY_S: Final = 1800.0
 """How often the edges are told, signed anew, which list is the newest."""
-ORDER_ANSWER_WITHIN_S: Final = 12.0
-"""An order is void after 10 s; an answer may take a little longer."""
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ class Portal:
         self._connection: Connection | None = None
         self._conn = ""
         self._changing = asyncio.Lock()
-        self._asked: dict[tuple[str, str], asyncio.Future[CmdResult]] = {}
+        self._orders = OrderDesk(database, books, self._ingest, around, self._publish_order)
 
     @classmethod
     async def open(cls, path: Path, tenant: str, site: str, around: Surroundings) -> "Portal":
@@ -276,28 +275,7 @@ class Portal:
         seen = next((found for found in await self.edges() if found.name == edge), None)
         if self._connection is None or seen is None or not seen.online:
             raise PortalError(f"edge {edge} is not connected; an order is never kept for later")
-        now = self._around.clock().wall
-        cseq = await self._database.write(self._books.next_cseq, now)
-        address = Address(self._tenant, self._site, edge)
-        cmd = Cmd(
-            aud=address.audience,
-            iat=now,
-            exp=now + ORDER_LIVES,
-            cmd_id=self._around.new_id(),
-            cseq=cseq,
-            nonce=seen.nonce,
-            ask=ask,
-        )
-        answered: asyncio.Future[CmdResult] = asyncio.get_running_loop().create_future()
-        self._asked[edge, cmd.cmd_id] = answered
-        try:
-            self._publish(address.topic("cmd"), cmd, expires_s=int(ORDER_LIVES.total_seconds()))
-            async with asyncio.timeout(ORDER_ANSWER_WITHIN_S):
-                return await answered
-        except TimeoutError:
-            raise PortalError(f"edge {edge} did not answer; whether it did it, its journal will tell") from None
-        finally:
-            del self._asked[edge, cmd.cmd_id]
+        return await self._orders.give(Address(self._tenant, self._site, edge), seen.nonce, ask)
 
     async def rotate_keys(self) -> None:
         """A new online key; the edges learn of it at once or when they come back."""
@@ -355,7 +333,7 @@ class Portal:
             "state": self._on_state,
             "ev": self._on_events,
             "list/get": self._on_get,
-            "cmd/r": self._on_result,
+            "cmd/r": self._orders.on_result,
             "claim": self._on_claim,
         }
         try:
@@ -373,12 +351,14 @@ class Portal:
         log.log(level, "message on %s refused: %s", topic, str(error)[:200])
 
     async def _on_state(self, edge: Address, payload: bytes) -> None:
-        state, ack = await self._ingest.state(edge, payload)
+        state, noted, ack = await self._ingest.state(edge, payload)
         if state.status == "online" and state.keyset != self.keys.version:
             # A broker that forgot the key set keeps it from nobody.
             self._publish_keys()
         if ack is not None:
             self._send(edge.topic("ev/ack"), ack)
+        if not noted:
+            raise MessageRefused(Refusal.ROLLED_BACK, f"state {state.told} of connection {state.conn} is overtaken")
         if state.status == "online" and (left := await self.places.left(edge)):
             self._publish(edge.topic("claim/left"), left)
 
@@ -401,12 +381,8 @@ class Portal:
             for part in answer:
                 self._publish(edge.topic("list/part"), self._letters.part(epoch, part))
 
-    async def _on_result(self, edge: Address, payload: bytes) -> None:
-        result = await self._ingest.opened(edge, CmdResult, payload)
-        answered = self._asked.get((edge.edge, result.cmd_id))
-        if answered is None or answered.done():
-            raise MessageRefused(Refusal.UNASKED, f"{edge.edge} answers {result.cmd_id}")
-        answered.set_result(result)
+    def _publish_order(self, edge: Address, order: Cmd) -> None:
+        self._publish(edge.topic("cmd"), order, expires_s=int(ORDER_LIVES.total_seconds()))
 
     # ---- what is signed ----
 

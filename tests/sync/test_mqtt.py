@@ -16,6 +16,7 @@ from gate_controller.errors import PortalError
 from hardware_sim.portal.authority import Authority
 from sync import mqtt
 from sync.identity import TlsFiles, key_pem, new_key, signing_request
+from sync.messages import PAYLOAD_LEN_MAX
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, Will, connect, keep_connected
 
 QUICK = Backoff(0.05, 0.2)
@@ -46,14 +47,14 @@ async def test_messages_arrive_in_order_and_whole(mosquitto: Any) -> None:
     ):
         for number in range(100):
             speaker.publish("x/y", str(number).encode())
-        speaker.publish("x/big", b"z" * 3_000_000)
+        speaker.publish("x/big", b"z" * 1_000_000)
         got = []
         for _ in range(101):
             (message,) = await take(listener)
             message.ack()
             got.append(message)
     assert [message.payload for message in got[:100]] == [str(number).encode() for number in range(100)]
-    assert (got[100].topic, len(got[100].payload)) == ("x/big", 3_000_000)
+    assert (got[100].topic, len(got[100].payload)) == ("x/big", 1_000_000)
 
 
 async def test_what_was_not_acknowledged_comes_again(mosquitto: Any) -> None:
@@ -90,6 +91,16 @@ async def test_the_will_is_sent_only_without_a_farewell(mosquitto: Any, monkeypa
             sock.shutdown(socket.SHUT_RDWR)
             (message,) = await take(watcher)
         assert message.payload == b"cut"
+
+
+async def test_a_message_larger_than_any_of_ours_stays_at_the_broker(mosquitto: Any) -> None:
+    async with (
+        connect(endpoint(mosquitto.port, "b"), None, ["quiet"]) as speaker,
+        connect(endpoint(mosquitto.port, "a"), None, ["x"]) as listener,
+    ):
+        for size in (PAYLOAD_LEN_MAX, mqtt.PACKET_LEN_MAX + 1, 7):
+            speaker.publish("x", b"z" * size)
+        assert [len(message.payload) for message in await take(listener, 2)] == [PAYLOAD_LEN_MAX, 7]
 
 
 async def test_a_broker_that_dies_ends_the_connection(mosquitto: Any) -> None:

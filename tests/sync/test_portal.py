@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import shutil
 import sqlite3
 import threading
 import time
@@ -402,6 +403,56 @@ async def test_the_portal_sees_who_is_there_and_who_left(mosquitto: Any, tmp_pat
         async with running(second.link.run()):
             await until(lambda: _applied(authority, (1, 2)))
             assert [(edge.name, edge.online) for edge in await authority.edges()] == [("e1", False), ("e2", True)]
+
+
+async def test_a_database_from_a_backup_is_found_and_no_event_is_lost_or_counted_twice(
+    mosquitto: Any, tmp_path: Path
+) -> None:
+    async with a_portal(tmp_path) as authority, running(authority.serve("127.0.0.1", mosquitto.port, QUICK)):
+        async with an_edge(tmp_path, mosquitto.port) as edge, running(edge.link.run()):
+            await edge.store.append(left(10))
+            await until(edge.sent_all)
+        shutil.copy(tmp_path / "e1.db", tmp_path / "backup.db")
+        async with an_edge(tmp_path, mosquitto.port) as edge, running(edge.link.run()):
+            await edge.store.append(left(5))
+            await until(edge.sent_all)
+        lost = {event.seq for event in await authority.events()} - set(range(1, 11))
+        assert lost == set(range(11, 16))
+        shutil.copy(tmp_path / "backup.db", tmp_path / "e1.db")
+        async with an_edge(tmp_path, mosquitto.port) as edge:
+            # First it works on without a network, past the number where the portal is.
+            await edge.store.append([(at + timedelta(hours=1), fact) for at, fact in left(20)])
+            async with running(edge.link.run()):
+                await until(edge.sent_all)
+                assert edge.store.ledger != "ledger-e1"
+                new = edge.store.ledger
+                await until(lambda: _ledger_is(authority, new))
+        keys = Counter((event.ledger, event.seq) for event in await authority.events())
+        assert keys == Counter([*(("ledger-e1", n) for n in range(1, 16)), *((new, n) for n in range(11, 31))])
+        (seen,) = await authority.edges()
+        assert (seen.received, seen.waiting) == (30, 0)
+
+
+async def _ledger_is(authority: Portal, wanted: str) -> bool:
+    (seen,) = await authority.edges()
+    return seen.ledger == wanted
+
+
+async def test_an_event_that_cannot_be_read_holds_nobody_up(mosquitto: Any, tmp_path: Path) -> None:
+    async with an_edge(tmp_path, mosquitto.port) as edge:
+        await edge.store.append(left(3))
+    with contextlib.closing(sqlite3.connect(tmp_path / "e1.db")) as raw, raw:
+        for seq, body in ((4, "7"), (5, "{}"), (6, '{"text": "' + "x" * 20_000 + '"}')):
+            raw.execute("INSERT INTO journal VALUES (?, ?, 'granted', ?)", (seq, T0.isoformat(), body))
+        raw.execute("INSERT INTO journal VALUES (7, '1970-01-01T00:00:00+00:00', 'teleported', '{}')")
+    async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
+        async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
+            await edge.store.append(left(2))
+            await until(edge.sent_all)
+        assert edge.store.acked_through == 9
+        assert sorted(event.seq for event in await authority.events()) == [1, 2, 3, 8, 9]
+        apart = {one.seq: str(one.why) for _, _, one in await authority.quarantined()}
+        assert apart == {4: "invalid_body", 5: "invalid_body", 6: "oversized", 7: "impossible_time"}
 
 
 async def _all_gone(authority: Portal) -> bool:

@@ -13,13 +13,14 @@ import pytest
 
 from gate_controller.errors import MessageRefused
 from gate_controller.moment import Moment
+from hardware_sim.portal import inbox
 from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Ledgers
 from hardware_sim.portal.service import PORTAL, Portal
 from sync.database import Database
 from sync.messages import Address, Event, EventAck, EventBatch, Rows, State
-from sync.mqtt import Backoff, Endpoint, connect
+from sync.mqtt import Backoff, Connection, Endpoint, Incoming, connect
 from sync.portal import Surroundings
 from sync.signing import KeyRing, KeySet, Signer, verify
 
@@ -72,12 +73,18 @@ async def test_a_batch_is_answered_with_what_is_here_signed(ingest: Ingest) -> N
 
 async def test_a_birth_is_answered_and_a_farewell_is_not(ingest: Ingest) -> None:
     await ingest.events(EDGE, rows(1, 3))
-    _, payload = await ingest.state(EDGE, DEVICE.sign(online()))
+    _, noted, payload = await ingest.state(EDGE, DEVICE.sign(online()))
+    assert noted
     assert opened(payload, ingest._keys).through == 3
-    _, payload = await ingest.state(EDGE, DEVICE.sign(online(status="offline")))
-    assert payload is None
-    with pytest.raises(MessageRefused, match="rolled_back"):
-        await ingest.state(EDGE, DEVICE.sign(online(told=3)))
+    _, noted, payload = await ingest.state(EDGE, DEVICE.sign(online(status="offline")))
+    assert (noted, payload) == (True, None)
+
+
+async def test_an_edge_that_lost_count_of_its_connections_is_told_and_not_believed(ingest: Ingest) -> None:
+    await ingest.state(EDGE, DEVICE.sign(online(conn=8, nonce="another")))
+    _, noted, payload = await ingest.state(EDGE, DEVICE.sign(online(conn=5)))
+    assert not noted
+    assert opened(payload, ingest._keys).conn == 9
 
 
 async def test_a_bad_event_is_acknowledged_and_a_forged_batch_is_not(ingest: Ingest) -> None:
@@ -98,31 +105,29 @@ async def test_a_bad_event_is_acknowledged_and_a_forged_batch_is_not(ingest: Ing
         await ingest.events(Address("t", "s", "h"), payload)
 
 
-async def test_two_workers_share_what_comes_and_each_event_is_stored_once(mosquitto: Any, tmp_path: Path) -> None:
+async def test_two_workers_share_what_comes_and_each_event_is_stored_once(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     portal = await Portal.open(tmp_path / "portal.db", "t", "s", NOW)
     await portal.register("g", DEVICE.public)
-    took: Counter[int] = Counter()
-    take = portal._take
+    took: dict[int, int] = {}
+    take = inbox.take
 
-    async def counted(connection: Any) -> None:
-        real = connection.incoming
+    async def counted(connection: Connection, handle: inbox.Handle) -> None:
+        async def count(message: Incoming) -> None:
+            took[id(connection)] += 1
+            await handle(message)
 
-        async def incoming() -> AsyncIterator[Any]:
-            async for message in real():
-                took[id(connection)] += message.topic.endswith("/ev")
-                yield message
+        took[id(connection)] = 0
+        await take(connection, count)
 
-        connection.incoming = incoming
-        await take(connection)
-
-    portal._take = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(inbox, "take", counted)
     serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK, workers=2))
     endpoint = Endpoint("127.0.0.1", mosquitto.port, "edge", receive_max=1000)
     batches = [rows(first, first + 19) for first in range(1, 2001, 20)]
     async with connect(endpoint, None, [EDGE.topic("ev/ack")]) as edge, asyncio.timeout(30):
-        while portal._connection is None:
+        while portal._connection is None or len(took) < 2:
             await asyncio.sleep(0.02)
-        await asyncio.sleep(0.3)  # until both workers have subscribed
         # Every batch three times over, and the last ones first.
         for batch in [*reversed(batches), *batches, *batches]:
             edge.publish(EDGE.topic("ev"), batch)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from hypothesis import strategies as st
 from hardware_sim.portal.ledgers import Held, Ledgers
 from hardware_sim.portal.reading import Quarantined, Why
 from hardware_sim.portal.service import PORTAL
-from sync.codec import UnknownFact
+from sync.codec import UnknownFact, digest
 from sync.database import Database
-from sync.messages import MISSING_LEN_MAX, Event, EventBatch, Revision, Rows, State, digest
+from sync.messages import MISSING_LEN_MAX, Event, EventBatch, Revision, Rows, State
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 Branch = Callable[[int], bytes]
@@ -50,6 +51,9 @@ class Shelf:
         return await self.database.run(self.ledgers.held, edge, ledger)
 
     async def see(self, edge: str = "g", at: datetime = T0, **fields: Any) -> bool:
+        return await self.conn(edge, at, **fields) is None
+
+    async def conn(self, edge: str = "g", at: datetime = T0, **fields: Any) -> int | None:
         state = {"status": "online", "conn": 1, "ledger": "L", "next_seq": 5, "acked": 4, "aud": "t/s/g"} | fields
         return await self.database.write(self.ledgers.see, edge, State(**state), at)
 
@@ -257,16 +261,40 @@ async def test_a_late_word_does_not_replace_a_newer_one(shelf: Shelf) -> None:
     assert await newest() == (True, Revision("e", 9))
 
 
+async def test_an_edge_that_lost_count_is_told_from_a_late_word(shelf: Shelf) -> None:
+    await shelf.see(conn=7, told=2, nonce="boot")
+    assert await shelf.conn(conn=7, told=1, nonce="boot") == 0
+    assert await shelf.conn(conn=3, told=9, nonce="boot") == 0
+    assert await shelf.conn(conn=3, told=1, nonce="another") == 8
+    assert await shelf.conn(conn=7, told=1, nonce="another") == 8
+    assert await shelf.conn(conn=8, told=1, nonce="another") is None
+
+
+async def test_when_an_edge_spoke_last_and_how_far_it_is_behind(shelf: Shelf) -> None:
+    hour = timedelta(hours=1)
+    await shelf.see(conn=1, next_seq=21, list_at=T0 - hour)
+    (seen,) = await shelf.database.run(shelf.ledgers.edges)
+    assert (seen.waiting, seen.seen_at, seen.list_at) == (20, T0, T0 - hour)
+    batch, events = rows(1, 15, "L")
+    for at in (T0 + hour, T0 + 2 * hour):
+        # The second time it is only the broker that speaks.
+        await shelf.database.write(shelf.ledgers.ingest, "g", batch, events, at)
+    (seen,) = await shelf.database.run(shelf.ledgers.edges)
+    assert (seen.waiting, seen.seen_at) == (5, T0 + hour)
+    await shelf.ingest(26, 30)
+    (seen,) = await shelf.database.run(shelf.ledgers.edges)
+    assert seen.waiting == 15, "what came since says more than the state"
+
+
 async def test_books_from_before_keep_their_events_and_what_was_acknowledged(tmp_path: Path) -> None:
     """Rows as the first version of the tables had them, with a gap."""
     path = tmp_path / "portal.db"
-    shelf = await a_shelf(path)
-    await shelf.database.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        for table in ("edge_key", "ledger", "held", "quarantine", "alarm", "stay", "departure", "conflict"):
-            old.execute(f"DROP TABLE {table}")
-        old.execute("ALTER TABLE standing DROP COLUMN fence")
-        old.execute("CREATE TABLE received (edge TEXT, ledger TEXT, through INTEGER)")
+        for script in sorted(resources.files(PORTAL.schema).iterdir(), key=lambda script: script.name):
+            if script.name < "0004" and script.name.endswith(".sql"):
+                old.executescript(script.read_text())
+        old.execute(f"PRAGMA application_id = {PORTAL.application_id}")
+        old.execute("PRAGMA user_version = 3")
         old.execute("INSERT INTO received VALUES ('g', 'L', 3)")
         for seq in (1, 2, 3, 7, 8):
             at = (T0 + timedelta(seconds=seq)).isoformat(timespec="microseconds")
@@ -274,7 +302,6 @@ async def test_books_from_before_keep_their_events_and_what_was_acknowledged(tmp
                 "INSERT INTO event (edge, ledger, seq, at, kind, body) VALUES ('g', 'L', ?, ?, 'k', '{}')",
                 (seq, at),
             )
-        old.execute("PRAGMA user_version = 3")
     again = await a_shelf(path)
     held = await again.held()
     assert (held.through, held.upto, held.missing) == (3, 8, [Rows(4, 6)])
