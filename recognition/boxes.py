@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 from gate_controller.errors import RecognitionError
 from recognition.aligner import Quad, align
-from recognition.detector import GREY, LOOKS, THERE_MIN, Detection, corners_of, distinct, open_session, readable
+from recognition.detector import GREY, LOOKS_MAX, THERE_MIN, Detection, corners_of, distinct, open_session, readable
 from recognition.frame import Image
 from recognition.shipped import shipped
 
@@ -72,7 +72,7 @@ class BoxDetector:
     def _aligned(self, image: Image, box: Quad) -> Quad:
         """The plate's corners within the box, or the box itself where the aligner sees no plate."""
         quad = box
-        for _ in range(LOOKS):
+        for _ in range(LOOKS_MAX):
             ((quad, there),) = align(self._aligner, image, [quad])
             if there < THERE_MIN or not readable(quad):
                 return box

@@ -44,14 +44,16 @@ COVERED_MAX = 0.25
 GREY = 114
 """What the net sees beyond the frame's edge."""
 
-COARSE_SHARE = 0.6
+COARSE_SHARE = 0.7
 """Of `detect_at`: what the search may be less sure of, since closer looks follow."""
 
-LOOKS = 2
-"""Closer looks at each find; a third moves no corner any more."""
+LOOKS_MAX = 4
+SETTLED_WIDTHS = 0.04
+"""Closer looks at each find; none follows one that moved no corner by more than this share of the plate's width."""
 
+FIRST_THERE_MIN = 0.15
 THERE_MIN = 0.3
-"""Probability of a plate below which a closer look ends a find."""
+"""Probability of a whole plate below which the first look and any later one end a find; slant makes the first low."""
 
 VIEW_SIZE_PX = (192, 128)
 VIEW_PLATE_PX = 120.0
@@ -160,14 +162,16 @@ class BuiltinDetector:
         The score is the geometric mean of the search's, the last look's, and that of the searching net shown the
         plate level and at the size where it knows plates best.
         """
-        looked = [(one.score, _points(one.corners), 1.0) for one in coarse]
-        for _ in range(LOOKS):
-            moved = align(self._aligner, image, [quad for _, quad, _ in looked])
-            looked = [
-                (score, quad, there)
-                for (score, _, _), (quad, there) in zip(looked, moved, strict=True)
-                if there >= THERE_MIN and readable(quad)
-            ]
+        pending = [(one.score, _points(one.corners)) for one in coarse]
+        looked: list[tuple[float, Quad, float]] = []
+        for there_min in (FIRST_THERE_MIN, *[THERE_MIN] * (LOOKS_MAX - 1)):
+            moved = align(self._aligner, image, [quad for _, quad in pending])
+            pairs = [(score, was, now, there) for (score, was), (now, there) in zip(pending, moved, strict=True)]
+            pairs = [pair for pair in pairs if pair[3] >= there_min and readable(pair[2])]
+            looked += [(score, now, there) for score, was, now, there in pairs if _settled(was, now)]
+            pending = [(score, now) for score, was, now, _ in pairs if not _settled(was, now)]
+            last = [(score, now, there) for score, was, now, there in pairs if not _settled(was, now)]
+        looked = [one for one in looked + last if one[2] >= THERE_MIN]
         if not looked:
             return []
         tables = self._run(np.stack([_level_view(image, quad) for _, quad, _ in looked]))
@@ -237,6 +241,10 @@ def _middle(plates: NDArray[np.float32]) -> float:
     """The strongest heat about the middle of the net's (rows, cols, 9) output."""
     row, col = plates.shape[0] // 2, plates.shape[1] // 2
     return float(plates[row - 2 : row + 2, col - 3 : col + 3, 0].max())
+
+
+def _settled(was: Quad, now: Quad) -> bool:
+    return bool(np.abs(now - was).max() <= SETTLED_WIDTHS * np.hypot(*(now[1] - now[0])))
 
 
 def readable(quad: Quad) -> bool:

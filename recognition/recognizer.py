@@ -48,9 +48,9 @@ lettering and plates half hidden (street frames; taken milder, since short plate
 SCORE_MIN = 0.55
 """Detector's score below which a text is not believed: whole plates score above, half hidden ones below."""
 
-WHOLE_MIN = 0.8
+WHOLE_MIN = 0.85
 """Detector's probability that no end is hidden, below which a text is not believed: 6 % of drawn plates seen whole
-fall below it, and 88 % of those with an end behind something."""
+fall below it, and 92 % of those with an end behind something."""
 
 PLAUSIBLE_MIN = 0.01
 """A find below `SCORE_MIN` whose text is less probable than this is no plate at all."""

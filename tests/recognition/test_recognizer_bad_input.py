@@ -72,7 +72,7 @@ def test_zeros_of_any_kind_hold_nothing(recognizer: Recognizer, shape: tuple[int
     assert recognizer.read(as_bgr(np.zeros(shape, np.uint8))) == []
 
 
-@pytest.mark.parametrize("hidden", [0.25, 0.45])
+@pytest.mark.parametrize("hidden", [0.3, 0.45])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_plate_behind_another_car_is_not_acted_on_by_what_is_left_of_it(
     recognizer: Recognizer, hidden: float, side: str
