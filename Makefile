@@ -47,13 +47,14 @@ train: $(READY) ## train the models anew: STREET=folder with street.csv, MINUTES
 	@mkdir -p $(TRAINED)/models
 	$(TRAIN_BIN)/python -m recognition.training.train_detector $(STREET)/street.csv --folder $(TRAINED)/detector \
 		--steps $$(($(MINUTES) * 53)) --export $(TRAINED)/detector_float.onnx
-	$(TRAIN_BIN)/python -m recognition.training.quantize_detector $(TRAINED)/detector_float.onnx \
-		$(STREET)/street.csv --out $(TRAINED)/models/detector.onnx
 	$(TRAIN_BIN)/python -m recognition.training.train_aligner $(STREET)/street.csv --folder $(TRAINED)/aligner \
-		--minutes $$(($(MINUTES) * 2 / 10)) --export $(TRAINED)/models/aligner.onnx
+		--minutes $$(($(MINUTES) * 2 / 10)) --export $(TRAINED)/aligner_float.onnx
 	$(TRAIN_BIN)/python -m recognition.training.train_ocr --street $(STREET) --out $(TRAINED)/ocr \
 		--minutes $$(($(MINUTES) * 4 / 10)) --resume
-	$(TRAIN_BIN)/python -m recognition.training.export_ocr $(TRAINED)/ocr/last.pt --out $(TRAINED)/models/ocr.onnx
+	$(TRAIN_BIN)/python -m recognition.training.export_ocr $(TRAINED)/ocr/last.pt --out $(TRAINED)/ocr_float.onnx
+	for kind in detector aligner ocr; do $(TRAIN_BIN)/python -m recognition.training.quantize $$kind \
+		$(TRAINED)/$${kind}_float.onnx $(TRAINED)/models/$$kind.onnx --street $(STREET) || exit 1; done
+	@cp $(TRAINED)/ocr_float.yaml $(TRAINED)/models/ocr.yaml
 	@cd $(TRAINED)/models && sha256sum *.onnx *.yaml > SHA256SUMS && cat SHA256SUMS
 
 docs: $(READY) ## write the generated pages and pictures of docs/ anew

@@ -53,7 +53,7 @@ SETTLED_WIDTHS = 0.04
 
 FIRST_THERE_MIN = 0.15
 THERE_MIN = 0.3
-"""Probability of a whole plate below which the first look and any later one end a find; slant makes the first low."""
+"""Probability of a whole plate below which the first look, and a later one, end a find; slant lowers the first."""
 
 VIEW_SIZE_PX = (192, 128)
 VIEW_PLATE_PX = 120.0
