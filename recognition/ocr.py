@@ -31,6 +31,10 @@ MARGIN = 0.0
 MARGIN_AGAIN = 0.06
 """The same for a second look: another cut puts other pixels on each stroke, and what is there is read alike."""
 
+LOOK_WEIGHT = 0.55
+"""Of each of two looks: a half would be one look, one would be two that know nothing of each other. Fitted so that
+confidence comes true on drawn plates in faces never trained on."""
+
 Table = NDArray[np.float64]
 
 Options = tuple[tuple[str, float], ...]
@@ -165,9 +169,9 @@ def _load(model: Path, config: Path) -> LicensePlateRecognizer:
 
 
 def _joined(one: Table, two: Table) -> Table:
-    """The geometric mean of two probability tables, each row of the last axis summing to one again."""
-    mean = np.sqrt(one * two)
-    return np.asarray(mean / np.maximum(mean.sum(-1, keepdims=True), 1e-12))
+    """Two looks' probability tables as one, each row of the last axis summing to one again."""
+    both = (one * two) ** LOOK_WEIGHT
+    return np.asarray(both / np.maximum(both.sum(-1, keepdims=True), 1e-12))
 
 
 def _options(row: Table, names: Sequence[str], without: int) -> Options:
