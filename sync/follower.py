@@ -116,7 +116,7 @@ class Follower:
         """What to ask the portal."""
         shadow = self._shadow
         written = Written(shadow.epoch, shadow.rev, shadow.next) if shadow else None
-        return ListGet(have=self.have, whole=self._whole, written=written)
+        return ListGet(keyset=self._guard.keyset, have=self.have, whole=self._whole, written=written)
 
     async def on_head(self, payload: bytes) -> ListHead:
         """Something newer may exist, or this is still the newest."""

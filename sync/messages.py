@@ -194,8 +194,12 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class ListGet(msgspec.Struct, frozen=True, kw_only=True):
-    """An edge asks for its list and says which one it has; with `whole`, for all of it, from `written` on."""
+    """An edge asks for its list and says which one it has; with `whole`, for all of it, from `written` on.
 
+    `keyset` is the version of the keys that it believes: without the newest no answer is of use to it.
+    """
+
+    keyset: Count = 0
     have: Revision | None = None
     whole: bool = False
     written: Written | None = None

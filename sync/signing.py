@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -186,6 +187,7 @@ def in_time(message: Signed, now: datetime, lives_max: timedelta | None = None) 
         raise MessageRefused(Refusal.EXPIRED, f"at {message.exp}, it is {now}")
 
 
+@cache
 def _kind_of(kind: type[Spoken]) -> str:
     (default,) = (f.default for f in msgspec.structs.fields(kind) if f.name == "kind")
     return str(default)

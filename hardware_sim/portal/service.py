@@ -374,6 +374,9 @@ class Portal:
 
     async def _on_get(self, edge: Address, payload: bytes) -> None:
         get = messages.decode(ListGet, payload)
+        if get.keyset != self.keys.version:
+            # The key set may have been lost on its way; the answer would be refused.
+            self._publish_keys()
         answer, epoch = await self._database.write(self._books.answer, get), self.allowlist.epoch
         if isinstance(answer, Changes):
             self._publish(edge.topic("list/delta"), self._letters.delta(epoch, answer))

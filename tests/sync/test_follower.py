@@ -112,6 +112,12 @@ async def test_what_is_already_known_changes_nothing(fed: Follows) -> None:
     assert fed.in_force == [(5, T0)]
 
 
+async def test_who_asks_says_which_keys_are_believed(fed: Follows) -> None:
+    assert fed.list.question().keyset == 1
+    await fed.guard.keys(keyset(2, ONLINE))
+    assert fed.list.question().keyset == 2
+
+
 async def test_a_wrong_root_leaves_the_list_as_it_is_and_asks_for_all(fed: Follows, path: Path) -> None:
     await refused("root_mismatch", fed.list.on_delta(delta(5, 6, [UserPut(User("u9", "x9"))], root_of(users(3)))))
     await fed.consistent()

@@ -26,7 +26,8 @@ from gate_controller.errors import (
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.portal.service import Portal
-from sync.messages import CmdResult, Event, EventBatch, ListDelta, ListHead, State
+from sync import messages
+from sync.messages import CmdResult, Event, EventBatch, ListDelta, ListGet, ListHead, State
 from sync.mqtt import Backoff, Endpoint, connect
 from sync.portal import Surroundings
 from sync.signing import KeyRing, KeySet, Signer, verify
@@ -163,6 +164,24 @@ async def test_changes_are_announced_with_delta_first_and_head_after(mosquitto: 
             if len(seen) == 3:
                 break
     assert seen == [("head", 0), ("delta", 1), ("head", 1)]
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_keys_that_an_edge_lacks_come_before_the_list_it_asks_for(mosquitto: Any, portal: Portal) -> None:
+    serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK))
+    topics = ["slagboom/1/t/s/keys", "slagboom/1/t/s/g/list/part"]
+    heard: list[str] = []
+    async with connect(Endpoint("127.0.0.1", mosquitto.port, "edge"), None, topics) as edge, asyncio.timeout(10):
+        async for message in edge.incoming():
+            message.ack()
+            heard.append(message.topic.rpartition("/")[2])
+            if len(heard) == 1:
+                for known in (0, 1):
+                    edge.publish("slagboom/1/t/s/g/list/get", messages.encode(ListGet(keyset=known)))
+            if len(heard) == 4:
+                break
+    assert heard == ["keys", "keys", "part", "part"]
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 

@@ -1,0 +1,88 @@
+"""Play many seeds: `python -m tests.simulation --seeds 5000 --results build/simulation.jsonl`.
+
+With a results file a run goes on where the last one stopped; lines of other code than today's do not count. A
+seed that fails is told with the command that plays it again. Ends with 1 if any failed.
+"""
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+from tests.simulation.play import DAYS, Result, play
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EDGE = ("config", "daemon", "evidence", "lane_task", "recorder")
+CODE = ("gate_controller", "sync", *(f"edge/{name}.py" for name in EDGE), "hardware_sim/portal", "tests/simulation")
+
+
+def fingerprint() -> str:
+    """Of the code that a seed's result depends on."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name in CODE:
+        found = [ROOT / name] if name.endswith(".py") else sorted((ROOT / name).rglob("*.[ps][yq]*"))
+        for path in found:
+            if path.suffix in (".py", ".sql") and not path.name.startswith("test_"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def known(results: Path, code: str, days: float) -> dict[int, str]:
+    """Seeds already played by this code, each with what broke."""
+    lines = results.read_text().splitlines() if results.exists() else []
+    found = [json.loads(line) for line in lines if line.endswith("}")]
+    return {row["seed"]: row["broken"] for row in found if (row["code"], row["days"]) == (code, days)}
+
+
+def main() -> int:
+    """Play, tell, remember."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--days", type=float, default=DAYS, help="virtual days of each")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
+    parser.add_argument("--results", type=Path, help="file to which results are appended, to go on later")
+    asked = parser.parse_args()
+    code = fingerprint()
+    done = known(asked.results, code, asked.days) if asked.results else {}
+    wanted = range(asked.first, asked.first + asked.seeds)
+    todo = [seed for seed in wanted if seed not in done]
+    failed = {seed: broken for seed, broken in done.items() if seed in wanted and broken}
+    for seed, broken in failed.items():
+        _tell(seed, broken, asked.days)
+    totals: dict[str, int] = {}
+    begun = time.perf_counter()
+    with multiprocessing.get_context("spawn").Pool(asked.jobs) as pool:
+        for result in pool.imap_unordered(partial(play, days=asked.days), todo):
+            if asked.results:
+                _remember(asked.results, result, code, asked.days)
+            for what, count in result.counts.items():
+                totals[what] = totals.get(what, 0) + count
+            if result.broken:
+                failed[result.seed] = result.broken
+                _tell(result.seed, result.broken, asked.days)
+    took_s = time.perf_counter() - begun
+    print(f"{len(wanted)} seeds of {asked.days:g} days, {len(failed)} failed; {len(todo)} played now", end="")
+    print(f" in {took_s:.0f} s: {len(todo) / took_s:.2f} a second on {asked.jobs} processes")
+    print("faults:", ", ".join(f"{count} {what}" for what, count in sorted(totals.items())))
+    return 1 if failed else 0
+
+
+def _tell(seed: int, broken: str, days: float) -> None:
+    again = f"python -m tests.simulation --first {seed} --seeds 1" + (f" --days {days:g}" if days != DAYS else "")
+    print(f"seed {seed}: {broken}\n    again: {again}", flush=True)
+
+
+def _remember(results: Path, result: Result, code: str, days: float) -> None:
+    results.parent.mkdir(parents=True, exist_ok=True)
+    row = {"seed": result.seed, "code": code, "days": days, "broken": result.broken, "trace": result.trace}
+    with results.open("a") as out:
+        out.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
