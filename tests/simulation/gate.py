@@ -26,11 +26,11 @@ from tests.simulation.world import SITE, TENANT, Incarnation, Node
 class Watched(daemon.Daemon):
     """The daemon, and what it does is told to the watch as it is done."""
 
-    def __init__(self, config: Config, run: str, store: Store, site: Site) -> None:
+    def __init__(self, config: Config, run: str, store: Store, site: Site, *rest: Any) -> None:
         life = cast(Incarnation, OWNER.get())
         self.watch, self.store = cast(EdgeWatch, life.node.watch), store
         self.watch.opened(store._database.sql, site.occupancy)
-        super().__init__(config, run, store, site)
+        super().__init__(config, run, store, site, *rest)
         life.process = self
 
     def record(self, facts: Sequence[Fact], now: Moment) -> None:

@@ -85,7 +85,7 @@ class Bug:
 
 
 CARRY_OUT = "        in_time(cmd, self.now(), ORDER_LIVES)\n        return cmd"
-PUT = "        await self._write(self._list.put, epoch, from_rev, {}, changes, confirmed_at, ops, root)\n"
+PUT = "            self._list.put(epoch, from_rev, {}, changes, confirmed_at, ops, root)\n"
 
 BUGS = {
     "what is sent counts as stored": Bug(
@@ -142,9 +142,15 @@ BUGS = {
         (
             (
                 "sync.store",
-                PUT.format("to_rev"),
-                PUT.format("from_rev")
-                + "        await self._write(self._list.put, epoch, from_rev, to_rev, [], confirmed_at)\n",
+                PUT.format("to_rev") + "            if",
+                PUT.format("from_rev") + "            if",
+            ),
+            (
+                "sync.store",
+                "        await self._write(write)\n\n    async def replace_list",
+                "        await self._write(write)\n"
+                "        await self._write(self._list.put, epoch, from_rev, to_rev, [], confirmed_at)\n\n"
+                "    async def replace_list",
             ),
         ),
         "S3",
