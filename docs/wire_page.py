@@ -102,6 +102,13 @@ CHANNELS: Final = (
     ),
     Channel("cmd/r", "edge", wire.CmdResult, "What became of an order."),
     Channel(
+        "evidence",
+        "edge",
+        wire.PicturePart,
+        "The picture that decided a row, because an order asked for it.",
+        bytes_max=wire.PART_LEN_MAX,
+    ),
+    Channel(
         "claim",
         "edge",
         wire.Claim,

@@ -79,6 +79,7 @@ from sync.device_key import device_key
 from sync.identity import TlsFiles
 from sync.mqtt import Endpoint
 from sync.orders import Answer, ClearUser, LaneOrder, Request
+from sync.pictures import Picture
 from sync.portal import PortalLink, Surroundings
 from sync.store import Store
 
@@ -268,7 +269,13 @@ class Daemon:
             software=software(),
             on_claim=self._claim_answered,
             on_left=self._left_elsewhere,
+            find_picture=self._picture,
         )
+
+    async def _picture(self, name: str) -> Picture | None:
+        table = self._config.store
+        keep, strangers = timedelta(days=table.keep_personal_days), timedelta(hours=table.keep_strangers_h)
+        return await asyncio.to_thread(self._evidence.read, name, clock.now().wall, keep, strangers)
 
     def _list_of_the_file(self, allowlist: Allowlist) -> None:
         self.site = replace(self.site, allowlist=allowlist)

@@ -11,11 +11,12 @@ import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gate_controller.errors import StoreError
+from sync.pictures import Picture
 
 if TYPE_CHECKING:
     from recognition.frame import Image
@@ -64,6 +65,18 @@ class EvidenceFolder:
             return
         folder = self._folder / STRANGERS if stranger else self._folder
         self._writer.submit(self._write, folder / name, crop)
+
+    def read(self, name: str, now: datetime, keep: timedelta, keep_strangers: timedelta) -> Picture | None:
+        """The picture of this name; None when it is gone, or due to go."""
+        for folder, kept in ((self._folder, keep), (self._folder / STRANGERS, keep_strangers)):
+            path = folder / Path(name).name
+            try:
+                erase_at = datetime.fromtimestamp(path.stat().st_mtime, UTC) + kept
+                if path.is_file() and erase_at > now:
+                    return Picture(path.read_bytes(), erase_at)
+            except OSError:  # not here, or gone meanwhile
+                continue
+        return None
 
     def close(self) -> None:
         """Return when what was kept is written."""

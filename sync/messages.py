@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 
 from gate_controller.errors import ConfigError, MalformedMessage
-from sync.orders import ClearUser, LaneOrder, SyncNow
+from sync.orders import ClearUser, LaneOrder, SendPicture, SyncNow
 from sync.signing import Count, Signed, Spoken, Time
 
 PROTOCOL_VERSION: Final = 1
@@ -40,6 +40,8 @@ PAUSE_MS_MAX: Final = 60_000
 """The longest that the portal may have an edge wait with its rows."""
 MISSING_LEN_MAX: Final = 16
 """Gaps told of in one acknowledgement."""
+PICTURE_PARTS_MAX: Final = 12
+"""Parts of one picture, each a message of at most `PART_LEN_MAX` bytes; a picture has some 10 KiB."""
 CLAIM_LIVES: Final = timedelta(seconds=2)
 """How long a broker may keep a question for a place or its answer."""
 CLOSES_LEN_MAX: Final = 64
@@ -225,7 +227,7 @@ class Cmd(Signed, frozen=True, kw_only=True):
     cmd_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     cseq: Count
     nonce: str
-    ask: LaneOrder | ClearUser | SyncNow
+    ask: LaneOrder | ClearUser | SyncNow | SendPicture
 
 
 class CmdResult(Spoken, frozen=True, kw_only=True):
@@ -235,6 +237,21 @@ class CmdResult(Spoken, frozen=True, kw_only=True):
     cmd_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     status: Literal["done", "refused"]
     detail: str
+
+
+class PicturePart(Spoken, frozen=True, kw_only=True):
+    """One of the parts, from 0 on, of the JPEG that decided row `seq` of `ledger`; an answer to an order alone.
+
+    `erase_at` is when the edge deletes it, and so must whoever got it.
+    """
+
+    kind: Literal["evidence"] = "evidence"
+    ledger: LedgerName
+    seq: Count
+    part: Annotated[int, msgspec.Meta(ge=0, lt=PICTURE_PARTS_MAX)]
+    parts: Annotated[int, msgspec.Meta(ge=1, le=PICTURE_PARTS_MAX)]
+    erase_at: Time
+    data: bytes
 
 
 class Claim(Spoken, frozen=True, kw_only=True):

@@ -34,6 +34,13 @@ class SyncNow(Struct, frozen=True, tag="sync"):
     """Ask the portal for the list at once."""
 
 
+class SendPicture(Struct, frozen=True, tag="picture"):
+    """Send the picture that decided row `seq` of `ledger`, if it is still there."""
+
+    ledger: Annotated[str, Meta(min_length=1, max_length=64)]
+    seq: Annotated[int, Meta(ge=1, le=2**53)]
+
+
 class Answer(Struct, frozen=True):
     """What became of a request; `text` says why not, or what was done."""
 
@@ -42,4 +49,4 @@ class Answer(Struct, frozen=True):
 
 
 Request = LaneOrder | ClearUser
-"""What the daemon does; `SyncNow` is the link's own."""
+"""What the daemon does; the other orders are the link's own."""

@@ -29,7 +29,8 @@ from sync.follower import ASK_AGAIN_S, Follower, OnList
 from sync.guard import Guard
 from sync.messages import CLAIM_LIVES, Address, Claim, CmdResult, State
 from sync.mqtt import Connection, Endpoint, Incoming, Will, keep_connected
-from sync.orders import Answer, Request, SyncNow
+from sync.orders import Answer, Request, SendPicture, SyncNow
+from sync.pictures import FindPicture, Picture, no_picture, parts_of, picture_of
 from sync.signing import Refusal, Signer
 from sync.store import Store
 from sync.uplink import Uplink
@@ -78,6 +79,7 @@ class PortalLink:
         software: str = "",
         on_claim: OnClaim = _nobody_asked,
         on_left: OnLeft = _nobody_asked,
+        find_picture: FindPicture = no_picture,
     ) -> None:
         """`allowlist` is the one loaded from `store`; every later one goes to `on_list`.
 
@@ -92,6 +94,7 @@ class PortalLink:
         self._guard = Guard(store, root_key, address, surroundings.clock)
         self._list = Follower(store, self._guard, allowlist, on_list, self._ask_at_latest, self._ask_next)
         self._on_claim, self._on_left = on_claim, on_left
+        self._find_picture = find_picture
         self._claims = Claims()
         self._connection: Connection | None = None
         self._nonce = surroundings.new_id()
@@ -359,9 +362,19 @@ class PortalLink:
         if isinstance(cmd.ask, SyncNow):
             self._ask_at_latest(0.0)
             answer = Answer(True, "the list is asked for")
+        elif isinstance(cmd.ask, SendPicture):
+            answer = await self._send_picture(connection, cmd.ask)
         else:
             left_s = (cmd.exp - self._guard.now()).total_seconds()
             answer = self._on_order(cmd.ask, left_s)
         status: Literal["done", "refused"] = "done" if answer.done else "refused"
         result = CmdResult(aud=self._address.audience, cmd_id=cmd.cmd_id, status=status, detail=answer.text[:1000])
         connection.publish(self._address.topic("cmd/r"), self._signer.sign(result))
+
+    async def _send_picture(self, connection: Connection, ask: SendPicture) -> Answer:
+        found = await picture_of(self._store, ask, self._find_picture)
+        if not isinstance(found, Picture):
+            return found
+        for part in parts_of(found, ask, self._address):
+            connection.publish(self._address.topic("evidence"), self._signer.sign(part))
+        return Answer(True, f"{len(found.jpeg)} bytes")

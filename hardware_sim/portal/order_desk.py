@@ -9,7 +9,7 @@ from hardware_sim.portal.books import Books
 from hardware_sim.portal.ingest import Ingest
 from sync.database import Database
 from sync.messages import ORDER_LIVES, Address, Cmd, CmdResult
-from sync.orders import Request, SyncNow
+from sync.orders import Request, SendPicture, SyncNow
 from sync.portal import Surroundings
 from sync.signing import Refusal
 
@@ -29,7 +29,7 @@ class OrderDesk:
         self._around, self._publish = around, publish
         self._asked: dict[tuple[str, str], asyncio.Future[CmdResult]] = {}
 
-    async def give(self, edge: Address, nonce: str, ask: Request | SyncNow) -> CmdResult:
+    async def give(self, edge: Address, nonce: str, ask: Request | SyncNow | SendPicture) -> CmdResult:
         """Give an order to the start of an edge's program that this nonce names; what became of it.
 
         Raises PortalError when it says nothing in time.

@@ -41,6 +41,7 @@ from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Alarm, EdgeSeen, Ledgers, PortalEvent
 from hardware_sim.portal.letters import Letters
 from hardware_sim.portal.order_desk import OrderDesk
+from hardware_sim.portal.picture_desk import PictureDesk
 from hardware_sim.portal.reading import Quarantined
 from sync import messages
 from sync.database import Blueprint, Database
@@ -55,7 +56,7 @@ from sync.messages import (
     Message,
 )
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, keep_connected
-from sync.orders import Request, SyncNow
+from sync.orders import Request, SendPicture, SyncNow
 from sync.portal import Surroundings
 from sync.signing import KeyRing, Refusal, Spoken
 
@@ -101,6 +102,7 @@ class Portal:
         self._conn = ""
         self._changing = asyncio.Lock()
         self._orders = OrderDesk(database, books, self._ingest, around, self._publish_order)
+        self._pictures = PictureDesk(database, self._ingest, self._orders, around)
 
     @classmethod
     async def open(cls, path: Path, tenant: str, site: str, around: Surroundings) -> "Portal":
@@ -272,10 +274,25 @@ class Portal:
         Raises PortalError when the edge is not there, and when it says nothing in time: then nobody knows whether
         the order was carried out, but it is void by now.
         """
+        seen = await self._there(edge)
+        return await self._orders.give(Address(self._tenant, self._site, edge), seen.nonce, ask)
+
+    async def picture(self, edge: str, ledger: str, seq: int) -> bytes | None:
+        """The JPEG that decided this row, from here or from the edge; None if it is gone, or never was.
+
+        Raises PortalError when the edge is not there, or not all of it comes.
+        """
+        ask = SendPicture(ledger, seq)
+        if (kept := await self._pictures.kept(edge, ask)) is not None:
+            return kept
+        seen = await self._there(edge)
+        return await self._pictures.fetch(Address(self._tenant, self._site, edge), seen.nonce, ask)
+
+    async def _there(self, edge: str) -> EdgeSeen:
         seen = next((found for found in await self.edges() if found.name == edge), None)
         if self._connection is None or seen is None or not seen.online:
             raise PortalError(f"edge {edge} is not connected; an order is never kept for later")
-        return await self._orders.give(Address(self._tenant, self._site, edge), seen.nonce, ask)
+        return seen
 
     async def rotate_keys(self) -> None:
         """A new online key; the edges learn of it at once or when they come back."""
@@ -300,7 +317,7 @@ class Portal:
         """
         name = f"{self._tenant}.{self._site}.portal"
         endpoint = Endpoint(host, port, name, inbox.RECEIVE_MAX, backoff or Backoff(), tls)
-        suffixes = ["+/state", "+/list/get", "+/cmd/r", "+/claim", *([] if workers else ["+/ev"])]
+        suffixes = ["+/state", "+/list/get", "+/cmd/r", "+/claim", "+/evidence", *([] if workers else ["+/ev"])]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_heads())
             take = partial(inbox.take, handle=self._handle)
@@ -316,6 +333,7 @@ class Portal:
             await asyncio.sleep(HEAD_EVERY_S)
             with contextlib.suppress(StoreError):
                 await self._tell_head()
+                await self._pictures.erase()
 
     async def _talk(self, connection: Connection) -> None:
         self._connection, self._conn = connection, self._around.new_id()
@@ -334,6 +352,7 @@ class Portal:
             "ev": self._on_events,
             "list/get": self._on_get,
             "cmd/r": self._orders.on_result,
+            "evidence": self._pictures.on_part,
             "claim": self._on_claim,
         }
         try:

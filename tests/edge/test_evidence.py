@@ -146,3 +146,29 @@ def test_one_picture_that_cannot_be_deleted_does_not_keep_the_rest(
     assert folder.erase(NOW, KEEP, KEEP_STRANGERS) == 1
     assert not (strangers / "d.jpg").exists()
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_a_picture_is_given_out_while_it_is_kept(tmp_path: Path, folder: EvidenceFolder) -> None:
+    kept(folder, "known.jpg")
+    folder = EvidenceFolder(tmp_path / "pictures")
+    kept(folder, "stranger.jpg", stranger=True)
+    root = tmp_path / "pictures"
+    aged(root / "known.jpg", timedelta(days=29))
+    aged(root / "strangers" / "stranger.jpg", timedelta(hours=23))
+    found = folder.read("known.jpg", NOW, KEEP, KEEP_STRANGERS)
+    assert found is not None
+    assert found.jpeg == (root / "known.jpg").read_bytes()
+    assert found.erase_at == NOW + timedelta(days=1)
+    found = folder.read("stranger.jpg", NOW, KEEP, KEEP_STRANGERS)
+    assert found is not None
+    assert found.erase_at == NOW + timedelta(hours=1)
+
+
+def test_a_picture_that_is_due_to_go_is_not_given_out_nor_anything_else(
+    tmp_path: Path, folder: EvidenceFolder
+) -> None:
+    kept(folder, "stranger.jpg", stranger=True)
+    aged(tmp_path / "pictures" / "strangers" / "stranger.jpg", timedelta(hours=25))
+    (tmp_path / "secret").write_text("secret")
+    for name in ("stranger.jpg", "none.jpg", "../secret", "strangers", "..", ""):
+        assert folder.read(name, NOW, KEEP, KEEP_STRANGERS) is None

@@ -30,6 +30,7 @@ from sync.codec import encode_change
 from sync.messages import PARTS_AHEAD, Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, connect
 from sync.orders import Answer, LaneOrder, Request, SyncNow
+from sync.pictures import Picture
 from sync.portal import PortalLink, Surroundings
 from sync.roots import Buckets
 from sync.signing import Envelope, Signer
@@ -887,6 +888,27 @@ async def test_an_order_is_carried_out_once_and_answered_whatever_the_broker_rep
 
 async def _refused(edge: Edge, wanted: Counter[str]) -> bool:
     return all(edge.link.refused[reason] >= count for reason, count in wanted.items())
+
+
+async def test_a_picture_comes_on_request_and_is_gone_when_it_is_gone(mosquitto: Any, tmp_path: Path) -> None:
+    pictures = {"crop-1": Picture(secrets.token_bytes(150_000), T0 + timedelta(days=3))}
+
+    async def find(name: str) -> Picture | None:
+        return pictures.get(name)
+
+    async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
+        basis = Basis("e", 1, Matched.EXACT, as_matched="BNO1234", evidence="crop-1")
+        await edge.store.append([(T0, Granted(LANE, Direction.IN, HoldId("h"), "u", "x", "BNO1234", basis))])
+        edge.link._find_picture = find
+        with pytest.raises(PortalError, match="not connected"):
+            await authority.picture("e1", "ledger-e1", 1)
+        async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
+            await until(lambda: _applied(authority, (1, 1)))
+            assert await authority.picture("e1", "ledger-e1", 1) == pictures["crop-1"].jpeg
+            assert await authority.picture("e1", "ledger-e1", 2) is None
+            kept = pictures.pop("crop-1")
+            assert await authority.picture("e1", "ledger-e1", 1) == kept.jpeg, "kept at the portal"
+        assert authority.refused == Counter()
 
 
 async def test_a_long_list_comes_in_parts_and_goes_on_after_the_broker_was_killed(
