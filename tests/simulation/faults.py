@@ -10,6 +10,8 @@ from tests.simulation.world import Node, World
 
 DAY_S: Final = 86400.0
 FUSE_MAX: Final = 60
+CALM_SHARE: Final = 0.4
+"""Of all weathers: an edge that asks for a place needs an answer now and then."""
 TORN_AFTER_MAX: Final = 400
 """Instructions of SQLite's machine, within the next transaction."""
 
@@ -111,6 +113,9 @@ class Faults:
     def _weather(self) -> None:
         draw = self._random
         self._world.count("storms")
+        if draw.random() < CALM_SHARE:
+            self._world.broker.weather = Weather()
+            return
         self._world.broker.weather = Weather(
             loss=draw.choice((0.0, 0.0, 0.02, 0.02, 0.2, 0.6)),
             double=draw.choice((0.0, 0.05, 0.5)),

@@ -101,7 +101,7 @@ def settings(node: Node) -> Config:
             time_zone="Europe/Berlin",
             capacity=40,
             session_expires_after_h=48.0,
-            **node.world.rules,
+            claims=node.world.claims,
         ),
         lanes=lanes,
         boards={"board": BoardTable("modbus_relay8", "board")},

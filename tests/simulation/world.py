@@ -17,6 +17,7 @@ import msgspec
 
 from gate_controller.errors import StoreError
 from gate_controller.moment import Moment
+from gate_controller.site import ClaimPolicy
 from sync.messages import Cmd
 from sync.orders import SyncNow
 from sync.portal import Surroundings
@@ -57,8 +58,8 @@ class World:
         self.root_key = ""
         """The portal's root public key, as a technician copied it to every edge."""
         self.cars = pool(CARS)
-        self.rules: dict[str, Any] = {}
-        """The site's own choices, beyond those that never change."""
+        self.claims = self.random.choice((*ClaimPolicy, ClaimPolicy.GRANT_AND_REPORT))
+        """What an entry does when the portal does not say whether its user's place is free."""
         self.orders: dict[str, float] = {}
         """When each order is void, by the name that it was given under."""
         self.obeyed: set[str] = set()
