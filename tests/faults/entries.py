@@ -111,7 +111,10 @@ def _read(
 def _may_end_a_stay(kind: str, body: Mapping[str, Any]) -> bool:
     """Of its user, or of everybody where it names none."""
     match kind:
-        case "granted" | "ungranted_passage":
+        case "granted":
+            # One that lets anybody out ends nobody's stay, unless it names it.
+            return body["direction"] == "out" and bool(body["user_id"] or body.get("closes"))
+        case "ungranted_passage":
             return bool(body["direction"] == "out")
         case "hold_released":
             return body["why"] in DOUBTFUL
