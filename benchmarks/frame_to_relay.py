@@ -264,7 +264,7 @@ async def measure(folder: Path) -> list[Car]:
         (folder / "site.toml").write_text(CONFIG.format(folder=folder, camera=outside.url))
         config = load_config(folder / "site.toml")
         listed = read_list(folder / "list.csv", config.tz()).allowlist
-        daemon = Daemon(config, "bench", store, Site(listed, config.tz(), rules=config.rules()))
+        daemon = Daemon(config, "bench", store, Site(listed, config.tz(), rules=config.rules()), keeper=None)
         work = asyncio.ensure_future(daemon.run())
         await until(lambda: clocks.first_frame or work.done())
         await asyncio.sleep(2.5)  # the boom is known, and the vote takes what comes now for arrivals
