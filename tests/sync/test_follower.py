@@ -319,7 +319,7 @@ async def test_a_list_that_nobody_confirms_grows_stale_also_over_a_restart(path:
 
 async def test_the_journal_does_not_wait_for_a_long_list(store: Store) -> None:
     made = await follows(store)
-    sent = parts(1, users(20_000), 400)
+    sent = parts(1, users(40_000), 400)
     waits: list[float] = []
 
     async def journal() -> None:

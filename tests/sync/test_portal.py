@@ -916,7 +916,7 @@ async def test_a_long_list_comes_in_parts_and_goes_on_after_the_broker_was_kille
 ) -> None:
     monkeypatch.setattr("hardware_sim.portal.books.PART_BYTES_MAX", 1000)
     async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
-        many: list[Change] = [UserPut(User(f"u{number:04}", f"x{number}")) for number in range(1500)]
+        many: list[Change] = [UserPut(User(f"u{number:04}", f"x{number}")) for number in range(6000)]
         await authority.change(many)
         monkeypatch.setattr("hardware_sim.portal.books.DELTA_BYTES_MAX", 100)
         async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
@@ -924,7 +924,7 @@ async def test_a_long_list_comes_in_parts_and_goes_on_after_the_broker_was_kille
             mosquitto.kill()
             mosquitto.start()
             await until(lambda: _applied(authority, (1, 1)), 40)
-        assert len([*(await edge.store.allowlist()).users()]) == 1500
+        assert len([*(await edge.store.allowlist()).users()]) == 6000
 
 
 async def _written(edge: Edge, parts: int) -> bool:
