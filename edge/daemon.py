@@ -430,7 +430,8 @@ async def serve(config: Config) -> None:
             list_since_mono_s=clock.now().mono_s - (await store.list_age(confirmed_at) if confirmed_at else 0.0),
             inactive=frozenset(LaneId(name) for name, lane in config.lanes.items() if not lane.active),
         )
-        log.info("%d vehicles inside, list revision %d", site.occupancy.taken(), site.allowlist.revision)
+        inside = len([*site.occupancy.inside()])
+        log.info("%d vehicles inside, list revision %d", inside, site.allowlist.revision)
         await Daemon(config, secrets.token_hex(4), store, site, keeper).run()
     finally:
         await store.close()

@@ -51,8 +51,11 @@ class Backoff:
     most_s: float = 300.0
 
     def next_s(self, before_s: float, chance: float) -> float:
-        """The next wait after one of `before_s` (0 at first); `chance` is 0 to 1."""
-        return min(self.most_s, self.least_s + chance * (max(self.least_s, before_s * 3) - self.least_s))
+        """The next wait after one of `before_s` (0 at first); `chance` is 0 to 1.
+
+        The first is spread too: a broker that went away took all of its edges with it.
+        """
+        return min(self.most_s, self.least_s + chance * (3 * max(self.least_s, before_s) - self.least_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,6 @@ from typing import Final
 BUCKETS: Final = 256
 SUM_BYTES: Final = 32
 MODULUS: Final = 1 << (8 * SUM_BYTES)
-SHORT_BYTES: Final = 8
-"""Of each sum, in a question which buckets differ: drift is no forger, so it does not hit upon them."""
 
 
 class Buckets:
@@ -35,11 +33,6 @@ class Buckets:
         """The root, in hex."""
         return sha256(self.blob).hexdigest()
 
-    @property
-    def short(self) -> bytes:
-        """The last bytes of each sum: enough to find the buckets in which two lists differ."""
-        return b"".join(one[-SHORT_BYTES:] for one in _cut(self.blob, SUM_BYTES))
-
     def add(self, kind: str, key: str, body: str) -> None:
         """An entry joins the list."""
         self.add_all([(kind, key, body)])
@@ -59,21 +52,6 @@ class Buckets:
     def join(self, others: "Buckets") -> None:
         """All entries of another list join this one."""
         self._sums = [mine + theirs for mine, theirs in zip(self._sums, others._sums, strict=True)]
-
-    def clear(self, at: int) -> None:
-        """A bucket is empty again."""
-        self._sums[at] = 0
-
-
-def bucket_of(kind: str, key: str) -> int:
-    """Into which bucket an entry falls."""
-    return sha256(f"{kind}\0{key}".encode()).digest()[0]
-
-
-def differing(short: bytes, other: bytes) -> list[int]:
-    """The buckets in which two lists differ, by `Buckets.short` of both."""
-    pairs = zip(_cut(short, SHORT_BYTES), _cut(other, SHORT_BYTES), strict=True)
-    return [at for at, (mine, theirs) in enumerate(pairs) if mine != theirs]
 
 
 def _cut(blob: bytes, size: int) -> list[bytes]:
