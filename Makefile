@@ -10,7 +10,7 @@ SOURCES := edge gate_controller recognition sync hardware_sim tests benchmarks d
 LOCK_VENV := build/lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest bench train docs lock clean
+.PHONY: help demo test check pytest fuzz bench train docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -28,6 +28,9 @@ check: $(READY) ## lint, formatting, types and import contracts
 
 pytest: $(READY) $(BROKER) ## the tests alone; ARGS="tests/sync -k outbox" picks some
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(READY) $(BROKER) ## the property tests with new examples, ten times as many; what fails prints how to repeat it
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis $(ARGS)
 
 bench: $(READY) ## the benchmarks, ending on one table of limits
 	@$(BIN)/python -m benchmarks

@@ -159,7 +159,9 @@ def test_every_byte_is_read_or_counted_or_an_end_and_what_is_read_is_tame(chunks
     wire = b"".join(chunks)
     ends = sum(byte in b"\r\n" for byte in wire)
     left_out = len(wire) - ends - thrown(signals) - sum(map(len, said))
-    lines = [line for line in wire.replace(b"\n", b"\r").split(b"\r") if line]
+    # The pause after each chunk ends a line, too, that has no end: it is given up.
+    ended = [chunk.replace(b"\n", b"\r").split(b"\r")[:-1] for chunk in chunks]
+    lines = [line for chunk in ended for line in chunk if line]
     assert left_out == 0 or (left_out > 0 and len(set(lines)) < len(lines)), "only what is said again is left out"
 
 
