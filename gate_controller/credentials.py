@@ -2,7 +2,7 @@
 
 Here: the four kinds as list entries, and what a badge reader, a scanner or a keypad reported. A pass or code is a
 password: its text ends where it is read or typed, and lists, reads and facts hold its digest only.
-Not here: the viewing `AccessCode`, which never opens anything, and passes that are signed or change by themselves.
+Not here: the viewing `AccessCode`, which never opens anything, and how a signed pass is read (`sync.passes`).
 """
 
 from dataclasses import dataclass
@@ -243,8 +243,29 @@ class CodeRead:
         return DIGEST_MARK + (self.code or self.exact)
 
 
+@dataclass(frozen=True, slots=True)
+class PassRead:
+    """A signed pass that a scanner reported and whose signature holds (`sync.passes`).
+
+    `number` names this very pass, in lower-case hexadecimal; one that is good `once` lets in once. `guest` is what
+    somebody is called who may not be on the list yet: the signature speaks for them. `elsewhere`: for another site.
+    """
+
+    user_id: str
+    number: str
+    valid_from: datetime
+    valid_to: datetime
+    once: bool = False
+    guest: str = ""
+    elsewhere: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"pass:{self.number}"
+
+
 Secret = QrPass | GuestCode
 """What a list keeps as a digest only."""
 
-Shown = BadgeRead | CodeRead
+Shown = BadgeRead | CodeRead | PassRead
 """What a person holds out or types, and no camera sees."""
