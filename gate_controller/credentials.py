@@ -267,5 +267,5 @@ class PassRead:
 Secret = QrPass | GuestCode
 """What a list keeps as a digest only."""
 
-Shown = BadgeRead | CodeRead | PassRead
+Shown = BadgeRead | CodeRead
 """What a person holds out or types, and no camera sees."""

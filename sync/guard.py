@@ -5,10 +5,12 @@ everything that a key has signed is kept on disk, by key, so that a key that fel
 successor: the newest list, the last order, and the latest time, below which this edge's clock cannot be put.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gate_controller.errors import MessageRefused
 from gate_controller.moment import Moment
@@ -63,6 +65,11 @@ class Guard:
     def keyset(self) -> int:
         """The version of the key set in force; 0 before the first."""
         return self._ring.version
+
+    @property
+    def pass_keys(self) -> Mapping[str, Ed25519PublicKey]:
+        """The keys that sign passes now."""
+        return self._ring.passes
 
     def now(self) -> datetime:
         """The time, never before what the portal has signed: a clock that lost its battery does not count."""

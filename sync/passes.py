@@ -4,8 +4,8 @@ A pass is a CWT (RFC 8392) in a COSE_Sign1 (RFC 9052) in Base45 (RFC 9285) behin
 European health certificates are; without their compression, which would make so short a thing longer. A key of its
 own signs passes, which the key set names, so that neither this key can give an order nor the other make a pass.
 
-Pure apart from `cryptography` and `cbor2`: no clock, no disk. Whether the pass may open anything, now, and whether it
-was used before, is `gate_controller.access`'s.
+Pure apart from `cryptography` and `cbor2`: no clock, no disk. Whether the pass may open anything, now, and whether
+it was used before, is `gate_controller.access`'s.
 """
 
 import string

@@ -74,11 +74,15 @@ class Signed(Spoken, frozen=True, kw_only=True):
 
 
 class KeySet(Signed, frozen=True, kw_only=True):
-    """The portal's keys of now, signed by the root key; `keys` are raw Ed25519 public keys by their id."""
+    """The portal's keys of now, signed by the root key: raw Ed25519 public keys by their id.
+
+    `keys` sign messages; `passes` sign what a scanner reads (`sync.passes`), and no message.
+    """
 
     kind: Literal["keys"] = "keys"
     version: Count
     keys: Annotated[dict[str, bytes], msgspec.Meta(max_length=KEYS_MAX)]
+    passes: Annotated[dict[str, bytes], msgspec.Meta(max_length=KEYS_MAX)] = msgspec.field(default_factory=dict)
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -127,6 +131,7 @@ class KeyRing:
 
     version: int = 0
     keys: Mapping[str, Ed25519PublicKey] = field(default_factory=dict)
+    passes: Mapping[str, Ed25519PublicKey] = field(default_factory=dict)
 
     @classmethod
     def of_root(cls, public: bytes) -> "KeyRing":
@@ -141,15 +146,19 @@ class KeyRing:
     @classmethod
     def of_set(cls, keys: KeySet) -> "KeyRing":
         """The ring of a verified key set. Raises MessageRefused for a key that is none or has a wrong name."""
-        ring = {}
-        for kid, public in keys.keys.items():
-            if kid != key_id(public):
-                raise MessageRefused(Refusal.MALFORMED, f"keys: {kid!r} is not that key's name")
-            try:
-                ring[kid] = Ed25519PublicKey.from_public_bytes(public)
-            except ValueError as error:
-                raise MessageRefused(Refusal.MALFORMED, f"keys: {kid}: {error}") from error
-        return cls(keys.version, ring)
+        return cls(keys.version, _public_keys(keys.keys), _public_keys(keys.passes))
+
+
+def _public_keys(told: Mapping[str, bytes]) -> dict[str, Ed25519PublicKey]:
+    ring = {}
+    for kid, public in told.items():
+        if kid != key_id(public):
+            raise MessageRefused(Refusal.MALFORMED, f"keys: {kid!r} is not that key's name")
+        try:
+            ring[kid] = Ed25519PublicKey.from_public_bytes(public)
+        except ValueError as error:
+            raise MessageRefused(Refusal.MALFORMED, f"keys: {kid}: {error}") from error
+    return ring
 
 
 def verify(payload: bytes, kind: type[S], audience: str, ring: KeyRing, bytes_max: int) -> tuple[str, S]:

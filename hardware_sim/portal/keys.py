@@ -1,7 +1,8 @@
 """The reference portal's keys: made on first use, kept as files in a folder that only its owner may read.
 
 `root.key` signs key sets and nothing else: where it matters it is moved to a machine without a network, and comes
-back only for `rotate`. `online.key` signs the rest; `keyset.json` is the newest key set in its envelope.
+back only for `rotate`. `online.key` signs the rest but passes; `pass.key` signs those, so that printed ones outlive
+a rotation. `keyset.json` is the newest key set in its envelope.
 """
 
 import os
@@ -17,6 +18,8 @@ from gate_controller.errors import PortalError
 from sync.signing import ROOT, Envelope, KeySet, Signer, Spoken
 
 KEYS_LIVE: Final = timedelta(days=3650)
+ONLINE_KEY: Final = "online.key"
+PASS_KEY: Final = "pass.key"
 
 
 @dataclass(slots=True)
@@ -29,6 +32,8 @@ class PortalKeys:
     version: int
     keyset: bytes
     """The key set in its envelope."""
+    passes: Signer | None
+    """Signs passes; None until a portal of an older version is rotated once."""
     _signer: Signer
 
     @classmethod
@@ -44,7 +49,8 @@ class PortalKeys:
             body = msgspec.json.decode(keyset, type=Envelope).body
             keys = msgspec.json.decode(body, type=KeySet)
             root_key = bytes.fromhex((folder / "root.pub").read_text())
-            return cls(folder, audience, root_key, keys.version, keyset, _online(folder))
+            passes = _signer(folder, PASS_KEY) if keys.passes else None
+            return cls(folder, audience, root_key, keys.version, keyset, passes, _signer(folder, ONLINE_KEY))
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             raise PortalError(f"{folder}: the portal's keys cannot be used: {error}") from error
 
@@ -59,16 +65,26 @@ class PortalKeys:
         except OSError as error:
             raise PortalError(f"{self.folder}: the root key is needed to rotate: {error}") from error
         new = PortalKeys.open(self.folder, self.audience, now)
-        self.version, self.keyset, self._signer = new.version, new.keyset, new._signer
+        self.version, self.keyset, self.passes, self._signer = new.version, new.keyset, new.passes, new._signer
 
 
 def _issue(folder: Path, audience: str, version: int, now: datetime) -> None:
     root = _root(folder)
     _new_key(folder / "online.new")
     signer = Signer.of(bytes.fromhex((folder / "online.new").read_text()))
-    keys = KeySet(aud=audience, iat=now, exp=now + KEYS_LIVE, version=version, keys={signer.kid: signer.public})
+    if not (folder / PASS_KEY).exists():
+        _new_key(folder / PASS_KEY)
+    passes = _signer(folder, PASS_KEY)
+    keys = KeySet(
+        aud=audience,
+        iat=now,
+        exp=now + KEYS_LIVE,
+        version=version,
+        keys={signer.kid: signer.public},
+        passes={passes.kid: passes.public},
+    )
     (folder / "keyset.new").write_bytes(root.sign(keys))
-    (folder / "online.new").replace(folder / "online.key")
+    (folder / "online.new").replace(folder / ONLINE_KEY)
     (folder / "keyset.new").replace(folder / "keyset.json")
 
 
@@ -81,5 +97,5 @@ def _root(folder: Path) -> Signer:
     return Signer.of(bytes.fromhex((folder / "root.key").read_text()), ROOT)
 
 
-def _online(folder: Path) -> Signer:
-    return Signer.of(bytes.fromhex((folder / "online.key").read_text()))
+def _signer(folder: Path, name: str) -> Signer:
+    return Signer.of(bytes.fromhex((folder / name).read_text()))

@@ -60,7 +60,9 @@ def test_hostile_bytes_are_no_pass(data: bytes) -> None:
     assert read(PREFIX + base45(data), KEYS, SITE) is None
 
 
-@pytest.mark.parametrize("text", ["", "SB1:", "SB1", "Q1.visitor", PREFIX + "GGW", PREFIX + "A", PREFIX + "é", "x" * 9999])
+@pytest.mark.parametrize(
+    "text", ["", "SB1:", "SB1", "Q1.visitor", PREFIX + "GGW", PREFIX + "A", PREFIX + "é", "x" * 9999]
+)
 def test_other_texts_are_no_pass(text: str) -> None:
     assert read(text, KEYS, SITE) is None
 

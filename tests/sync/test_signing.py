@@ -140,3 +140,12 @@ def test_an_order_lives_shortly_and_not_in_the_future() -> None:
         in_time(note(), T0 - AHEAD_MAX - timedelta(seconds=1), MINUTE)
     with pytest.raises(MessageRefused, match="too_long_lived"):
         in_time(note(), T0, MINUTE / 2)
+
+
+def test_a_key_for_passes_signs_no_message() -> None:
+    passes = Signer.of(bytes(31) + b"\x07")
+    told = KeySet(aud="demo/garage", iat=T0, exp=T0, version=2, keys={}, passes={passes.kid: passes.public})
+    ring = KeyRing.of_set(told)
+    assert [*ring.passes] == [passes.kid]
+    with pytest.raises(MessageRefused, match="unknown_key"):
+        verify(passes.sign(told), KeySet, "demo/garage", ring, 4096)

@@ -23,7 +23,7 @@ def test_keys_stay_the_same_and_are_nobody_else_s(tmp_path: Path) -> None:
     first = PortalKeys.open(tmp_path / "keys", "t/s", T0)
     again = PortalKeys.open(tmp_path / "keys", "t/s", T0)
     assert (again.root_key, again.keyset) == (first.root_key, first.keyset)
-    for name in ("root.key", "online.key"):
+    for name in ("root.key", "online.key", "pass.key"):
         assert stat.S_IMODE((tmp_path / "keys" / name).stat().st_mode) == 0o600
 
 
@@ -37,6 +37,14 @@ def test_a_rotation_shuts_the_old_key_out(tmp_path: Path) -> None:
     verify(new, Note, "t/s", new_ring, 4096)
     with pytest.raises(MessageRefused, match="unknown_key"):
         verify(old, Note, "t/s", new_ring, 4096)
+
+
+def test_a_printed_pass_outlives_a_rotation(tmp_path: Path) -> None:
+    keys = PortalKeys.open(tmp_path, "t/s", T0)
+    assert keys.passes is not None
+    before = keys.passes.kid
+    keys.rotate(T0)
+    assert [*ring(keys, keys.root_key).passes] == [before]
 
 
 def test_without_the_root_key_everything_but_a_rotation_goes_on(tmp_path: Path) -> None:
