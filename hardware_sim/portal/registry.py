@@ -107,6 +107,11 @@ def new_code() -> str:
     return "-".join(letters[at : at + 4] for at in range(0, _CODE_LEN, 4))
 
 
+def plain_code(code: str) -> str:
+    """A code as it is compared, however a person wrote it."""
+    return code.upper().translate(_READ_AS)
+
+
 def _hash(serial: str, code: str) -> bytes:
-    said = code.upper().translate(_READ_AS)
+    said = plain_code(code)
     return sha256(b"slagboom/1 enrolment\0" + f"{serial}\0{said}".encode(errors="replace")).digest()

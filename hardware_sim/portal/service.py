@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from gate_controller.allowlist import (
-    Action,
     Allowlist,
     Change,
     Permit,
@@ -28,11 +27,10 @@ from gate_controller.allowlist import (
     UserRemoved,
     UserStatus,
 )
-from gate_controller.credentials import Badge, GuestCode, PlateCredential, QrPass
+from gate_controller.credentials import Badge, PlateCredential
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage, MessageRefused, PortalError, StoreError
 from gate_controller.plates import Plate
-from gate_controller.schedule import Schedule
-from hardware_sim.portal import inbox
+from hardware_sim.portal import inbox, newcomers
 from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes
 from hardware_sim.portal.claim_desk import ClaimDesk
 from hardware_sim.portal.enrolment import Enrolment
@@ -65,6 +63,9 @@ PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
 HEAD_EVERY_S: Final = 1800.0
 """How often the edges are told, signed anew, which list is the newest."""
 
+Changing = Sequence[Change] | Callable[[Allowlist], Sequence[Change]]
+"""Changes, or what makes them out of the list as it is by then."""
+
 log = logging.getLogger(__name__)
 
 
@@ -92,10 +93,10 @@ class Portal:
         self._letters = Letters(keys.audience, era, lambda: around.clock().wall)
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
-        self._database, self._books, self._ledgers = database, books, ledgers
+        self.database, self._books, self._ledgers = database, books, ledgers
         self._ingest = Ingest(database, ledgers, keys, lambda: around.clock().wall)
         self._tenant, self._site = tenant, site
-        self._around = around
+        self.around = around
         self.places = ClaimDesk(database, ledgers.stays, self._ingest, keys, tenant, site, around)
         """Users' places among edges, and the conflicts of those that nobody could ask about."""
         self._connection: Connection | None = None
@@ -122,24 +123,33 @@ class Portal:
 
     async def close(self) -> None:
         """Close the database."""
-        await self._database.close()
+        await self.database.close()
 
     # ---- the list ----
 
-    async def change(self, changes: Sequence[Change]) -> int:
+    async def change(self, changes: Changing, beside: Callable[[], None] | None = None) -> int:
         """Make the next revision and send it to the edges; returns its number.
 
-        A caller that stops waiting does not undo it: what is on disk is also in force and sent.
+        A function is given the list as it is then, so that no other change comes between. `beside` is run in the
+        same transaction, for rows that stand with the change or not at all. A caller that stops waiting does not
+        undo it: what is on disk is also in force and sent.
         """
-        return await asyncio.shield(self._change(changes))
+        return await asyncio.shield(self._change(changes, beside))
 
-    async def _change(self, changes: Sequence[Change]) -> int:
+    async def _change(self, changing: Changing, beside: Callable[[], None] | None) -> int:
         async with self._changing:
             old = self.allowlist
+            changes = changing(old) if callable(changing) else changing
             new = old.apply(changes, old.revision + 1)
             if new.wants_compaction:
                 new = await asyncio.to_thread(new.compacted)
-            made = await self._database.write(self._books.change, old.epoch, old.revision, changes)
+
+            def written() -> Changes:
+                if beside is not None:
+                    beside()
+                return self._books.change(old.epoch, old.revision, changes)
+
+            made = await self.database.write(written)
             self.allowlist = new
             if sum(len(bytes(op)) for op in made.ops) <= DELTA_BYTES_MAX:
                 self._publish(self._topic("list/delta"), self._letters.delta(old.epoch, made))
@@ -161,17 +171,11 @@ class Portal:
 
         With groups it is their permits that count, and the user gets none of its own.
         """
-        user = User(
-            f"u-{self._around.new_id()}",
-            external_id,
-            groups=tuple(groups),
-            pool_size=pool_size,
-            plates=tuple(PlateCredential(Plate.parse(text, country)) for text in plates),
-            badges=tuple(map(Badge.parse, badges)),
-        )
+        user_id = f"u-{self.around.new_id()}"
+        user = newcomers.user(user_id, external_id, plates, badges, groups, country, pool_size)
         changes: list[Change] = [UserPut(user)]
         if not groups:
-            changes.append(PermitPut(_parking(user_id=user.id, schedule=schedule)))
+            changes.append(PermitPut(newcomers.parking(user_id=user.id, schedule=schedule)))
         await self.change(changes)
         return user
 
@@ -179,35 +183,31 @@ class Portal:
         self, external_id: str, *, qr_pass: str = "", code: str = "", valid_to: datetime | None = None
     ) -> User:
         """A visitor who comes by QR pass or guest code until `valid_to`; the portal, too, keeps digests only."""
-        passes = (QrPass.of(qr_pass),) if qr_pass else ()
-        codes = (GuestCode.parse(code),) if code else ()
-        guest = User(
-            f"u-{self._around.new_id()}",
-            external_id,
-            passes=tuple(replace(one, valid_to=valid_to) for one in passes),
-            codes=tuple(replace(one, valid_to=valid_to) for one in codes),
-        )
-        await self.change([UserPut(guest), PermitPut(_parking(user_id=guest.id))])
+        guest = newcomers.guest(f"u-{self.around.new_id()}", external_id, qr_pass, code, valid_to)
+        await self.change([UserPut(guest), PermitPut(newcomers.parking(user_id=guest.id))])
         return guest
+
+    async def edit(self, external_id: str, edited: Callable[[User], User]) -> None:
+        """Change one user as it is by then: what another manager did meanwhile stays."""
+        await self.change(lambda _: [UserPut(edited(self.user(external_id)))])
 
     async def set_status(self, external_id: str, status: UserStatus) -> None:
         """Switch a user off, or on again."""
-        await self.change([UserPut(replace(self.user(external_id), status=status))])
+        await self.edit(external_id, lambda user: replace(user, status=status))
 
     async def add_plate(self, external_id: str, plate: str, country: str | None = None) -> None:
         """Give a user one more plate."""
-        user = self.user(external_id)
         added = PlateCredential(Plate.parse(plate, country))
-        await self.change([UserPut(replace(user, plates=(*user.plates, added)))])
+        await self.edit(external_id, lambda user: replace(user, plates=(*user.plates, added)))
 
     async def add_badge(self, external_id: str, badge: str) -> None:
         """Give a user one more badge."""
-        user = self.user(external_id)
-        await self.change([UserPut(replace(user, badges=(*user.badges, Badge.parse(badge))))])
+        added = Badge.parse(badge)
+        await self.edit(external_id, lambda user: replace(user, badges=(*user.badges, added)))
 
     async def set_groups(self, external_id: str, groups: Sequence[str]) -> None:
         """Put a user into exactly these groups."""
-        await self.change([UserPut(replace(self.user(external_id), groups=tuple(groups)))])
+        await self.edit(external_id, lambda user: replace(user, groups=tuple(groups)))
 
     async def remove_user(self, external_id: str) -> None:
         """Delete a user and its own permits; its id is never given again."""
@@ -215,7 +215,7 @@ class Portal:
 
     async def permit_group(self, group: str, schedule: str | None = None, device: str | None = None) -> Permit:
         """Let a group park, at one lane or everywhere, always or on a weekly schedule."""
-        permit = _parking(group_id=group, schedule=schedule, device=device)
+        permit = newcomers.parking(group_id=group, schedule=schedule, device=device)
         await self.change([PermitPut(permit)])
         return permit
 
@@ -242,11 +242,11 @@ class Portal:
             KeyRing.of_edge(public)
         except (ConfigError, ValueError) as error:
             raise BadInput(f"edge {edge!r} cannot be registered: {error}") from error
-        await self._database.write(self._ledgers.put_key, edge, public)
+        await self.database.write(self._ledgers.put_key, edge, public)
 
     async def edges(self) -> list[EdgeSeen]:
         """Every edge that ever spoke: online or not, at which revision, how far its events have come."""
-        return await self._database.run(self._ledgers.edges)
+        return await self.database.run(self._ledgers.edges)
 
     async def applied(self) -> tuple[int, int]:
         """On how many edges the newest list is in force, and of how many."""
@@ -256,15 +256,15 @@ class Portal:
 
     async def events(self, after_number: int = 0, limit: int = 1000) -> list[PortalEvent]:
         """Events in the order of their arrival; begin again after the last `number` seen."""
-        return await self._database.run(self._ledgers.events, after_number, limit)
+        return await self.database.run(self._ledgers.events, after_number, limit)
 
     async def quarantined(self, limit: int = 100) -> list[tuple[str, str, Quarantined]]:
         """Edge, ledger and text of events that cannot be read or are not believed, the newest first."""
-        return await self._database.run(self._ledgers.quarantined, limit)
+        return await self.database.run(self._ledgers.quarantined, limit)
 
     async def alarms(self, limit: int = 100) -> list[Alarm]:
         """What needs a person at an edge, the newest first."""
-        return await self._database.run(self._ledgers.alarms, limit)
+        return await self.database.run(self._ledgers.alarms, limit)
 
     # ---- orders ----
 
@@ -296,7 +296,7 @@ class Portal:
 
     async def rotate_keys(self) -> None:
         """A new online key; the edges learn of it at once or when they come back."""
-        self.keys.rotate(self._around.clock().wall)
+        self.keys.rotate(self.around.clock().wall)
         self._publish_keys()
         await self._tell_head()
 
@@ -324,9 +324,9 @@ class Portal:
             for number in range(workers):
                 worker = replace(endpoint, client_id=f"{name}.{number}")
                 shared = [f"$share/ingest/{self._topic('+/ev')}"]
-                group.create_task(keep_connected(worker, self._around.chance, lambda: None, shared, take))
+                group.create_task(keep_connected(worker, self.around.chance, lambda: None, shared, take))
             topics = [*map(self._topic, suffixes)]
-            await keep_connected(endpoint, self._around.chance, lambda: None, topics, self._talk)
+            await keep_connected(endpoint, self.around.chance, lambda: None, topics, self._talk)
 
     async def _tell_heads(self) -> None:
         while True:
@@ -336,7 +336,7 @@ class Portal:
                 await self._pictures.erase()
 
     async def _talk(self, connection: Connection) -> None:
-        self._connection, self._conn = connection, self._around.new_id()
+        self._connection, self._conn = connection, self.around.new_id()
         try:
             self._publish_keys()
             with inbox.as_lost():
@@ -396,7 +396,7 @@ class Portal:
         if get.keyset != self.keys.version:
             # The key set may have been lost on its way; the answer would be refused.
             self._publish_keys()
-        answer, epoch = await self._database.write(self._books.answer, get), self.allowlist.epoch
+        answer, epoch = await self.database.write(self._books.answer, get), self.allowlist.epoch
         if isinstance(answer, Changes):
             self._publish(edge.topic("list/delta"), self._letters.delta(epoch, answer))
         else:
@@ -410,7 +410,7 @@ class Portal:
 
     async def _tell_head(self) -> None:
         async with self._changing:
-            self._publish_head(await self._database.run(self._books.root))
+            self._publish_head(await self.database.run(self._books.root))
 
     def _publish_head(self, root: str) -> None:
         head = self._letters.head(self.allowlist, root, self._conn)
@@ -433,16 +433,3 @@ class Portal:
 
     def _topic(self, suffix: str) -> str:
         return f"{messages.topic_root(self._tenant, self._site)}/{suffix}"
-
-
-def _parking(
-    user_id: str | None = None, group_id: str | None = None, schedule: str | None = None, device: str | None = None
-) -> Permit:
-    return Permit(
-        f"park-{user_id or group_id}" + (f"-{device}" if device else ""),
-        Action.PARK,
-        user_id=user_id,
-        group_id=group_id,
-        device=device,
-        schedule=Schedule(schedule) if schedule else None,
-    )

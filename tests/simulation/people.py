@@ -132,7 +132,7 @@ async def portal_main(life: Incarnation) -> None:
     node = life.node
     portal = await Portal.open(node.path, TENANT, SITE, node.surroundings())
     try:
-        cast(PortalWatch, node.watch).opened(portal._database.sql)
+        cast(PortalWatch, node.watch).opened(portal.database.sql)
         for gate in node.world.nodes[1:]:
             await portal.register(gate.name, device_key(gate.folder).public)
         life.process = portal

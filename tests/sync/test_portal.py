@@ -560,7 +560,7 @@ async def test_the_portal_acknowledges_rows_when_they_are_on_disk_and_not_before
         event = messages.Event(seq=1, at=T0, kind="k", body=msgspec.Raw(b"{}"))
         rows = EventBatch(aud=EDGE.audience, conn=1, ledger="L", first=1, last=1, events=[event])
         batch = DEVICE.sign(rows)
-        database = authority._database
+        database = authority.database
         await database.run(lambda: database.sql.execute("PRAGMA query_only = ON"))
         with pytest.raises(PortalError, match="cannot be written"):
             await authority._talk(cast(Connection, OneMessage(EDGE.topic("ev"), batch, ack)))

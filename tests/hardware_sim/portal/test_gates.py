@@ -74,7 +74,7 @@ async def test_a_conflict_is_told_by_its_user_s_name_and_settled_by_a_person(por
         "c1", anna.id, Kind.DOUBLE_ENTRY, claims, Basis.FENCE, 250, Resolution.AUTO, surplus="south/l/7"
     )
     stays = portal._ledgers.stays
-    await portal._database.write(stays._write_conflicts, anna.id, "2020-01-01", [found])
+    await portal.database.write(stays._write_conflicts, anna.id, "2020-01-01", [found])
     (row,) = (await gates.conflicts(portal, Conflicts())).rows
     assert (row["external_id"], row["kind"], row["surplus"]) == ("anna", "double_entry", "south/l/7")
     assert [claim["event"] for claim in row["claims"]] == ["north/l/7", "south/l/7"]

@@ -86,7 +86,7 @@ async def test_users_are_switched_off_extended_and_deleted(portal: Portal) -> No
 
 async def test_a_change_that_nobody_waits_for_any_more_is_in_force(portal: Portal) -> None:
     disk = threading.Event()
-    stuck = asyncio.ensure_future(portal._database.run(disk.wait, 5))
+    stuck = asyncio.ensure_future(portal.database.run(disk.wait, 5))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await portal.add_user("1", plates=["B-NO 1234"])

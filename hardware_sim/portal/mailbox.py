@@ -1,0 +1,59 @@
+"""Mail and SMS of the portal: kept and shown, never sent. A real one would hand them to a mail server from here.
+
+Every method runs on the database connection's own thread, inside the transaction that its owner opened. Bodies may
+hold links and codes that count; they are for the operator's eyes, and few are kept.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+LETTERS_LEN_MAX: Final = 10_000
+"""The oldest are dropped beyond that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail or an SMS; `qr` is the text of a QR code that comes with it."""
+
+    number: int
+    kind: str
+    at: datetime
+    recipient: str
+    subject: str
+    body: str
+    qr: str | None
+
+
+class Mailbox:
+    """The letters of one open portal database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def mail(self, now: datetime, recipient: str, subject: str, body: str, qr: str | None = None) -> None:
+        """Put a mail into the box."""
+        self._put("mail", now, recipient, subject, body, qr)
+
+    def sms(self, now: datetime, number: str, body: str) -> None:
+        """Put an SMS into the box."""
+        self._put("sms", now, number, "", body, None)
+
+    def letters(self, recipient: str = "", limit: int = 100) -> list[Letter]:
+        """The newest letters, those to one recipient only if one is named."""
+        found = self._db.execute(
+            "SELECT number, kind, at, recipient, subject, body, qr FROM letter"
+            " WHERE ? IN ('', recipient) ORDER BY number DESC LIMIT ?",
+            (recipient, limit),
+        )
+        return [Letter(n, kind, datetime.fromisoformat(at), *rest) for n, kind, at, *rest in found]
+
+    def _put(self, kind: str, now: datetime, recipient: str, subject: str, body: str, qr: str | None) -> None:
+        row = (kind, now.astimezone(UTC).isoformat(), recipient, subject, body, qr)
+        self._db.execute(
+            "INSERT INTO letter (kind, at, recipient, subject, body, qr) VALUES (?, ?, ?, ?, ?, ?)", row
+        )
+        self._db.execute(
+            "DELETE FROM letter WHERE number <= (SELECT max(number) FROM letter) - ?", (LETTERS_LEN_MAX,)
+        )
