@@ -86,8 +86,8 @@ class CachedList:
         confirmed_at: datetime | None,
         ops: Sequence[bytes] | None = None,
         root: str | None = None,
-    ) -> None:
-        """Write the changes that lead from one revision to another.
+    ) -> str:
+        """Write the changes that lead from one revision to another; the list's root then.
 
         `ops` are their very bytes, if another side encoded them; ListRejected if the list then has another root.
         """
@@ -97,9 +97,11 @@ class CachedList:
         buckets = self._buckets()
         for change, body in zip(changes, _texts(changes, ops), strict=True):
             self._put(change, body, buckets)
-        if root is not None and buckets.root != root:
+        found = buckets.root
+        if root is not None and found != root:
             raise ListRejected("root_mismatch", f"revision {to_rev} has another content; ask for the whole list")
         self._move(epoch, to_rev, confirmed_at or cursor.confirmed_at, self._generation(), buckets)
+        return found
 
     def replace(self, epoch: str, rev: int, changes: Sequence[Change], confirmed_at: datetime | None) -> None:
         """Write a whole list in place of the old one, in one transaction; who is on it no longer keeps its id."""
@@ -273,8 +275,11 @@ class CachedList:
 
     def _move(self, epoch: str, rev: int, confirmed_at: datetime | None, generation: int, buckets: Buckets) -> None:
         text = None if confirmed_at is None else confirmed_at.astimezone(UTC).isoformat()
+        # Not replaced: of a row that stays as long as it is, SQLite writes only the pages that differ.
         self._db.execute(
-            "INSERT OR REPLACE INTO list_cursor VALUES (1, ?, ?, ?, ?, ?)",
+            "INSERT INTO list_cursor (only_row, epoch, rev, confirmed_at, generation, buckets)"
+            " VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET epoch = excluded.epoch, rev = excluded.rev,"
+            " confirmed_at = excluded.confirmed_at, generation = excluded.generation, buckets = excluded.buckets",
             (epoch, rev, text, generation, buckets.blob),
         )
 

@@ -128,6 +128,8 @@ class Connection:
         result = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         if result.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise PortalError(f"{self._place}: {paho.error_string(result.rc)}")
+        # At once, as far as the socket takes it: turns of the event loop are what a change waits for.
+        self._client.loop_write()
 
     async def incoming(self) -> AsyncIterator[Incoming]:
         """Messages as they come; ends with PortalError when the connection is gone."""
@@ -284,6 +286,9 @@ class Connection:
         self._loop.call_soon_threadsafe(self._watch_write, client, sock)
 
     def _watch_write(self, client: paho.Client, sock: Any) -> None:
+        # Not before the broker has answered: its alert about our certificate must be read before a write fails.
+        if self._up.done() and sock.fileno() >= 0:
+            client.loop_write()
         if sock.fileno() >= 0 and client.want_write():
             self._loop.add_writer(sock, client.loop_write)
 

@@ -78,11 +78,11 @@ class Books:
         encoded = [*map(encode_change, changes)]
         if any(len(bytes(op)) > ENTRY_BYTES_MAX for op in encoded):
             raise BadInput(f"an entry is longer than {ENTRY_BYTES_MAX} bytes; give the user fewer plates")
-        self._list.put(epoch, from_rev, from_rev + 1, changes, None)
+        root = self._list.put(epoch, from_rev, from_rev + 1, changes, None, [*map(bytes, encoded)])
         ops = msgspec.json.encode(encoded).decode()
         self._db.execute("INSERT INTO delta VALUES (?, ?)", (from_rev + 1, ops))
         self._db.execute("DELETE FROM delta WHERE rev <= ?", (from_rev + 1 - DELTAS_KEPT_MAX,))
-        return Changes(from_rev, from_rev + 1, self._list.root(), encoded)
+        return Changes(from_rev, from_rev + 1, root, encoded)
 
     def answer(self, get: ListGet) -> Changes | list[Part]:
         """What an edge needs: the changes since, maybe none, or the next parts of the whole list."""
