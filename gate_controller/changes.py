@@ -225,10 +225,13 @@ class TablesDraft:
         put = [user for user in wanted.values() if user is not None]
         for user in put:
             self._link(user)
+        # Most users have plates alone, and a whole list is long.
         for user in put:
             self._check_plates(user)
-            self._check_badges(user)
-            self._check_codes(user)
+            if user.badges:
+                self._check_badges(user)
+            if user.passes or user.codes:
+                self._check_codes(user)
 
     def _unlink(self, row: Row) -> None:
         self.by_external.put(external_key(row[2], row[1]), None)
@@ -243,16 +246,17 @@ class TablesDraft:
             self.codes.drop(key, row)
 
     def _link(self, user: User) -> None:
-        self._check_identity(user)
-        dated: tuple[ListedCredential, ...] = (*user.plates, *user.badges, *user.secrets)
-        if any(map(_without_zone, dated)):
+        called = external_key(user.customer, user.external_id)
+        self._check_identity(user, called)
+        dated: tuple[ListedCredential, ...] = (*user.plates, *user.badges, *user.passes, *user.codes)
+        if any([_without_zone(one) for one in dated]):
             raise ListRejected("bad_credential", f"user {user.external_id}: validity needs a time zone")
         row = user_row(user)
         self.users.put(user.id, row)
         if self.removed.get(user.id) is not None:
             self.removed.put(user.id, None)
-        self.by_external.put(external_key(user.customer, user.external_id), user.id)
-        for key in dict.fromkeys(credential.plate.key for credential in user.plates):
+        self.by_external.put(called, user.id)
+        for key in {credential.plate.key: None for credential in user.plates}:
             if not usable(key):
                 raise ListRejected(
                     "unusable_plate", f"user {user.external_id}: plate {Plate(key).masked()} is not canonical"
@@ -260,10 +264,12 @@ class TablesDraft:
             if self.plates.get(key) is None:
                 self.skeletons.add(skeleton(key), key)
             self.plates.add(key, row)
-        for key in self._badge_keys(user):
-            self.badges.add(key, row)
-        for key in _code_keys(user):
-            self.codes.add(key, row)
+        if user.badges:
+            for key in self._badge_keys(user):
+                self.badges.add(key, row)
+        if user.passes or user.codes:
+            for key in _code_keys(user):
+                self.codes.add(key, row)
 
     def _badge_keys(self, user: User) -> set[str]:
         keys = {whole_number(badge.uid, badge.bits) for badge in user.badges}
@@ -271,9 +277,8 @@ class TablesDraft:
             keys |= {truncated(badge.uid, bits) for badge in user.badges if badge.bits >= bits}
         return keys
 
-    def _check_identity(self, user: User) -> None:
+    def _check_identity(self, user: User, key: str) -> None:
         """An id stays with its customer and, once removed, with its external id; an external id has one user."""
-        key = external_key(user.customer, user.external_id)
         old = self.old.users.get(user.id)
         if old is not None and old[2] != user.customer:
             raise ListRejected("immutable_id", f"user id {user.id} belongs to customer {old[2]!r}")

@@ -85,7 +85,9 @@ class Draft(Generic[Key]):
     def add(self, key: Key, row: Any) -> None:
         """Put a row under a key beside those that are there."""
         there: Any = self.get(key)
-        self.over[key] = row if there is None else Holders([*rows_under(there), row])
+        if there is not None:
+            row = Holders([*rows_under(there), row])
+        self.over[key] = row
 
     def drop(self, key: Key, row: Any) -> None:
         """Take this very row from under a key."""

@@ -98,10 +98,10 @@ def user_row(user: User) -> Row:
         user.groups,
         user.name,
         user.pool_size,
-        tuple(map(_plate_row, user.plates)),
-        tuple(map(_badge_row, user.badges)),
-        tuple(map(_code_row, user.passes)),
-        tuple(map(_code_row, user.codes)),
+        tuple([_plate_row(one) for one in user.plates]),
+        user.badges and tuple(map(_badge_row, user.badges)),
+        user.passes and tuple(map(_code_row, user.passes)),
+        user.codes and tuple(map(_code_row, user.codes)),
     )
 
 

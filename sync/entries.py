@@ -26,18 +26,17 @@ class Gathered:
     def read(self, ops: Sequence[bytes | msgspec.Raw], first: int = 0) -> list[Change]:
         """Read some more, counted from `first`; MalformedMessage or ListRejected if one is no entry."""
         changes = decode_changes(ops, first)
-        rows = [row_of(change, bytes(op).decode()) for change, op in zip(changes, ops, strict=True)]
-        self.sums.add_all((kind, key, body) for kind, key, _, body in rows)
+        rows = [row_of(change, str(op, "utf-8")) for change, op in zip(changes, ops, strict=True)]
+        self.sums.add_all([(kind, key, body) for kind, key, _, body in rows])
         self.rows += rows
         return changes
 
 
 def row_of(change: Change, body: str) -> Row:
     """The row of an entry; ListRejected for a change that is none."""
-    match change:
-        case UserPut(user):
-            return "user", user.id, None, body
-        case PermitPut(permit):
-            return "permit", permit.id, permit.user_id, body
-        case _:
-            raise ListRejected("malformed", "a whole list is made of users and permits")
+    # Asked by type, and not matched: that alone would be a tenth of reading an entry.
+    if type(change) is UserPut:
+        return "user", change.user.id, None, body
+    if type(change) is PermitPut:
+        return "permit", change.permit.id, change.permit.user_id, body
+    raise ListRejected("malformed", "a whole list is made of users and permits")
