@@ -18,8 +18,8 @@ class Buckets:
     """The sums of one list; `blob` is how they are stored. Raises ValueError for a blob of another length."""
 
     def __init__(self, blob: bytes | None = None) -> None:
-        # What is added and taken waits beside the blob: a change touches a few sums, and reads and writes no others.
-        self._blob = bytearray(blob or BUCKETS * SUM_BYTES)
+        # What is added and taken waits beside the blob: a change reads and writes the few sums that it touches.
+        self._blob = bytearray(blob or bytes(BUCKETS * SUM_BYTES))
         if len(self._blob) != BUCKETS * SUM_BYTES:
             raise ValueError(f"{len(self._blob)} bytes are not {BUCKETS} sums")
         self._sums = [0] * BUCKETS
