@@ -249,7 +249,7 @@ class TablesDraft:
         called = external_key(user.customer, user.external_id)
         self._check_identity(user, called)
         dated: tuple[ListedCredential, ...] = (*user.plates, *user.badges, *user.passes, *user.codes)
-        if any([_without_zone(one) for one in dated]):
+        if any(map(_without_zone, dated)):
             raise ListRejected("bad_credential", f"user {user.external_id}: validity needs a time zone")
         row = user_row(user)
         self.users.put(user.id, row)
