@@ -21,8 +21,8 @@ from tests.simulation.loop import OWNER, inline
 if TYPE_CHECKING:
     from tests.simulation.world import Incarnation
 
-STALL = 0.05
-"""Share of transactions that the disk keeps waiting for seconds."""
+STALLS = (0.0, 0.05, 0.05, 0.4)
+"""Shares of transactions that a machine's disk keeps waiting for seconds; one is drawn for each life."""
 UNLIMITED_PAGES = 1 << 30
 
 
@@ -34,6 +34,7 @@ class Disk:
         self._random = self._owner.node.world.random
         self._path, self._options = path, options
         self._free_at = 0.0
+        self._stall = self._random.choice(STALLS)
         self._changes, self._hasty = 0, False
         self._thread = SimpleNamespace(join=lambda: None)
 
@@ -50,9 +51,8 @@ class Disk:
     async def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        wait_s = (
-            self._random.uniform(0.5, 20) if self._random.random() < STALL else self._random.uniform(5e-4, 8e-3)
-        )
+        stalls = self._random.random() < self._stall
+        wait_s = self._random.uniform(0.5, 20) if stalls else self._random.uniform(5e-4, 8e-3)
         self._free_at = max(self._free_at, loop.time()) + wait_s
         loop.call_at(self._free_at, inline, future, partial(self._do, function, args, kwargs))
         return await future

@@ -6,7 +6,9 @@ means that none of its callbacks runs again: no `finally`, no farewell, at which
 
 import asyncio
 import heapq
-from collections.abc import Callable
+import struct
+import zlib
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from typing import Any, Protocol
 
@@ -30,6 +32,17 @@ WORLD = Context()
 """Callbacks that outlive every process: messages on their way, faults, restarts."""
 
 
+class Numbered(asyncio.Task[Any]):
+    """A task whose place in a set is its number: a group cancels a set of tasks, and addresses always differ."""
+
+    def __init__(self, number: int, coroutine: Coroutine[Any, Any, Any], **options: Any) -> None:
+        self._number = number
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """`time()` jumps to the next deadline as soon as nothing is ready; executors work inline, a little later."""
 
@@ -44,6 +57,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 1000.0
         self._latency, self._spins, self._broken = latency, spins, broken
         self._rounds = 0
+        self._tasks = 0
+        self.trace = 0
+        """Fingerprint of every callback and its time: two runs of a seed must agree on all of it."""
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> "asyncio.Task[Any]":
+        self._tasks += 1
+        return Numbered(self._tasks, coro, loop=self, name=name, context=context)
 
     def time(self) -> float:
         return self._now
@@ -59,6 +79,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 heapq.heappop(self._scheduled)._scheduled = False
             if self._scheduled[0]._when > self._now:
                 self._now, self._rounds = self._scheduled[0]._when, 0
+                self.trace = zlib.crc32(struct.pack("d", self._now), self.trace)
         self._rounds += 1
         if self._rounds == ROUNDS_MAX:
             self._spins()
@@ -77,6 +98,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 if owner.fuse < 0:
                     owner.burnt()
             if owner is None or owner.alive:
+                self.trace = zlib.crc32(_name(handle), self.trace)
                 handle._run()
 
     def set_exception_handler(self, handler: Any) -> None:
@@ -106,6 +128,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _process_events(self, event_list: Any) -> None:
         pass
+
+
+def _name(handle: asyncio.Handle) -> bytes:
+    callback: Any = handle._callback
+    task = getattr(callback, "__self__", None)
+    if isinstance(task, Numbered):
+        return task._number.to_bytes(4)
+    name: str = getattr(callback, "__qualname__", "")
+    return name.encode()
 
 
 def inline(future: "asyncio.Future[Any]", function: Callable[..., Any], *args: Any) -> None:

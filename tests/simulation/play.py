@@ -62,8 +62,8 @@ def play(seed: int, days: float = DAYS) -> Result:
                 _week(world, days)
                 _afterwards(world)
             except Broken as error:
-                return Result(seed, str(error), world.trace, world.counts)
-            return Result(seed, "", world.trace, world.counts)
+                return Result(seed, str(error), world.loop.trace, world.counts)
+            return Result(seed, "", world.loop.trace, world.counts)
     finally:
         _bury(world)
         shutil.rmtree(folder)
