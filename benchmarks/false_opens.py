@@ -26,7 +26,7 @@ from gate_controller.credentials import PlateCredential
 from gate_controller.look_alikes import fold
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.users import User
-from recognition.recognizer import settled_read
+from recognition.looks import settled_read
 
 FLEETS = (200, 1_000, 5_000)
 STRANGERS = 100_000

@@ -21,6 +21,8 @@ PICTURES = 1000
 ACCEPTED_MAX = 1
 SEED = 77
 SCENE_PX = 480
+SCENES_PER_SIDE = 2
+"""A picture shows so many scenes side by side and below one another: in large ones the finer search looks too."""
 
 
 def pictures(count: int) -> Iterator[tuple[str, Image]]:
@@ -35,7 +37,9 @@ def pictures(count: int) -> Iterator[tuple[str, Image]]:
             soft = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(1, 8)))
             yield kind, noise if kind == "noise" else np.asarray(cv2.normalize(soft, None, 0, 255, cv2.NORM_MINMAX))
         else:
-            yield kind, _scene(rng, bank, dark=kind.startswith("dark"))
+            scenes = [_scene(rng, bank, dark=kind.startswith("dark")) for _ in range(SCENES_PER_SIDE**2)]
+            rows = [np.hstack(scenes[at : at + SCENES_PER_SIDE]) for at in range(0, len(scenes), SCENES_PER_SIDE)]
+            yield kind, np.ascontiguousarray(np.vstack(rows))
 
 
 def _scene(rng: np.random.Generator, bank: np.ndarray, dark: bool) -> Image:

@@ -69,6 +69,10 @@ class BoxDetector:
         pairs = [(quad, float(score)) for quad, score in zip(quads, scores, strict=True) if readable(quad)]
         return distinct([Detection(corners_of(self._aligned(image, quad)), score) for quad, score in pairs])
 
+    def finer(self, image: Image) -> list[Detection]:
+        """None: the model has one size only."""
+        return []
+
     def _aligned(self, image: Image, box: Quad) -> Quad:
         """The plate's corners within the box, or the box itself where the aligner sees no plate."""
         quad = box

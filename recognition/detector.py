@@ -29,8 +29,11 @@ SIDE_MULTIPLE_PX = 32
 LONG_SIDE_PX = 512
 """Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers three cells."""
 
+FINE_SIDE_PX = 768
+"""The same for a second search, at twice the cost: plates seen from the side, dark ones, and those under 60 px."""
+
 CLEAR_SCORE = 0.6
-"""Found at this score or above, a plate needs no pass at another size."""
+"""Found at this score or above, a plate needs no pass at half the size."""
 
 LARGE_SHARE = 0.45
 """Of the frame's longer side: a wider find may be a part of a plate that is only seen whole at half the size."""
@@ -80,6 +83,10 @@ class Detector(Protocol):
 
     def detect(self, image: Image) -> list[Detection]:
         """The plates in the image, best first."""
+        ...
+
+    def finer(self, image: Image) -> list[Detection]:
+        """The same by a slower search, for when what was found is not read surely; none if it has no other."""
         ...
 
 
@@ -133,14 +140,22 @@ class BuiltinDetector:
 
     def detect(self, image: Image) -> list[Detection]:
         """The plates in an (H, W, 3) uint8 BGR image, best first, at most `DETECTIONS_LEN_MAX`."""
-        found = self._search(image, LONG_SIDE_PX)
+        found, hints = self._search(image, LONG_SIDE_PX)
         wide = LARGE_SHARE * max(image.shape)
         if not found or found[0].score < CLEAR_SCORE or any(math.dist(*one.corners[:2]) > wide for one in found):
-            found = distinct(sorted(found + self._search(image, LONG_SIDE_PX // 2), key=lambda one: -one.score))
-        return found
+            found += self._search(image, LONG_SIDE_PX // 2)[0]
+            found = distinct(sorted(found, key=lambda one: -one.score))
+        return found or (self.finer(image) if hints else [])
 
-    def _search(self, image: Image, long_side_px: int) -> list[Detection]:
-        """One pass over the image scaled down to a long side, and closer looks at what it shows."""
+    def finer(self, image: Image) -> list[Detection]:
+        """The plates in the image at more of its pixels, best first; none if the first search saw them all."""
+        return self._search(image, FINE_SIDE_PX)[0] if max(image.shape[:2]) > LONG_SIDE_PX else []
+
+    def _search(self, image: Image, long_side_px: int) -> tuple[list[Detection], int]:
+        """One pass over the image scaled down to a long side, and closer looks at what it shows.
+
+        Also how many places the pass itself took for plates.
+        """
         height, width = image.shape[:2]
         scale = min(1.0, long_side_px / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -151,7 +166,7 @@ class BuiltinDetector:
         to_frame = np.array([[width / small[0], 0, 0], [0, height / small[1], 0]])
         coarse = decode(self._run(framed[None])[0], to_frame, COARSE_SHARE * self._detect_at)
         found = [one for one in self._look_closer(image, coarse) if one.score >= self._detect_at]
-        return distinct(sorted(found, key=lambda one: -one.score))
+        return distinct(sorted(found, key=lambda one: -one.score)), len(coarse)
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(self._session.run(["plates"], {"image": batch})[0], np.float32)
@@ -202,9 +217,14 @@ def distinct(found: list[Detection]) -> list[Detection]:
     """The same without those that lie on a better one, at most `DETECTIONS_LEN_MAX`."""
     kept: list[Detection] = []
     for one in found:
-        if all(_covered(_points(one.corners), _points(other.corners)) <= COVERED_MAX for other in kept):
+        if not any(same_place(one, other) for other in kept):
             kept.append(one)
     return kept[:DETECTIONS_LEN_MAX]
+
+
+def same_place(one: Detection, other: Detection) -> bool:
+    """Whether two finds are of one plate."""
+    return _covered(_points(one.corners), _points(other.corners)) > COVERED_MAX
 
 
 def _shrunk(image: Image, size: tuple[int, int]) -> Image:

@@ -107,13 +107,14 @@ class Ocr:
 
         Reads without tables stay as they are.
         """
-        reads = []
-        for read, (plate, region) in zip(first, self._tables(crops), strict=True):
-            if read.tables is not None:
-                plate, region = _joined(read.tables[0], plate), _joined(read.tables[1], region)
-                read = self._decode(plate, region)
-            reads.append(read)
-        return reads
+        seconds = [self._decode(plate, region) for plate, region in self._tables(crops)]
+        return [self.joined(one, two) for one, two in zip(first, seconds, strict=True)]
+
+    def joined(self, one: TextRead, two: TextRead) -> TextRead:
+        """One read of two looks at the same plate; the first as it is where a read has no tables."""
+        if one.tables is None or two.tables is None:
+            return one
+        return self._decode(_joined(one.tables[0], two.tables[0]), _joined(one.tables[1], two.tables[1]))
 
     def _tables(self, crops: Sequence[Image]) -> list[tuple[Table, Table]]:
         if not crops:

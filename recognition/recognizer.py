@@ -13,11 +13,11 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from gate_controller.layouts import Settled, layouts_for, settle
-from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, Plate, PlateRead
+from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, PlateRead
 from recognition.detector import BuiltinDetector, Corners, Detection, Detector
 from recognition.frame import Image
-from recognition.ocr import ALTERNATIVE_MIN, MARGIN_AGAIN, Ocr, Options, TextRead, rectify
+from recognition.looks import Look, merged
+from recognition.ocr import MARGIN_AGAIN, Ocr, Options, TextRead, rectify
 
 CHARACTERS_MIN = 4
 """A shorter text is never accepted from a picture: the shortest common series have five, vanity plates four."""
@@ -30,21 +30,6 @@ wrong, 52 % of the right ones are accepted after one look, 64 % after two (drawn
 CHARACTER_MIN = 0.5
 """No character may be less likely than this, however good the others are."""
 
-COUNTRY_MIN = 0.6
-"""Probability from which the model's country is believed, if the layout also fits it."""
-
-ODDS_FITS_NOTHING = 0.08
-"""Change of the odds of a text that fits no layout at all: some plates in a hundred are such (2 % is taken), but a
-quarter of the wrong reads that look sure (measured on drawn plates)."""
-
-ODDS_FITS_ANOTHER = 0.25
-"""The same for a text that fits layouts, but none of the country that the model is sure of: 0.10 against 0.43."""
-
-SHORT_TEXT = 4
-ODDS_SHORT = 0.1
-"""The same for a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of lamps,
-lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
-
 SCORE_MIN = 0.55
 """Detector's score below which a text is not believed: whole plates score above, half hidden ones below."""
 
@@ -53,7 +38,7 @@ WHOLE_MIN = 0.85
 fall below it, and 92 % of those with an end behind something."""
 
 PLAUSIBLE_MIN = 0.01
-"""A find below `SCORE_MIN` whose text is less probable than this is no plate at all."""
+"""A find below `SCORE_MIN`, or of the finer search, whose text is less probable than this is no plate at all."""
 
 BORDER_WIDTHS = 0.06
 BORDER_MAX_PX = 12.0
@@ -137,24 +122,40 @@ class Recognizer:
 
     def read(self, image: Image) -> list[LocatedRead]:
         """The plates in an (H, W, 3) uint8 BGR image, most confident first; what is no plate is left out."""
-        found = self._detector.detect(image)
+        looks = self._look(image, self._detector.detect(image))
+        if any(self._rejected(image, look) for look in looks):
+            finer = self._look(image, self._detector.finer(image))
+            likely = [look for look in finer if look.read.confidence >= PLAUSIBLE_MIN]
+            looks = merged(looks, likely, self._ocr.joined)
+        looks.sort(key=lambda look: -look.read.confidence)
+        return [self._located(image, look) for look in looks]
+
+    def _look(self, image: Image, found: list[Detection]) -> list[Look]:
+        """What can be read at these finds; what is no plate is left out."""
         crops = [rectify(image, one.corners, self._ocr.width_px, self._ocr.height_px) for one in found]
         texts = self._surer(image, found, self._ocr.read(crops))
-        reads = []
-        for one, crop, text in zip(found, crops, texts, strict=True):
-            if not PLATE_LEN_MIN <= len(text.text) <= PLATE_LEN_MAX:
-                continue
-            read = settled_read(text.alternatives, text.countries, text.complete)
-            if one.score < SCORE_MIN and read.confidence < PLAUSIBLE_MIN:
-                continue
-            rejected = _placed_badly(one, image) or judge(read, text, self.settings.accept_at)
-            picture = _picture(image, one.corners)
-            sharp = _sharpness(crop)
-            reads.append(
-                LocatedRead(read, one.corners, picture, one.score, sharp, text.countries, rejected, text.text)
-            )
-        reads.sort(key=lambda read: -read.read.confidence)
-        return reads
+        looks = [
+            Look.of(one, text)
+            for one, text in zip(found, texts, strict=True)
+            if PLATE_LEN_MIN <= len(text.text) <= PLATE_LEN_MAX
+        ]
+        return [look for look in looks if look.found.score >= SCORE_MIN or look.read.confidence >= PLAUSIBLE_MIN]
+
+    def _rejected(self, image: Image, look: Look) -> Rejected | None:
+        return _placed_badly(look.found, image) or judge(look.read, look.text, self.settings.accept_at)
+
+    def _located(self, image: Image, look: Look) -> LocatedRead:
+        corners, text = look.found.corners, look.text
+        return LocatedRead(
+            read=look.read,
+            corners=corners,
+            crop=_picture(image, corners),
+            score=look.found.score,
+            sharpness=_sharpness(rectify(image, corners, self._ocr.width_px, self._ocr.height_px)),
+            countries=text.countries,
+            rejected=self._rejected(image, look),
+            spelled=text.text,
+        )
 
     def _surer(self, image: Image, found: list[Detection], texts: list[TextRead]) -> list[TextRead]:
         """The same texts, with a second look at those that might be right but are not sure."""
@@ -172,29 +173,6 @@ def _worth_a_look(text: TextRead) -> bool:
     return len(text.text) >= CHARACTERS_MIN and LOST_BELOW < probability < SURE_ABOVE
 
 
-def settled_read(alternatives: tuple[Options, ...], countries: Options, complete: float) -> PlateRead:
-    """The read after the layouts had their say over O and 0, I and 1, B and 8.
-
-    `complete`: probability that the text has neither more nor fewer characters.
-    """
-    weights = {sign: value for sign, value in countries if sign != "?"} or None
-    result = settle(alternatives, weights)
-    sure = dict(countries).get(result.country or "", 0.0) >= COUNTRY_MIN
-    plate = Plate(result.text, result.groups, result.country if sure else None)
-    confidence = _weighed(result.probability * complete, result.text, countries)
-    return PlateRead(plate, confidence, _moved(alternatives, result))
-
-
-def _weighed(probability: float, text: str, countries: Options) -> float:
-    """The probability by Bayes' rule once it is known whether the text fits a layout; fitting proves little."""
-    change = ODDS_SHORT if len(text) <= SHORT_TEXT else 1.0
-    if not layouts_for(text):
-        change *= ODDS_FITS_NOTHING
-    elif any(sign != "?" and p >= COUNTRY_MIN and not layouts_for(text, sign) for sign, p in countries[:1]):
-        change *= ODDS_FITS_ANOTHER
-    return probability * change / (probability * change + 1.0 - probability) if probability < 1 else probability
-
-
 def judge(read: PlateRead, text: TextRead, accept_at: float) -> Rejected | None:
     """Why one picture's read is not believed by itself, None if it is."""
     if len(read.plate.key) < CHARACTERS_MIN:
@@ -204,21 +182,6 @@ def judge(read: PlateRead, text: TextRead, accept_at: float) -> Rejected | None:
     if read.weakest < CHARACTER_MIN:
         return Rejected.WEAK
     return Rejected.BELOW if read.confidence < accept_at else None
-
-
-def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options, ...]:
-    """The alternatives with a settled character first, holding what its look-alike had."""
-    changed = {at: (was, now) for at, was, now in result.changed}
-    out = []
-    for at, options in enumerate(alternatives):
-        if at in changed:
-            was, now = changed[at]
-            held = dict(options)
-            total = held.pop(was, 0.0) + held.pop(now, 0.0)
-            rest = sorted(held.items(), key=lambda pair: -pair[1])
-            options = ((now, total), *(pair for pair in rest if pair[1] >= ALTERNATIVE_MIN))
-        out.append(tuple(options))
-    return tuple(out)
 
 
 def _placed_badly(found: Detection, image: Image) -> Rejected | None:

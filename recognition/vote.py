@@ -17,8 +17,9 @@ from gate_controller.look_alikes import fold
 from gate_controller.plates import PLATE_LEN_MAX, PlateRead
 from recognition.frame import Frame
 from recognition.fusion import Ballot, fuse
+from recognition.looks import settled_read
 from recognition.ocr import Options
-from recognition.recognizer import CHARACTER_MIN, CHARACTERS_MIN, LocatedRead, Rejected, settled_read
+from recognition.recognizer import CHARACTER_MIN, CHARACTERS_MIN, LocatedRead, Rejected
 
 VOTES_MIN = 3
 """Frames that must agree before a vehicle is decided early."""

@@ -23,8 +23,9 @@ import numpy as np
 
 from recognition.choice import Models, load_recognizer
 from recognition.frame import Image, load_image
+from recognition.looks import settled_read
 from recognition.ocr import Ocr
-from recognition.recognizer import LocatedRead, settled_read
+from recognition.recognizer import LocatedRead
 from recognition.training.degrade import Camera
 from recognition.training.plates_source import PlateSource, Sources
 

@@ -102,6 +102,14 @@ def test_plain_pictures_of_any_size_hold_none(detector: BuiltinDetector, size: t
     assert detector.detect(np.full((*size, 3), fill, np.uint8)) == []
 
 
+def test_a_second_search_sees_what_is_too_small_for_the_first(detector: BuiltinDetector) -> None:
+    quad = quad_at(900, 400, 46, 10)
+    image = picture([quad], (720, 1280))
+    (found,) = detector.finer(image)
+    assert off(found, quad) < 0.3
+    assert detector.finer(np.ascontiguousarray(image[:400, :LONG_SIDE_PX])) == []
+
+
 def test_noise_holds_no_plate(detector: BuiltinDetector) -> None:
     rng = np.random.default_rng(5)
     found = [detector.detect(rng.integers(0, 256, (240, 320, 3), np.uint8)) for _ in range(25)]

@@ -9,8 +9,9 @@ import pytest
 
 from recognition.detector import Detection
 from recognition.frame import as_bgr
+from recognition.looks import settled_read
 from recognition.ocr import Ocr, TextRead
-from recognition.recognizer import Recognizer, Rejected, judge, settled_read
+from recognition.recognizer import Recognizer, Rejected, judge
 from recognition.training.draw import Freedom, draw_plate
 
 
@@ -111,11 +112,16 @@ def test_a_plate_partly_out_of_view_is_never_accepted(recognizer: Recognizer, cu
 class Everywhere:
     """A detector that says what it is told."""
 
-    def __init__(self, *found: Detection) -> None:
-        self.found = list(found)
+    def __init__(self, *found: Detection, later: tuple[Detection, ...] = ()) -> None:
+        self.found, self.later = list(found), list(later)
+        self.finer_searches = 0
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         return self.found
+
+    def finer(self, image: np.ndarray) -> list[Detection]:
+        self.finer_searches += 1
+        return self.later
 
 
 def test_a_corner_at_the_frame_s_edge_is_a_reason_to_reject() -> None:
@@ -151,44 +157,6 @@ def test_a_faint_find_without_a_likely_text_is_no_plate() -> None:
     assert all(read.read.confidence >= 0.01 for read in faint)
     clear = Recognizer(detector=Everywhere(*(Detection(place, 0.9) for place in places))).read(blurred)
     assert len(clear) > len(faint)
-
-
-def test_layouts_settle_o_and_0_by_position() -> None:
-    doubtful = (*options("FP7"), (("B", 0.6), ("8", 0.39)), *options("6YF"))
-    read = settled_read(doubtful, (("F", 0.97),), 1.0)
-    assert read.plate.key == "FP786YF"
-    assert read.plate.country == "F"
-    assert read.plate.groups == ("FP", "786", "YF")
-    assert read.alternatives[3][0] == ("8", pytest.approx(0.99))
-    assert read.confidence > 0.85
-
-
-def test_a_text_that_fits_no_layout_stays_as_it_was_read() -> None:
-    read = settled_read(options("0O0OI1B8"), (("F", 0.97),), 0.9)
-    assert read.plate.key == "0O0OI1B8"
-    assert read.plate.country is None
-
-
-def test_a_text_that_fits_no_layout_or_another_country_s_is_believed_less() -> None:
-    fits = settled_read(options("FP786YF"), (("F", 0.97),), 1.0)
-    foreign = settled_read(options("FP786YF"), (("NL", 0.97),), 1.0)
-    nothing = settled_read(options("0X1JD9Z"), (("NL", 0.97),), 1.0)
-    assert fits.confidence > 0.9 > foreign.confidence > 0.5
-    assert nothing.confidence < 0.6
-    short = settled_read(options("KA12"), (("D", 0.97),), 1.0)
-    assert short.confidence < 0.8
-    assert settled_read(options("KA12", sure=0.999), (("D", 0.97),), 1.0).confidence > 0.95
-
-
-@pytest.mark.parametrize(("sign", "value", "country"), [("D", 0.95, "D"), ("D", 0.4, None), ("?", 0.95, None)])
-def test_the_country_is_named_only_when_the_model_is_sure(sign: str, value: float, country: str | None) -> None:
-    assert settled_read(options("KAPT538"), ((sign, value),), 1.0).plate.country == country
-
-
-def test_an_incomplete_text_is_less_sure() -> None:
-    whole = settled_read(options("FP786YF"), (("F", 0.97),), 1.0)
-    doubtful = settled_read(options("FP786YF"), (("F", 0.97),), 0.5)
-    assert doubtful.confidence == pytest.approx(whole.confidence / 2)
 
 
 @pytest.mark.parametrize(
@@ -232,3 +200,17 @@ def test_only_what_is_not_sure_is_looked_at_again() -> None:
     assert (sure.read.confidence > 0.99, ocr.again) == (True, 0)
     (unsure,) = Recognizer(detector=eye, ocr=ocr).read(cv2.GaussianBlur(clear, (0, 0), 4.5))
     assert (unsure.read.confidence < 0.99, ocr.again) == (True, 1)
+
+
+def test_only_where_a_read_is_unsure_the_finer_search_is_made() -> None:
+    inside = ((220.0, 230.0), (440.0, 237.0), (440.0, 290.0), (220.0, 283.0))
+    askew = ((215.0, 190.0), (380.0, 250.0), (470.0, 330.0), (250.0, 280.0))
+    image = car(("FP", "786", "YF"), "F")
+    sure = Everywhere(Detection(inside, 0.9))
+    assert [read.accepted for read in Recognizer(detector=sure).read(image)] == [True]
+    assert sure.finer_searches == 0
+    missed = Everywhere(Detection(askew, 0.9))
+    assert "FP786YF" not in [read.read.plate.key for read in Recognizer(detector=missed).read(image)]
+    mended = Everywhere(Detection(askew, 0.9), later=(Detection(inside, 0.8),))
+    assert [read.read.plate.key for read in Recognizer(detector=mended).read(image)] == ["FP786YF"]
+    assert (missed.finer_searches, mended.finer_searches) == (1, 1)

@@ -1,0 +1,108 @@
+"""A plate looked at once or more: what its text is after the layouts had their say, and what two looks make of it.
+
+Deliberately not here: finding and reading (`detector.py`, `ocr.py`), whether a read is believed (`recognizer.py`),
+and the vote over frames (`vote.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gate_controller.layouts import Settled, layouts_for, settle
+from gate_controller.plates import Plate, PlateRead
+from recognition.detector import Detection, same_place
+from recognition.ocr import ALTERNATIVE_MIN, Options, TextRead
+
+COUNTRY_MIN = 0.6
+"""Probability from which the model's country is believed, if the layout also fits it."""
+
+ODDS_FITS_NOTHING = 0.08
+"""Change of the odds of a text that fits no layout at all: some plates in a hundred are such (2 % is taken), but a
+quarter of the wrong reads that look sure (measured on drawn plates)."""
+
+ODDS_FITS_ANOTHER = 0.25
+"""The same for a text that fits layouts, but none of the country that the model is sure of: 0.10 against 0.43."""
+
+SHORT_TEXT = 4
+ODDS_SHORT = 0.1
+"""The same for a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of lamps,
+lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
+
+
+Joiner = Callable[[TextRead, TextRead], TextRead]
+"""One text of two looks that read the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One find with the text read there, as the model spelled it and as the layouts settled it."""
+
+    found: Detection
+    text: TextRead
+    read: PlateRead
+
+    @staticmethod
+    def of(found: Detection, text: TextRead) -> Look:
+        """The look at a find; the text must not be empty."""
+        return Look(found, text, settled_read(text.alternatives, text.countries, text.complete))
+
+
+def merged(first: Sequence[Look], second: Sequence[Look], join: Joiner) -> list[Look]:
+    """Both searches' looks, with one for each plate."""
+    kept = list(first)
+    for look in second:
+        same = [other for other in kept if same_place(look.found, other.found)]
+        kept = [other for other in kept if other not in same]
+        kept.append(_better(max(same, key=lambda other: other.read.confidence), look, join) if same else look)
+    return kept
+
+
+def _better(one: Look, two: Look, join: Joiner) -> Look:
+    """One look of two at the same plate. What they disagree on costs the surer one its share of doubt."""
+    if one.text.text == two.text.text:
+        found = max(one.found, two.found, key=lambda find: find.score)
+        return Look.of(found, join(one.text, two.text))
+    best, other = (one, two) if one.read.confidence >= two.read.confidence else (two, one)
+    if best.read.plate.key == other.read.plate.key:
+        return best
+    p, q = best.read.confidence, other.read.confidence
+    return replace(best, read=replace(best.read, confidence=p * p / (p + q) if p + q else 0.0))
+
+
+def settled_read(alternatives: tuple[Options, ...], countries: Options, complete: float) -> PlateRead:
+    """The read after the layouts had their say over O and 0, I and 1, B and 8.
+
+    `complete`: probability that the text has neither more nor fewer characters.
+    """
+    weights = {sign: value for sign, value in countries if sign != "?"} or None
+    result = settle(alternatives, weights)
+    sure = dict(countries).get(result.country or "", 0.0) >= COUNTRY_MIN
+    plate = Plate(result.text, result.groups, result.country if sure else None)
+    confidence = _weighed(result.probability * complete, result.text, countries)
+    return PlateRead(plate, confidence, _moved(alternatives, result))
+
+
+def _weighed(probability: float, text: str, countries: Options) -> float:
+    """The probability by Bayes' rule once it is known whether the text fits a layout; fitting proves little."""
+    change = ODDS_SHORT if len(text) <= SHORT_TEXT else 1.0
+    if not layouts_for(text):
+        change *= ODDS_FITS_NOTHING
+    elif any(sign != "?" and p >= COUNTRY_MIN and not layouts_for(text, sign) for sign, p in countries[:1]):
+        change *= ODDS_FITS_ANOTHER
+    return probability * change / (probability * change + 1.0 - probability) if probability < 1 else probability
+
+
+def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options, ...]:
+    """The alternatives with a settled character first, holding what its look-alike had."""
+    changed = {at: (was, now) for at, was, now in result.changed}
+    out = []
+    for at, options in enumerate(alternatives):
+        if at in changed:
+            was, now = changed[at]
+            held = dict(options)
+            total = held.pop(was, 0.0) + held.pop(now, 0.0)
+            rest = sorted(held.items(), key=lambda pair: -pair[1])
+            options = ((now, total), *(pair for pair in rest if pair[1] >= ALTERNATIVE_MIN))
+        out.append(tuple(options))
+    return tuple(out)
