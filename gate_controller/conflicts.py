@@ -11,11 +11,15 @@ Not here: collecting stays out of journals, and keeping the records.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from gate_controller.facts import HoldId
+
+CLOCK_SET_MAX: Final = timedelta(days=1)
+"""How much further than it shows a clock may have been set: a wrong day is what happens."""
 
 
 class Kind(StrEnum):
@@ -117,6 +121,15 @@ class Settled:
     left: Mapping[EventId, datetime] = field(default_factory=dict)
 
 
+def astray(since: datetime, end: datetime, err_ms: int) -> timedelta | None:
+    """How far both times of a stay may be off that ends before it began; None where clocks explain it.
+
+    Its own edge saw it end after it began, so that edge's clock was set back between the two, or ahead before.
+    """
+    back = since - end
+    return None if back <= timedelta(milliseconds=2 * err_ms) else back + CLOCK_SET_MAX
+
+
 def settle(user: str, stays: Iterable[Stay], departures: Iterable[Departure], size: int = 1) -> Settled:
     """Every conflict of one user who has `size` places, in the order of time; a function of the sets alone."""
     ordered = sorted(stays, key=lambda stay: (stay.since, str(stay.id)))
@@ -128,18 +141,35 @@ def settle(user: str, stays: Iterable[Stay], departures: Iterable[Departure], si
             found.append(_without_entry(user, departure))
         else:
             left[stay.id] = departure.at
+    ordered = [_believed(stay) for stay in ordered]
     worst_ms = max((stay.err_ms for stay in ordered), default=0)
     maybe: list[Stay] = []
     for stay in ordered:
         # Whoever left before any clock could mean this moment has no part in what follows.
         maybe = [o for o in maybe if (end := _end(o, left)) is None or end >= stay.since - _slack(o, worst_ms)]
-        met = {other: _meet(other, _end(other, left), stay) for other in maybe}
+        met = {other: _meet(other, _end(other, left), stay, _end(stay, left)) for other in maybe}
         inside = [other for other, at_once in met.items() if at_once is not False]
         if len(inside) >= size and any(_unasked(other, stay) for other in inside):
             sure = sum(at_once is True for at_once in met.values())
             found.append(_too_many(user, stay, inside, sure >= size))
         maybe.append(stay)
     return Settled(tuple(found), left)
+
+
+def _believed(stay: Stay) -> Stay:
+    """A stay with the ends that can be; where none can, one of no length at a time that is far from sure."""
+    ends = {end: astray(stay.since, end, stay.err_ms) for end in (stay.until, stay.doubted) if end is not None}
+    off = max((by for by in ends.values() if by is not None), default=None)
+    if off is None:
+        return stay
+    if None not in ends.values():
+        err_ms = stay.err_ms + off // timedelta(milliseconds=1)
+        return replace(stay, until=stay.since, doubted=None, err_ms=err_ms)
+    return replace(
+        stay,
+        until=stay.until if stay.until is not None and ends[stay.until] is None else None,
+        doubted=stay.doubted if stay.doubted is not None and ends[stay.doubted] is None else None,
+    )
 
 
 def _left_by(departure: Departure, stays: Sequence[Stay], left: Mapping[EventId, datetime]) -> Stay | None:
@@ -162,11 +192,11 @@ def _slack(stay: Stay, err_ms: int) -> timedelta:
     return timedelta(milliseconds=stay.err_ms + err_ms)
 
 
-def _meet(earlier: Stay, end: datetime | None, later: Stay) -> bool | None:
+def _meet(earlier: Stay, end: datetime | None, later: Stay, later_end: datetime | None) -> bool | None:
     """Whether both were inside at once; None where the clocks do not tell."""
-    if end is None:
-        return True
     slack = _slack(earlier, later.err_ms)
+    if end is None:
+        return True if later_end is None or later_end > earlier.since + slack else None
     if end < later.since - slack:
         return False
     return True if end > later.since + slack else None

@@ -2,8 +2,9 @@
 
 `sync.guard` says what is believed, `sync.replica` what news asks for; here it is done: changes are written and the
 root compared, a whole list is gathered in parts that a cut does not lose, and swapped in at once. A list that
-cannot be followed leaves the old one in force, is told, and asked for ever more rarely. What is asked of the
-portal, and when, is `sync.portal`'s business; it is told by `ask_at_latest` and `ask_next`.
+cannot be followed leaves the old one in force, is told, and asked for ever more rarely; so is one whose answers are
+over when they come, which is what a clock that is ahead makes of them. What is asked of the portal, and when, is
+`sync.portal`'s business; it is told by `ask_at_latest` and `ask_next`.
 """
 
 import asyncio
@@ -64,8 +65,6 @@ class Follower:
         """`allowlist` is the one loaded from `store`; every later one goes to `on_list`."""
         self.allowlist = allowlist
         self.have: Revision | None = None
-        self.trouble = ""
-        """Why the list cannot follow the portal's; empty when it can."""
         self._store, self._guard, self._on_list = store, guard, on_list
         self._ask_at_latest, self._ask_next = ask_at_latest, ask_next
         # A whole list on its way: how much of it came, how much of that is on the disk, and what is not.
@@ -76,6 +75,9 @@ class Follower:
         self._new: WholeList | None = None
         self._to_sweep = asyncio.Event()
         self._whole = False
+        # Why the list cannot be used, and what is wrong with the time; empty when nothing is.
+        self._unusable = self._untimely = ""
+        self._unanswered = False
         self._stuck_for_s = ASK_AGAIN_S
         self._turn = asyncio.Lock()
         self._root = ""
@@ -112,8 +114,14 @@ class Follower:
         """When the portal last said that this list is the newest."""
         return self._confirmed_at
 
+    @property
+    def trouble(self) -> str:
+        """Why the list cannot follow the portal's; empty when it can."""
+        return self._unusable or self._untimely
+
     def question(self) -> ListGet:
         """What to ask the portal."""
+        self._unanswered = True
         shadow = self._shadow
         written = Written(shadow.epoch, shadow.rev, shadow.next) if shadow else None
         return ListGet(keyset=self._guard.keyset, have=self.have, whole=self._whole, written=written)
@@ -141,6 +149,7 @@ class Follower:
 
     async def _head(self, payload: bytes) -> ListHead:
         head = await self._guard.head(payload)
+        self._untimely = ""
         step = on_head(self.have, head)
         if step is Step.IGNORE and head.root != self._root:
             self._whole = True
@@ -196,9 +205,19 @@ class Follower:
             raise _refused(error) from error
         self._fresh(delta.exp)
         self._in_force(new, delta.root, confirmed_at)
+        if delta.exp <= self._guard.now():
+            self._over(f"it was over at {delta.exp}")
 
     async def _part(self, payload: bytes) -> None:
-        part = await self._guard.part(payload)
+        try:
+            part = await self._guard.part(payload)
+        except MessageRefused as error:
+            # Once for each question: the rest of its parts says no more.
+            if error.reason == Refusal.EXPIRED and self._unanswered:
+                self._over(str(error))
+                self._ask_more_rarely()
+            raise
+        self._untimely = ""
         if on_part(self.have, part) is Step.IGNORE:
             raise MessageRefused(Refusal.ROLLED_BACK, f"revision {part.rev} is older than the list in force")
         if not self._whole and self.have == Revision(part.epoch, part.rev):
@@ -294,15 +313,25 @@ class Follower:
     async def _stuck(self, error: Exception) -> NoReturn:
         """The old list stays in force; said once, shown in the state, and asked for again, ever more rarely."""
         await self._store.drop_shadow()
-        if not self.trouble:
+        if not self._unusable:
             log.error("the portal's list cannot be used, so an old one stays in force: %s", error)
-        self.trouble = str(error)[:200]
+        self._unusable = str(error)[:200]
         self._whole = True
         self._give_up()
         self._to_sweep.set()
+        self._ask_more_rarely()
+        raise _refused(error) from error
+
+    def _over(self, why: str) -> None:
+        """An answer was over when it came; said once, shown in the state, until one comes in time."""
+        self._unanswered = False
+        if not self._untimely:
+            log.error("the portal's answers are over when they come; look at this edge's clock: %s", why)
+        self._untimely = f"what the portal signs is over when it comes; is this edge's clock ahead? {why}"[:200]
+
+    def _ask_more_rarely(self) -> None:
         self._ask_next(self._stuck_for_s)
         self._stuck_for_s = min(2 * self._stuck_for_s, CONFIRM_EVERY_S)
-        raise _refused(error) from error
 
     def _ask_soon(self) -> None:
         self._ask_at_latest(ASK_AGAIN_S if self.trouble else GAP_WAIT_S)
@@ -325,7 +354,8 @@ class Follower:
         revision = Revision(new.epoch, new.revision)
         if self.have != revision or self.trouble:
             log.info("list revision %d is in force", new.revision)
-        self.trouble, self._stuck_for_s, self._whole = "", ASK_AGAIN_S, False
+        self._unusable = self._untimely = ""
+        self._stuck_for_s, self._whole, self._unanswered = ASK_AGAIN_S, False, False
         self.allowlist, self.have, self._root, self._confirmed_at = new, revision, root, confirmed_at
         self._on_list(new, confirmed_at)
         self._ask_next(CONFIRM_EVERY_S)

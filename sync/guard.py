@@ -3,6 +3,9 @@
 Whoever owns the broker may hold back, repeat, reorder and mix up what the portal signed. So the highest of
 everything that a key has signed is kept on disk, by key, so that a key that fell into wrong hands cannot block its
 successor: the newest list, the last order, and the latest time, below which this edge's clock cannot be put.
+
+That time lags by as long as the broker held the message that it is from. So an order counts only if this edge's own
+clock agrees too: one that is behind would carry out what has been held back, and is told of instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +32,7 @@ from sync.messages import (
     ListHead,
     ListPart,
 )
-from sync.signing import KeyRing, KeySet, Refusal, Signed, Spoken, in_time, verify
+from sync.signing import AHEAD_MAX, KeyRing, KeySet, Refusal, Signed, Spoken, in_time, not_ahead, verify
 from sync.store import Store
 
 FLOOR_STEP: Final = timedelta(minutes=1)
@@ -78,6 +81,15 @@ class Guard:
             return moment.wall
         floor, at_s = self._floor
         return max(moment.wall, floor + timedelta(seconds=moment.mono_s - at_s))
+
+    @property
+    def trouble(self) -> str:
+        """That this edge's clock is so far behind that orders are refused, in whole minutes; empty if it is not."""
+        behind = self.now() - self._clock().wall
+        if behind <= AHEAD_MAX:
+            return ""
+        minutes = -(-behind // timedelta(minutes=1))
+        return f"this edge's clock is {minutes} min behind what the portal signed; its orders count once it is set"
 
     async def load(self) -> None:
         """What the last run knew. A stored key set that another root key signed does not count."""
@@ -141,7 +153,7 @@ class Guard:
     async def order(self, payload: bytes, nonce: str) -> Cmd:
         """An order that may be carried out now; that it was is on disk before this returns."""
         kid, cmd = self._open(payload, Cmd, self._ring)
-        in_time(cmd, self.now(), ORDER_LIVES)
+        self._refuse_untimely(cmd)
         if cmd.nonce != nonce:
             raise MessageRefused(Refusal.WRONG_NONCE, cmd.cmd_id)
         mark = self._mark(kid, cmd)
@@ -154,7 +166,7 @@ class Guard:
         if not fresh:
             raise MessageRefused(Refusal.REPLAYED, f"order {cmd.cmd_id} was carried out before")
         # The disk may have taken its time.
-        in_time(cmd, self.now(), ORDER_LIVES)
+        self._refuse_untimely(cmd)
         return cmd
 
     def ack(self, payload: bytes) -> EventAck:
@@ -179,6 +191,10 @@ class Guard:
         to_edge = issubclass(kind, Cmd | EventAck | ClaimReply | Left)
         audience = address.audience if to_edge else address.site_audience
         return verify(payload, kind, audience, ring, bytes_max)
+
+    def _refuse_untimely(self, cmd: Cmd) -> None:
+        not_ahead(cmd, self._clock().wall)
+        in_time(cmd, self.now(), ORDER_LIVES)
 
     def _mark(self, kid: str, message: Signed) -> Mark:
         return self._marks.get(kid) or Mark(message.iat)

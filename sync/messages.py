@@ -64,7 +64,7 @@ class State(Spoken, frozen=True, kw_only=True):
     `nonce` is this start of the program, for orders to echo. Of `ledger`, rows after `after` up to before
     `next_seq` exist, those up to `acked` are at the portal. `stale` says that the portal has not confirmed the list
     for too long, `list_at` when it last did. `trouble` says why the list cannot follow the portal's, so that an old
-    one in force is no secret; empty when it can.
+    one in force is no secret, or what is wrong with the edge's clock; empty when nothing is.
     """
 
     kind: Literal["state"] = "state"

@@ -100,7 +100,7 @@ class PortalLink:
         self._nonce = surroundings.new_id()
         self._conn = self._states_told = 0
         self._portal_conn = self._leave = ""
-        self._stale = False
+        self._stale = self._behind = False
         self._told: tuple[object, ...] = ()
         self._rows = Uplink(
             store, signer, address, lambda: surroundings.clock().wall, surroundings.chance, surroundings.new_id
@@ -247,7 +247,7 @@ class PortalLink:
         self._bell.set()
 
     async def _look_at_age(self) -> None:
-        """Say once when the list has grown stale and once when it is fresh again, with a broker or without."""
+        """Say once when the list has grown stale or the clock is behind, and once when that is over."""
         while True:
             self._note_age()
             await asyncio.sleep(LOOK_AT_AGE_EVERY_S)
@@ -260,11 +260,18 @@ class PortalLink:
                 log.warning("the portal has not confirmed the list for too long; it may not be the newest")
             else:
                 log.info("the portal confirms the list again")
+        if bool(said := self._guard.trouble) is not self._behind:
+            self._behind = bool(said)
+            log.log(logging.ERROR if said else logging.INFO, "%s", said or "this edge's clock is right again")
 
     def _news(self) -> tuple[object, ...]:
         """What the portal is told of at once."""
-        listed = self._list.have, self._list.confirmed_at, self._list.trouble
+        listed = self._list.have, self._list.confirmed_at, self._trouble
         return listed, self._stale, self._guard.keyset, self._store.ledger
+
+    @property
+    def _trouble(self) -> str:
+        return self._list.trouble or self._guard.trouble
 
     def _send_state(self, connection: Connection) -> None:
         self._told = self._news()
@@ -292,7 +299,7 @@ class PortalLink:
             nonce=self._nonce,
             sw=self._software,
             sqlite=sqlite3.sqlite_version,
-            trouble=self._list.trouble,
+            trouble=self._trouble,
         )
         return self._signer.sign(state)
 

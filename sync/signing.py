@@ -188,12 +188,17 @@ def in_time(message: Signed, now: datetime, lives_max: timedelta | None = None) 
     at least that late. An order is not believed then, because nobody knows how long ago it was given.
     """
     if lives_max is not None:
-        if message.iat > now + AHEAD_MAX:
-            raise MessageRefused(Refusal.NOT_YET, f"signed {message.iat}, it is {now}")
+        not_ahead(message, now)
         if message.exp - message.iat > lives_max:
             raise MessageRefused(Refusal.TOO_LONG_LIVED, f"from {message.iat} to {message.exp}")
     if message.exp <= max(now, message.iat):
         raise MessageRefused(Refusal.EXPIRED, f"at {message.exp}, it is {now}")
+
+
+def not_ahead(message: Signed, now: datetime) -> None:
+    """Raise MessageRefused for a message that was signed later than it is now, give or take `AHEAD_MAX`."""
+    if message.iat > now + AHEAD_MAX:
+        raise MessageRefused(Refusal.NOT_YET, f"signed {message.iat}, it is {now}")
 
 
 @cache

@@ -7,7 +7,7 @@ Whether a change is allowed is `Allowlist.apply`'s business, asked before.
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -15,11 +15,13 @@ import msgspec
 from gate_controller.allowlist import Allowlist, Change
 from gate_controller.errors import BadInput
 from sync.cached_list import CachedList
-from sync.codec import encode_change
+from sync.codec import encode_change, instant_text
 from sync.messages import PARTS_AHEAD, ListGet, Written
 
-DELTAS_KEPT_MAX: Final = 1000
-"""An edge that is further behind gets the whole list."""
+DELTAS_KEPT_FOR: Final = timedelta(days=30)
+"""An edge that is further behind gets the whole list; and who has gone is not named for longer."""
+DELTAS_KEPT_MAX: Final = 10_000
+"""The same for a list that changes every few minutes."""
 DELTA_BYTES_MAX: Final = 512 * 1024
 """Changes that are longer than this together are not sent as one delta; the edge gets the whole list."""
 PART_BYTES_MAX: Final = 60 * 1024
@@ -73,16 +75,23 @@ class Books:
         """The root of the newest revision."""
         return self._list.root()
 
-    def change(self, epoch: str, from_rev: int, changes: Sequence[Change]) -> Changes:
+    def change(self, epoch: str, from_rev: int, changes: Sequence[Change], now: datetime) -> Changes:
         """Write the next revision and how it came about, which is returned."""
         encoded = [*map(encode_change, changes)]
         if any(len(bytes(op)) > ENTRY_BYTES_MAX for op in encoded):
             raise BadInput(f"an entry is longer than {ENTRY_BYTES_MAX} bytes; give the user fewer plates")
         root = self._list.put(epoch, from_rev, from_rev + 1, changes, None, [*map(bytes, encoded)])
         ops = msgspec.json.encode(encoded).decode()
-        self._db.execute("INSERT INTO delta VALUES (?, ?)", (from_rev + 1, ops))
+        self._db.execute("INSERT INTO delta VALUES (?, ?, ?)", (from_rev + 1, ops, instant_text(now)))
         self._db.execute("DELETE FROM delta WHERE rev <= ?", (from_rev + 1 - DELTAS_KEPT_MAX,))
         return Changes(from_rev, from_rev + 1, root, encoded)
+
+    def forget(self, now: datetime) -> None:
+        """Erase the changes that are older than `DELTAS_KEPT_FOR`, and a cut list that only they lead on from."""
+        due = instant_text(now - DELTAS_KEPT_FOR)
+        (through,) = self._db.execute("SELECT coalesce(max(rev), 0) FROM delta WHERE at < ?", (due,)).fetchone()
+        self._db.execute("DELETE FROM delta WHERE rev <= ?", (through,))
+        self._db.execute("DELETE FROM snapshot WHERE rev < ?", (through,))
 
     def answer(self, get: ListGet) -> Changes | list[Part]:
         """What an edge needs: the changes since, maybe none, or the next parts of the whole list."""

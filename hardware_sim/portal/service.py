@@ -143,11 +143,12 @@ class Portal:
             new = old.apply(changes, old.revision + 1)
             if new.wants_compaction:
                 new = await asyncio.to_thread(new.compacted)
+            now = self.around.clock().wall
 
             def written() -> Changes:
                 if beside is not None:
                     beside()
-                return self._books.change(old.epoch, old.revision, changes)
+                return self._books.change(old.epoch, old.revision, changes, now)
 
             made = await self.database.write(written)
             self.allowlist = new
@@ -330,10 +331,12 @@ class Portal:
 
     async def _tell_heads(self) -> None:
         while True:
+            with contextlib.suppress(StoreError):
+                await self._pictures.erase()
+                await self.database.write(self._books.forget, self.around.clock().wall)
             await asyncio.sleep(HEAD_EVERY_S)
             with contextlib.suppress(StoreError):
                 await self._tell_head()
-                await self._pictures.erase()
 
     async def _talk(self, connection: Connection) -> None:
         self._connection, self._conn = connection, self.around.new_id()

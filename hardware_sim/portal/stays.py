@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from gate_controller.arbiter import Given, Held, Place, Places
-from gate_controller.conflicts import Conflict, Departure, EventId, Resolution, Settled, Stay, settle
+from gate_controller.conflicts import Conflict, Departure, EventId, Resolution, Settled, Stay, astray, settle
 from gate_controller.facts import (
     Claimed,
     Closed,
@@ -53,7 +53,7 @@ STAYS_MAX: Final = 1000
 SLACK: Final = timedelta(minutes=1)
 """Beyond the clocks' own errors, so that what lies on an edge of the window is looked at."""
 
-_OVER = "coalesce(ended_at, left_at, '9')"
+_OVER = "coalesce(over_at, ended_at, left_at, '9')"
 _OPEN = "ended_at IS NULL AND left_at IS NULL AND doubted_at IS NULL"
 
 
@@ -219,10 +219,19 @@ class Stays:
     def _end(self, edge: str, holds: Sequence[str], at: str) -> list[tuple[str, datetime]]:
         found = self._db.execute(
             "UPDATE stay SET ended_at = ? WHERE edge = ? AND hold IN (SELECT value FROM json_each(?))"
-            " AND coalesce(ended_at, ?) >= ? RETURNING user, at",
+            " AND coalesce(ended_at, ?) >= ? RETURNING user, at, hold, err_ms",
             (at, edge, _json(holds), at, at),
-        )
-        return [(user, datetime.fromisoformat(since)) for user, since in found.fetchall()]
+        ).fetchall()
+        return [(user, self._began(edge, hold, _at(since), _at(at), err_ms)) for user, since, hold, err_ms in found]
+
+    def _began(self, edge: str, hold: HoldId, since: datetime, end: datetime, err_ms: int) -> datetime:
+        """The earliest that a stay can have begun; one that ended before it began is kept in view accordingly."""
+        off = astray(since, end, err_ms)
+        if off is None:
+            return since
+        self._set("over_at = ?", _text(since + off), edge, hold)
+        self._set("begun_at = ?", _text(since - off), edge, hold)
+        return since - off
 
     def _doubt(
         self, edge: str, users: Sequence[str] | None, at: str, but: str = ""
@@ -261,7 +270,8 @@ class Stays:
         start = _text(since - slack)
         while True:
             (least,) = self._db.execute(
-                f"SELECT min(at) FROM stay WHERE user = ? AND entered AND {_OVER} >= ?", (user, start)
+                f"SELECT min(coalesce(begun_at, at)) FROM stay WHERE user = ? AND entered AND {_OVER} >= ?",
+                (user, start),
             ).fetchone()
             if least is None or _text(_at(least) - slack) >= start:
                 return start

@@ -151,6 +151,47 @@ def test_three_at_once_are_two_too_many() -> None:
     assert [len(conflict.claims) for conflict in found] == [2, 3]
 
 
+# ---- a clock that was set while a vehicle was inside ----
+
+DAY = 24 * 60
+
+
+def test_an_exit_written_before_its_entry_hides_no_double_entry() -> None:
+    """The clock of the first edge was put back a day before its vehicle left."""
+    first, second = stay("east", 0, 120 - DAY, fence=3), stay("west", 60, 70)
+    found = only(first, second)
+    assert (found.id, found.kind, found.basis) == (str(second.id), Kind.OVERLAP, Basis.UNDECIDABLE)
+    assert (found.resolution, found.surplus) == (Resolution.OPERATOR, None)
+    assert found.clock_err_ms > 86_400_000
+    assert len(settle("u", [first, second, stay("south", 3 * DAY)], []).conflicts) == 1, "it is over some day"
+
+
+def test_an_entry_written_under_a_clock_a_day_ahead_hides_no_double_entry() -> None:
+    first, second = stay("west", 60, 90), stay("east", DAY, 120)
+    found = only(first, second)
+    assert (found.kind, found.basis, len(found.claims)) == (Kind.OVERLAP, Basis.UNDECIDABLE, 2)
+    assert only(stay("west", 60), second).basis is Basis.UNDECIDABLE
+
+
+def test_clocks_explain_an_end_that_is_a_moment_early() -> None:
+    assert none(stay("east", 0, -0.03), stay("west", 60))
+    assert only(stay("east", 0, -0.04), stay("west", 60)).basis is Basis.UNDECIDABLE
+
+
+def test_the_end_that_can_be_counts_where_the_other_cannot() -> None:
+    doubted = replace(stay("east", 0, 30 - DAY), doubted=at(20))
+    assert none(doubted, stay("west", 60))
+    assert only(doubted, stay("west", 10)).basis is Basis.TIME
+    neutral = replace(stay("east", 0, 30), doubted=at(20 - DAY))
+    assert none(neutral, stay("west", 60))
+    assert only(neutral, stay("west", 10)).basis is Basis.TIME
+
+
+def test_an_exit_elsewhere_is_not_taken_for_that_of_a_stay_whose_end_is_told() -> None:
+    found = only(stay("east", 0, 120 - DAY, fence=1), departures=(left("south", 60),))
+    assert found.kind is Kind.EXIT_WITHOUT_ENTRY
+
+
 # ---- against a site that knows everything ----
 
 
@@ -209,7 +250,7 @@ STAYS = st.lists(
         lambda edge, since, long, fence: stay(edge, since, None if long is None else since + long, fence),
         st.sampled_from(("east", "west", "south")),
         st.floats(0, 100).map(lambda minute: round(minute, 1)),
-        st.none() | st.integers(0, 40),
+        st.none() | st.integers(0, 40) | st.integers(-2000, 0),
         st.none() | st.integers(1, 99),
     ),
     max_size=8,

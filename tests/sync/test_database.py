@@ -6,12 +6,14 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from gate_controller.errors import StoreError
 from gate_controller.facts import HoldId
+from hardware_sim.portal.service import PORTAL
 from sync.database import Blueprint, Database
 from sync.store import EDGE, Store
 from tests.sync.samples import T0, at, grant, open_store, passed
@@ -152,3 +154,10 @@ async def test_a_transaction_that_fails_leaves_nothing(path: Path) -> None:
         await database.write(half)
     assert await database.run(lambda: database.sql.execute("SELECT count(*) FROM journal").fetchone()[0]) == 0
     await database.close()
+
+
+@pytest.mark.parametrize("schema", [EDGE.schema, PORTAL.schema])
+def test_migrations_are_numbered_from_one_without_a_hole_or_a_double(schema: str) -> None:
+    """A database keeps the number of its last one: what is put in below it is never run there."""
+    names = sorted(file.name for file in resources.files(schema).iterdir() if file.name.endswith(".sql"))
+    assert [name[:5] for name in names] == [f"{number:04}_" for number in range(1, len(names) + 1)]

@@ -267,6 +267,47 @@ async def test_a_part_that_cannot_be_read_is_told_and_a_mended_list_heals(
     await fed.consistent()
 
 
+async def test_a_clock_a_day_ahead_is_told_and_asks_ever_more_rarely(
+    fed: Follows, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every part is over when it comes. Asking for it all again every half minute would not make it younger."""
+    fed.clock.wall += timedelta(days=1)
+    await fed.list.on_delta(delta(7, 8))
+    for wait_s in (ASK_AGAIN_S, 2 * ASK_AGAIN_S, 4 * ASK_AGAIN_S):
+        fed.list.question()
+        asked = len(fed.ask_next)
+        for part in parts(6, users(8), 2):
+            await refused("expired", fed.list.on_part(part))
+        assert fed.ask_next[asked:] == [wait_s], "once for each question"
+        assert "is this edge's clock ahead?" in fed.list.trouble
+        assert "expired" in fed.list.trouble
+    await fed.list.on_delta(delta(7, 8))
+    assert fed.ask_at_latest[-1] == ASK_AGAIN_S, "news is no reason to ask at once"
+    assert [record.levelname for record in caplog.records if "this edge's clock" in record.message] == ["ERROR"]
+    fed.clock.wall -= timedelta(days=1)
+    for part in parts(6, users(8), 2):
+        await fed.list.on_part(part)
+    assert fed.list.trouble == ""
+    await fed.consistent()
+
+
+async def test_a_word_that_is_over_when_it_comes_confirms_and_tells_of_the_clock(fed: Follows) -> None:
+    root = root_of(users(3))
+    fed.clock.wall += timedelta(days=1)
+    await fed.list.on_delta(delta(5, 5, [], root, iat=T0 + timedelta(hours=1)))
+    assert fed.list.stale
+    assert "clock ahead?" in fed.list.trouble
+    assert len(fed.list.trouble) <= 200
+    fed.clock.wall -= timedelta(days=1)
+    await fed.list.on_head(head(5, root=root, iat=T0 + timedelta(hours=1)))
+    assert (fed.list.stale, fed.list.trouble) == (False, "")
+
+
+async def test_an_old_part_that_nobody_asked_for_says_nothing_of_the_clock(fed: Follows) -> None:
+    await refused("expired", fed.list.on_part(parts(9, users(8), 2, iat=T0 - timedelta(days=1))[0]))
+    assert fed.list.trouble == ""
+
+
 async def test_a_newer_whole_list_takes_the_place_of_one_on_its_way(fed: Follows) -> None:
     old, new = parts(6, users(6), 2), parts(7, users(8), 2)
     await fed.list.on_part(old[0])

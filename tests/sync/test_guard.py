@@ -207,7 +207,9 @@ async def test_an_order_that_the_disk_held_up_is_void_and_stays_so(
 # ---- time ----
 
 
-async def test_a_clock_that_lost_its_battery_cannot_revive_an_order(path: Path, clock: Clock) -> None:
+async def test_a_clock_that_lost_its_battery_revives_no_order_and_carries_none_out(
+    path: Path, clock: Clock
+) -> None:
     store = await open_store(path)
     guard = await a_guard(store, clock)
     await guard.head(head(1))
@@ -218,8 +220,8 @@ async def test_a_clock_that_lost_its_battery_cannot_revive_an_order(path: Path, 
     assert guard.now() == T0
     clock.passes(3600)
     assert guard.now() == T0 + timedelta(hours=1)
-    await refused("expired", guard.order(order(1), NONCE))
-    await guard.order(order(2, iat=T0 + timedelta(hours=1)), NONCE)
+    await refused("not_yet", guard.order(order(1), NONCE))
+    await refused("not_yet", guard.order(order(2, iat=T0 + timedelta(hours=1)), NONCE))
     await store.close()
 
 
@@ -233,11 +235,41 @@ async def test_a_clock_a_day_ahead_leaves_no_trace_once_it_is_right(guard: Guard
     await guard.order(order(1), NONCE)
 
 
-async def test_a_clock_a_day_behind_is_put_right_by_what_the_portal_signs(guard: Guard, clock: Clock) -> None:
+async def test_lists_are_followed_under_a_clock_a_day_behind_and_no_order_is(guard: Guard, clock: Clock) -> None:
     clock.wall -= DAY
     await refused("not_yet", guard.order(order(1), NONCE))
+    assert guard.trouble == ""
     await noted(guard, delta(0, 0))
+    assert guard.now() == T0
+    assert guard.trouble.startswith("this edge's clock is 1440 min behind what the portal signed")
+    await refused("not_yet", guard.order(order(1), NONCE))
+    clock.wall = T0
+    assert guard.trouble == ""
     await guard.order(order(1), NONCE)
+
+
+@pytest.mark.parametrize("behind_s", [500, 3600, 86_400])
+@pytest.mark.parametrize("held_s", [0.1, 9.9, 10.0, 15.0, 200.0])
+async def test_an_order_that_was_held_back_is_not_carried_out_under_a_clock_that_is_behind(
+    guard: Guard, clock: Clock, behind_s: float, held_s: float
+) -> None:
+    """Whoever holds messages back by minutes makes the floor of time lag as much; no order slips in below it."""
+    clock.wall -= behind_s * SECOND
+    clock.passes(300.0)
+    await guard.head(head(1))
+    clock.passes(60.0 + held_s)
+    assert guard.now() < T0 + 200 * SECOND + timedelta(seconds=held_s)
+    await refused("not_yet", guard.order(order(1, iat=T0 + 360 * SECOND), NONCE))
+
+
+@pytest.mark.parametrize("held_s", [10.0, 15.0, 200.0])
+async def test_what_the_portal_signed_tells_an_order_s_age_where_the_clock_does_not(
+    guard: Guard, clock: Clock, held_s: float
+) -> None:
+    clock.wall -= held_s * SECOND
+    await guard.head(head(1))
+    clock.passes(held_s)
+    await refused("expired", guard.order(order(1), NONCE))
 
 
 # ---- places ----

@@ -5,6 +5,7 @@ the lanes stay as they were, and each message is counted under exactly one reaso
 the number of messages; `FUZZ_SEED` replays.
 """
 
+import logging
 import os
 import random
 from collections import Counter
@@ -211,6 +212,23 @@ async def test_a_kept_order_or_one_for_another_start_opens_nothing(victim: Victi
     assert await victim.standing() == standing
     assert victim.link.refused == Counter(retained=1, wrong_nonce=1, wrong_audience=1, expired=1)
     assert len(victim.wire.results()) == 1, "only the portal's own first order was answered"
+
+
+async def test_a_clock_that_is_behind_is_told_and_no_order_counts_until_it_is_set(
+    victim: Victim, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    victim.clock.wall -= DAY
+    await victim.gets(TOPICS["head"], head(5, era=2, root=root_of(HERE), iat=T0 + timedelta(seconds=1)))
+    await victim.gets(TOPICS["cmd"], order(11, nonce=NONCE))
+    assert victim.link.refused == Counter(not_yet=1)
+    assert "clock is 1441 min behind" in said(State, victim.wire.sent[-1][1]).trouble
+    victim.clock.wall += DAY
+    await victim.gets(TOPICS["cmd"], order(11, nonce=NONCE))
+    assert victim.asked == [OPEN, OPEN]
+    assert said(State, victim.wire.sent[-1][1]).trouble == ""
+    told = [record.levelname for record in caplog.records if "this edge's clock" in record.message]
+    assert told == ["ERROR", "INFO"]
 
 
 async def test_the_portal_s_own_word_is_still_heard(victim: Victim) -> None:

@@ -24,8 +24,8 @@ class Shelf:
     def __init__(self, database: Database, books: Books) -> None:
         self.database, self.books = database, books
 
-    async def change(self, from_rev: int, *changes: Change) -> None:
-        await self.database.write(self.books.change, "e", from_rev, changes)
+    async def change(self, from_rev: int, *changes: Change, now: datetime = T0) -> None:
+        await self.database.write(self.books.change, "e", from_rev, changes, now)
 
     async def answer(
         self, have: Revision | None, whole: bool = False, written: Written | None = None
@@ -101,6 +101,29 @@ async def test_a_whole_list_is_cut_and_goes_on_where_an_edge_was(
     last = await shelf.answer(None, written=Written("e", 40, first[0].parts))
     assert isinstance(last, list)
     assert [part.part for part in last] == [first[0].parts - 1]
+
+
+async def test_changes_are_kept_for_a_month_and_erased_with_the_list_that_they_lead_on_from(shelf: Shelf) -> None:
+    await shelf.change(0, put(0))
+    await shelf.answer(None)
+    await shelf.change(1, UserRemoved("u0"))
+    await shelf.change(2, put(2), now=T0 + timedelta(days=1))
+    await shelf.database.write(shelf.books.forget, T0 + timedelta(days=30))
+    assert isinstance(await shelf.answer(Revision("e", 0)), Changes)
+    assert await _told_of(shelf, "x0")
+    await shelf.database.write(shelf.books.forget, T0 + timedelta(days=30, seconds=1))
+    assert not await _told_of(shelf, "x0"), "who has gone is named nowhere"
+    assert isinstance(await shelf.answer(Revision("e", 2)), Changes)
+    (part,) = await shelf.answer(Revision("e", 1))  # type: ignore[misc]
+    assert part.rev == 3
+
+
+async def _told_of(shelf: Shelf, text: str) -> bool:
+    def look() -> bool:
+        found = shelf.database.sql.execute("SELECT ops FROM delta UNION ALL SELECT ops FROM snapshot")
+        return any(f'"{text}"' in ops for (ops,) in found)
+
+    return await shelf.database.run(look)
 
 
 async def test_an_edge_that_cannot_follow_gets_the_newest_and_a_new_one_what_was_cut_already(shelf: Shelf) -> None:

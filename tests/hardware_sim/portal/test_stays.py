@@ -44,6 +44,8 @@ from sync.messages import Claim, Event, EventBatch
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 LANE = LaneId("in")
+DAY = 24 * 60
+"""In minutes."""
 
 
 def at(minute: float) -> datetime:
@@ -119,7 +121,7 @@ async def a_desk(folder: Path) -> Desk:
     database = await Database.open(folder / "portal.db", PORTAL)
     books = await database.write(lambda: Books(database.sql, "e", T0))
     users = [UserPut(User("u-ann", "1")), UserPut(User("u-pool", "2", pool_size=2))]
-    await database.write(books.change, "e", 0, users)
+    await database.write(books.change, "e", 0, users, T0)
     return Desk(database, Ledgers(database.sql))
 
 
@@ -290,25 +292,60 @@ async def test_an_exit_without_an_entry_is_explained_by_an_entry_that_comes_late
     assert not await desk.conflicts()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("later", [True, False])
+async def test_an_exit_under_a_clock_put_back_a_day_hides_no_double_entry(
+    desk: Desk, asked: bool, later: bool
+) -> None:
+    """It is one record, whether the other journal came before that exit or after it, and nobody can decide it."""
+    await desk.tell("east", *entry("in-1", 0, asked=1 if asked else None))
+    if not later:
+        await desk.tell("west", *entry("in-7", 60), *exit_of("in-7", 70))
+    await desk.tell("east", *exit_of("in-1", 120 - DAY))
+    if later:
+        await desk.tell("west", *entry("in-7", 60), *exit_of("in-7", 70))
+    (found,) = await desk.conflicts()
+    assert (found.id, found.kind, found.basis) == ("west/L/1", Kind.OVERLAP, Ground.UNDECIDABLE)
+    assert found.resolution is Resolution.OPERATOR
+    await desk.tell("south", *entry("in-9", 3 * DAY))
+    assert await desk.conflicts() == [found]
+    assert isinstance(await desk.claim("south", "in-10", user="u-pool"), Given)
+
+
+async def test_an_entry_under_a_clock_a_day_ahead_hides_no_double_entry(desk: Desk) -> None:
+    await desk.tell("west", *entry("in-7", 60), *exit_of("in-7", 90))
+    await desk.tell("east", *entry("in-1", DAY, asked=1))
+    assert not await desk.conflicts(), "nothing shows yet that the clock is wrong"
+    await desk.tell("east", *exit_of("in-1", 120))
+    (found,) = await desk.conflicts()
+    assert (found.kind, found.basis, len(found.claims)) == (Kind.OVERLAP, Ground.UNDECIDABLE, 2)
+
+
+@pytest.mark.parametrize("seed", range(16))
 async def test_the_order_of_uploads_changes_nothing(seed: int, tmp_path: Path) -> None:
-    """Journals of three edges in slices, in any order and some twice, come to the same records."""
+    """Journals of three edges in slices, in any order and some twice, come to the same records.
+
+    Every other time the clocks of two of them are put a day back or ahead on the way.
+    """
     told = []
     for shuffled in (False, True):
         folder = tmp_path / str(shuffled)
         folder.mkdir()
         desk, dice = await a_desk(folder), Random(seed)
-        minute, inside = 0.0, list[tuple[str, str]]()
+        now, inside, off = 0.0, list[tuple[str, str]](), {"east": 0, "west": 0, "south": 0}
         for n in range(14):
-            minute += dice.choice((0.01, 2, 7))
+            now += dice.choice((0.01, 2, 7))
+            if seed % 2 and dice.random() < 0.3:
+                off[dice.choice(("east", "west"))] = dice.choice((-DAY, 0, DAY))
             if inside and dice.random() < 0.4:
                 edge, hold = inside.pop(dice.randrange(len(inside)))
                 through = dice.choice((edge, "south"))
+                minute = now + off[through]
                 desk.write(through, exit_of(hold, minute) if through == edge else unknown_exit(minute))
             else:
                 edge = dice.choice(("east", "west"))
                 inside.append((edge, f"in-{n}"))
-                desk.write(edge, entry(f"in-{n}", minute, asked=n if dice.random() < 0.3 else None))
+                desk.write(edge, entry(f"in-{n}", now + off[edge], asked=n if dice.random() < 0.3 else None))
         slices = [(edge, rows[i : i + 3]) for edge, rows in desk.journals.items() for i in range(0, len(rows), 3)]
         if shuffled:
             dice.shuffle(slices)
