@@ -148,7 +148,7 @@ BUGS = {
         (
             ("sync.replica", "if delta.from_ == have.rev and delta.to >= delta.from_:", "if delta.to > have.rev:"),
             ("sync.cached_list", "(cursor.epoch, cursor.rev) != (epoch, from_rev)", "cursor.epoch != epoch"),
-            ("sync.cached_list", "if root is not None and buckets.root != root:", "if False:"),
+            ("sync.cached_list", "if root is not None and found != root:", "if False:"),
         ),
         "S3",
     ),
@@ -197,8 +197,8 @@ BUGS = {
         (
             (
                 "hardware_sim.portal.service",
-                "return await asyncio.shield(self._change(changes))",
-                "return await self._change(changes)",
+                "return await asyncio.shield(self._change(changes, beside))",
+                "return await self._change(changes, beside)",
             ),
         ),
         "L4",
