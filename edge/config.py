@@ -252,6 +252,14 @@ class Config(Struct):
 
         return TlsFiles(self.path(tls.ca), self.path(tls.cert), self.path(tls.key or tls.cert))
 
+    def inactive(self) -> frozenset[LaneId]:
+        """The lanes that are switched off."""
+        return frozenset(LaneId(name) for name, lane in self.lanes.items() if not lane.active)
+
+    def site_name(self) -> str:
+        """What the portal calls the site, "" without one."""
+        return self.portal.site if self.portal is not None else ""
+
     def path(self, relative: str) -> Path:
         """A path of the file, relative to the folder the file lies in."""
         return self.folder / relative

@@ -54,7 +54,6 @@ from gate_controller.facts import (
     LaneId,
     Refused,
     Released,
-    SessionClosed,
 )
 from gate_controller.lane import (
     ClaimAnswered,
@@ -168,7 +167,7 @@ class Daemon:
 
     def _left_elsewhere(self, sessions: Sequence[HoldId]) -> None:
         inside = [session for session in self.site.occupancy.inside() if session.id in sessions]
-        self.record([SessionClosed(s.id, s.user_id, s.plate, Closed.LEFT_ELSEWHERE) for s in inside], clock.now())
+        self.record([session.closed(Closed.LEFT_ELSEWHERE) for session in inside], clock.now())
 
     async def run(self) -> None:
         """Work until cancelled; what is recorded by then is written before it returns."""
@@ -205,7 +204,7 @@ class Daemon:
 
     def _clear(self, request: ClearUser) -> Answer:
         own = [s for s in self.site.occupancy.inside() if s.external_id == request.external_id]
-        closed = [SessionClosed(s.id, s.user_id, s.plate, Closed.OPERATOR, request.by, request.reason) for s in own]
+        closed = [session.closed(Closed.OPERATOR, request.by, request.reason) for session in own]
         self.record(closed, clock.now())
         facts = [
             fact
@@ -428,7 +427,8 @@ async def serve(config: Config) -> None:
             rules=config.rules(),
             list_confirmed_at=confirmed_at,
             list_since_mono_s=clock.now().mono_s - (await store.list_age(confirmed_at) if confirmed_at else 0.0),
-            inactive=frozenset(LaneId(name) for name, lane in config.lanes.items() if not lane.active),
+            inactive=config.inactive(),
+            name=config.site_name(),
         )
         inside = len([*site.occupancy.inside()])
         log.info("%d vehicles inside, list revision %d", inside, site.allowlist.revision)

@@ -1,7 +1,8 @@
-"""The one decision order of a lane: who may pass, or the first reason why not.
+"""The one decision order of a lane or desk: who may do it, or the first reason why not.
 
 Entries go through the whole order, first failure wins. Exits go through a short one, because a car must get out:
-no status, schedule, capacity or age of the list is looked at. The answer is a fact, ready for the journal.
+no status, schedule, contract, credit, capacity or age of the list is looked at. A desk asks for driving and
+carpooling, which take no place. The answer is a fact, ready for the journal; a desk puts it in its own words.
 Placing the hold, moving the boom and waiting for the disk are the lane's business.
 """
 
@@ -9,8 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from gate_controller.allowlist import Allowlist, Match, MatchKind, Permit, User
+from gate_controller.allowlist import Action, Allowlist, Match, MatchKind, Permit, User
+from gate_controller.contracts import Contract, chosen
 from gate_controller.credentials import BadgeRead, CodeRead, CredentialState, Shown
+from gate_controller.delegation import DeviceState, billed_to
+from gate_controller.desk import Reservation, licence_reason, reservation_now
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Refused
 from gate_controller.moment import Moment
 from gate_controller.occupancy import ParkingSession
@@ -33,6 +37,7 @@ class Ask:
     `hold` is the id that a grant would get. `present` says that a vehicle stands on the approach loop.
     `read_over` says that an exit has waited long enough for a better credential. `seen` is the plate that was
     read of the vehicle, whatever credential is shown: one that entered by badge can then leave by its plate.
+    `action` is what the permit must permit; `lane` is the desk's name where it is a desk that asks.
     """
 
     lane: LaneId
@@ -43,18 +48,35 @@ class Ask:
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
     read_over: bool = False
     seen: PlateRead | None = None
+    action: Action = Action.PARK
 
 
 def decide(ask: Ask, site: Site, now: Moment) -> Granted | Refused:
     """Grant or refuse with exactly one reason; pure, so `slagboom why` and replay ask the same function."""
     basis = _seen(ask.credential, site.allowlist)
-    if ask.lane in site.inactive:
-        return _refuse(ask, Reason.DEVICE_INACTIVE, basis)
+    reason = device_reason(site, ask.lane)
+    if reason is not None:
+        return _refuse(ask, reason, basis)
     if not ask.present:
         return _refuse(ask, Reason.NO_PRESENCE, basis)
     if ask.direction is Direction.OUT:
-        return _decide_exit(ask, site, basis)
-    return _decide_entry(ask, site, now, basis)
+        answer = _decide_exit(ask, site, basis)
+    else:
+        answer = _decide_entry(ask, site, now, basis)
+    if isinstance(answer, Refused):
+        return answer
+    payer = billed_to(site.allowlist.device(ask.lane), now.wall)
+    return replace(answer, billed_to=payer) if payer else answer
+
+
+def device_reason(site: Site, name: str) -> Reason | None:
+    """Why this lane or desk decides nothing, None if it does; one that is not on the list is active."""
+    if name in site.inactive:
+        return Reason.DEVICE_INACTIVE
+    device = site.allowlist.device(name)
+    if device is None or device.state is DeviceState.ACTIVE:
+        return None
+    return Reason.DEVICE_UNCLAIMED if device.state is DeviceState.UNCLAIMED else Reason.DEVICE_INACTIVE
 
 
 # ---- entry ----
@@ -69,28 +91,70 @@ def _decide_entry(ask: Ask, site: Site, now: Moment, basis: Basis) -> Granted | 
         return _refuse(ask, Reason.AMBIGUOUS_PLATE, basis)
     if match.user is None:
         return _refuse(ask, _unknown(ask.credential), basis)
-    user = match.user
-    plate = match.plate.key if match.plate else ""
-    reason = (
-        _credential_reason(match, now.wall)
-        or (None if user.active else Reason.USER_INACTIVE)
-        or permit_reason(site.allowlist.permits_of(user), ask.lane, now.wall.astimezone(site.tz))
-    )
-    if reason:
-        return _refuse(ask, reason, basis, user)
-    place = _place(user, plate, site, now.wall)
-    if place.reason:
-        return _refuse(ask, place.reason, basis, user)
-    reason = _site_reason(site, place, now, is_temporary(match, site, ask.lane, now.wall))
-    if reason:
-        return _refuse(ask, reason, basis, user)
+    may = _may(ask, site, match.user, match, now)
+    if may.reason is not None:
+        return _refuse(ask, may.reason, basis, match.user, may.contract)
+    if ask.action is not Action.PARK:
+        place, group, reason = _Place(), "", _age_reason(site, now, _temporary(match, may.permits))
+    else:
+        place, group, reason = _room(ask, site, match, may.permits, now)
+    if reason is not None:
+        return _refuse(ask, reason, basis, match.user, may.contract)
     notes = (*((Note.LOOK_ALIKE,) if match.kind is MatchKind.LOOK_ALIKE else ()), *place.notes)
-    closes = tuple(s.id for s in place.closes)
-    vehicle = plate or (ask.seen.plate.key if ask.seen else "")
-    return _grant(ask, basis, user.id, user.external_id, vehicle, notes=notes, closes=closes)
+    plate = match.plate or (ask.seen.plate if ask.seen else None)
+    grant = _grant(ask, basis, match.user.id, match.user.external_id, plate.key if plate else "", notes=notes)
+    return replace(
+        grant,
+        closes=tuple(session.id for session in place.closes),
+        contract=may.contract.id if may.contract else "",
+        payer=_payer(match.user, may.contract),
+        group=group,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _May:
+    """Whether the user may do it at all: why not, else by which permits and under which contract."""
+
+    reason: Reason | None = None
+    permits: tuple[Permit, ...] = ()
+    contract: Contract | None = None
+
+
+def _may(ask: Ask, site: Site, user: User, match: Match, now: Moment) -> _May:
+    """What does not depend on who else is inside."""
+    contract = chosen(user.contracts, user.default_contract)
+    reason = _credential_reason(match, now.wall) or (None if user.active else Reason.USER_INACTIVE)
+    if reason is not None:
+        return _May(reason, contract=contract)
+    local = now.wall.astimezone(site.tz)
+    permits = site.allowlist.permits_of(user, ask.action)
+    fit = tuple(permit for permit in permits if permit.covers(ask.lane) and _one_permit(permit, local) is None)
+    if not fit:
+        return _May(permit_reason(permits, ask.lane, local), contract=contract)
+    if ask.action is Action.DRIVE:
+        trip = trip_of(user, site, now.wall)
+        if isinstance(trip, Reason):
+            return _May(trip, contract=contract)
+        contract = chosen(user.contracts, trip.contract_id, user.default_contract)
+    if contract is not None and not contract.payable:
+        return _May(Reason.NO_PAYMENT_PROFILE, contract=contract)
+    return _May(None, fit, contract)
+
+
+def trip_of(user: User, site: Site, at: datetime) -> Reservation | Reason:
+    """The reservation by which a user may drive from this site now, or why the user may not."""
+    return licence_reason(user.licence, at) or reservation_now(site.allowlist.reservations_of(user), site.name, at)
+
+
+def _payer(user: User, contract: Contract | None = None) -> str:
+    contract = contract or chosen(user.contracts, user.default_contract)
+    return user.customer if contract is None else contract.payer
 
 
 def _unknown(credential: PlateRead | Shown) -> Reason:
+    if isinstance(credential, CodeRead) and credential.activation:
+        return Reason.NOT_AN_ACCESS_PASS
     mistyped = isinstance(credential, CodeRead) and credential.code is not None
     return Reason.CODE_WRONG if mistyped else Reason.UNKNOWN_CREDENTIAL
 
@@ -164,6 +228,34 @@ def _place(user: User, plate: str, site: Site, at: datetime) -> _Place:
     return _Place(None, (*closes, *forgiven), notes)
 
 
+def _room(
+    ask: Ask, site: Site, match: Match, permits: tuple[Permit, ...], now: Moment
+) -> tuple[_Place, str, Reason | None]:
+    """The user's place, the group whose quota it counts to, and why there is none."""
+    assert match.user is not None, "nobody else may pass"
+    place = _place(match.user, match.plate.key if match.plate else "", site, now.wall)
+    if place.reason is not None:
+        return place, "", place.reason
+    group = _group(permits, site, place)
+    capacity = site.rules.capacity
+    full = capacity is not None and site.occupancy.taken() - len(place.closes) >= capacity
+    if group is None or full:
+        return place, "", Reason.FULL
+    return place, group, _age_reason(site, now, _temporary(match, permits))
+
+
+def _group(permits: tuple[Permit, ...], site: Site, place: _Place) -> str | None:
+    """Whose quota the vehicle counts to: "" if a permit has none, else a group's with room; None if none has."""
+    if any(permit.quota is None for permit in permits):
+        return ""
+    for permit in permits:
+        group = permit.group_id or ""
+        leaving = sum(1 for session in place.closes if session.group == group)
+        if site.occupancy.taken_of_group(group) - leaving < (permit.quota or 0):
+            return group
+    return None
+
+
 def _past_grace(session: ParkingSession, site: Site, at: datetime) -> bool:
     grace = site.rules.missed_exit_grace
     return grace is not None and at - session.entered_at > grace
@@ -171,17 +263,20 @@ def _past_grace(session: ParkingSession, site: Site, at: datetime) -> bool:
 
 def is_temporary(match: Match, site: Site, place: str, at: datetime) -> bool:
     """Whether what lets this user in at `place` has an end: the credential, or every permit that fits."""
-    if match.user is None or (match.credential is not None and match.credential.valid_to is not None):
+    if match.user is None:
         return True
     local = at.astimezone(site.tz)
-    fit = [p for p in site.allowlist.permits_of(match.user) if p.covers(place) and _one_permit(p, local) is None]
-    return all(permit.valid_to is not None for permit in fit)
+    permits = site.allowlist.permits_of(match.user)
+    return _temporary(match, tuple(p for p in permits if p.covers(place) and _one_permit(p, local) is None))
 
 
-def _site_reason(site: Site, place: _Place, now: Moment, temporary: bool) -> Reason | None:
-    capacity, oldest, age = site.rules.capacity, site.list_max_age(temporary), site.list_age(now)
-    if capacity is not None and site.occupancy.taken() - len(place.closes) >= capacity:
-        return Reason.FULL
+def _temporary(match: Match, fit: tuple[Permit, ...]) -> bool:
+    by_credential = match.credential is not None and match.credential.valid_to is not None
+    return by_credential or all(permit.valid_to is not None for permit in fit)
+
+
+def _age_reason(site: Site, now: Moment, temporary: bool) -> Reason | None:
+    oldest, age = site.list_max_age(temporary), site.list_age(now)
     return Reason.LIST_TOO_OLD if oldest is not None and age is not None and age > oldest else None
 
 
@@ -194,7 +289,8 @@ def _decide_exit(ask: Ask, site: Site, basis: Basis) -> Granted | Refused:
         session, matched = _misread(ask.credential, site), Matched.NEAREST
     if session is not None:
         basis = replace(basis, matched=matched, as_matched=session.plate or session.credential)
-        return _grant(ask, basis, session.user_id, session.external_id, session.plate, closes=(session.id,))
+        grant = _grant(ask, basis, session.user_id, session.external_id, session.plate)
+        return replace(grant, closes=(session.id,), contract=session.contract, payer=session.payer)
     return _exit_without_session(ask, site, basis)
 
 
@@ -223,7 +319,8 @@ def _exit_without_session(ask: Ask, site: Site, basis: Basis) -> Granted | Refus
     plate = ask.credential.plate.key if isinstance(ask.credential, PlateRead) else ""
     if user is None:
         return _grant(ask, basis, None, "", plate, notes=(Note.EXIT_UNIDENTIFIED,))
-    return _grant(ask, basis, user.id, user.external_id, plate, notes=(Note.NEUTRAL,))
+    grant = _grant(ask, basis, user.id, user.external_id, plate, notes=(Note.NEUTRAL,))
+    return replace(grant, payer=_payer(user))
 
 
 def _session_of(credential: PlateRead | Shown | None, site: Site) -> tuple[ParkingSession | None, Matched]:
@@ -300,7 +397,9 @@ def _matched(basis: Basis, match: Match) -> Basis:
     return replace(basis, matched=_MATCHED[match.kind], as_matched=as_matched)
 
 
-def _refuse(ask: Ask, reason: Reason, basis: Basis, user: User | None = None) -> Refused:
+def _refuse(
+    ask: Ask, reason: Reason, basis: Basis, user: User | None = None, contract: Contract | None = None
+) -> Refused:
     plate = ask.credential.plate.key if isinstance(ask.credential, PlateRead) else ""
     return Refused(
         lane=ask.lane,
@@ -310,6 +409,7 @@ def _refuse(ask: Ask, reason: Reason, basis: Basis, user: User | None = None) ->
         external_id=user.external_id if user else "",
         plate=plate,
         basis=basis,
+        payer=_payer(user, contract) if user else "",
     )
 
 
@@ -321,7 +421,6 @@ def _grant(
     plate: str,
     *,
     notes: tuple[Note, ...] = (),
-    closes: tuple[HoldId, ...] = (),
 ) -> Granted:
     return Granted(
         lane=ask.lane,
@@ -332,5 +431,4 @@ def _grant(
         plate=plate,
         basis=basis,
         notes=notes,
-        closes=closes,
     )

@@ -1,8 +1,9 @@
 """The list of who may do what here: an immutable snapshot that the daemon swaps by assignment.
 
-Here: lookup by plate, badge, code and id, permits, and `apply`, which makes the next snapshot out of changes or
-rejects them whole. A lookup is exact first; then look-alikes only, and only if exactly one user qualifies. An
-insertion, a deletion or an unrelated substitution never finds anybody. Badges and codes are found exactly or not.
+Here: lookup by plate, badge, code and id, permits, devices, reservations and viewing codes, and `apply`, which
+makes the next snapshot out of changes or rejects them whole. A lookup is exact first; then look-alikes only, and
+only if exactly one user qualifies. An insertion, a deletion or an unrelated substitution never finds anybody.
+Badges and codes are found exactly or not.
 
 Not here: whether a user may pass (`access`), where the list is kept (`sync.store`), and plates of strangers.
 """
@@ -14,15 +15,22 @@ from typing import Any
 
 from gate_controller.changes import (
     Change,
+    DevicePut,
+    DeviceRemoved,
     PermitPut,
     PermitRemoved,
+    ReservationPut,
+    ReservationRemoved,
     Tables,
     TablesDraft,
     UserPut,
     UserRemoved,
+    ViewCodePut,
+    ViewCodeRemoved,
     external_key,
     truncated,
 )
+from gate_controller.codes import ViewCode, secret_digest
 from gate_controller.credentials import (
     BadgeRead,
     CodeRead,
@@ -32,6 +40,8 @@ from gate_controller.credentials import (
     low_bits,
     whole_number,
 )
+from gate_controller.delegation import Device
+from gate_controller.desk import Reservation
 from gate_controller.errors import ListRejected
 from gate_controller.layers import rows_under
 from gate_controller.look_alikes import skeleton
@@ -39,8 +49,9 @@ from gate_controller.plates import Plate, PlateRead, told_apart
 from gate_controller.users import Action, ListedCredential, Permit, User, UserStatus, permit_of, user_of
 
 __all__ = [
-    "Action", "Allowlist", "Change", "Collision", "Match", "MatchKind", "Permit", "PermitPut", "PermitRemoved",
-    "User", "UserPut", "UserRemoved", "UserStatus", "WholeList",
+    "Action", "Allowlist", "Change", "Collision", "DevicePut", "DeviceRemoved", "Match", "MatchKind", "Permit",
+    "PermitPut", "PermitRemoved", "ReservationPut", "ReservationRemoved", "User", "UserPut", "UserRemoved",
+    "UserStatus", "ViewCodePut", "ViewCodeRemoved", "WholeList",
 ]  # fmt: skip
 
 ALTERNATIVE_MIN = 0.01
@@ -207,6 +218,41 @@ class Allowlist:
     def permits(self) -> Iterator[Permit]:
         """Every permit, in no promised order."""
         return map(permit_of, self.tables.permits.values())
+
+    def device(self, device_id: str) -> Device | None:
+        """The device with this name; None for one that is active and belongs to nobody in particular."""
+        found: Device | None = self.tables.devices.get(device_id)
+        return found
+
+    def devices(self) -> Iterator[Device]:
+        """Every listed device, in no promised order."""
+        return self.tables.devices.values()
+
+    def reservation(self, reservation_id: str) -> Reservation | None:
+        """The reservation with this id."""
+        found: Reservation | None = self.tables.reservations.get(reservation_id)
+        return found
+
+    def reservations_of(self, user: User) -> tuple[Reservation, ...]:
+        """The user's reservations, whatever has become of them."""
+        return rows_under(self.tables.reservations_by_user.get(user.id))
+
+    def reservations(self) -> Iterator[Reservation]:
+        """Every reservation, in no promised order."""
+        return self.tables.reservations.values()
+
+    def view_code(self, code_id: str) -> ViewCode | None:
+        """The viewing code with this id."""
+        found: ViewCode | None = self.tables.view_codes.get(code_id)
+        return found
+
+    def view_codes(self) -> Iterator[ViewCode]:
+        """Every viewing code, in no promised order."""
+        return self.tables.view_codes.values()
+
+    def view_codes_typed(self, text: str) -> tuple[ViewCode, ...]:
+        """The viewing codes that this text is, or was in an earlier generation: what `codes.open_view` asks for."""
+        return rows_under(self.tables.view_digests.get(secret_digest(text)))
 
     def colliding_pairs(self) -> Iterator[Collision]:
         """Pairs of active plates of different users that differ in look-alikes only."""

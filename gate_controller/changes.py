@@ -1,53 +1,66 @@
 """Changes of the allowlist and the tables they are made in: all of a delta or nothing of it.
 
-Here: the four kinds of change, the index tables of one revision, and the invariants (write-once ids, unique
-external ids, one active owner of a plate, badge or code). Not here: looking anything up (`allowlist`), revisions
-and gaps (`sync.replica`).
+Here: the index tables of one revision, and the invariants of users and permits (write-once
+ids, unique external ids, one active owner of a plate, badge or code). Those of contracts, devices, reservations and
+viewing codes stand with them (`contracts`, `delegation`, `desk`, `codes`) and are asked here. Not here: looking
+anything up (`allowlist`), revisions and gaps (`sync.replica`).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from gate_controller import codes, delegation, desk
+from gate_controller.change_kinds import (
+    Change,
+    DevicePut,
+    DeviceRemoved,
+    PermitPut,
+    PermitRemoved,
+    ReservationPut,
+    ReservationRemoved,
+    UserPut,
+    UserRemoved,
+    ViewCodePut,
+    ViewCodeRemoved,
+)
+from gate_controller.codes import ViewCode
 from gate_controller.credentials import Badge, CredentialState, low_bits, whole_number
+from gate_controller.desk import Reservation
 from gate_controller.errors import ListRejected
+from gate_controller.invariants import (
+    check_contracts,
+    check_permit,
+    check_user,
+    code_keys,
+    given_before,
+    reject,
+    same_person,
+)
 from gate_controller.layers import Draft, Layer, rows_under
 from gate_controller.look_alikes import skeleton
 from gate_controller.plates import Plate, told_apart, usable
-from gate_controller.users import ListedCredential, Permit, Row, User, permit_row, user_of, user_row
+from gate_controller.users import Permit, Row, User, permit_row, user_of, user_row
+
+__all__ = [
+    "Change",
+    "DevicePut",
+    "DeviceRemoved",
+    "PermitPut",
+    "PermitRemoved",
+    "ReservationPut",
+    "ReservationRemoved",
+    "Tables",
+    "TablesDraft",
+    "UserPut",
+    "UserRemoved",
+    "ViewCodePut",
+    "ViewCodeRemoved",
+    "external_key",
+    "truncated",
+]  # fmt: skip
 
 TRUNCATED = "~"
-
-
-@dataclass(frozen=True, slots=True)
-class UserPut:
-    """Add this user or replace the one with its id."""
-
-    user: User
-
-
-@dataclass(frozen=True, slots=True)
-class UserRemoved:
-    """Delete a user and its own permits. Removing one that is not there is no error."""
-
-    user_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class PermitPut:
-    """Add this permit or replace the one with its id."""
-
-    permit: Permit
-
-
-@dataclass(frozen=True, slots=True)
-class PermitRemoved:
-    """Delete a permit. Removing one that is not there is no error."""
-
-    permit_id: str
-
-
-Change = UserPut | UserRemoved | PermitPut | PermitRemoved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +70,8 @@ class Tables:
     By user id: `users`, `permits_by_user`, and in `removed` what a deleted user was called. By customer and
     external id: the user id. By canonical key: rows of owners. By skeleton: the listed keys that have it. By
     badge number: rows of owners, for whole numbers and for what a truncating reader reports. By the digest of a
-    pass or guest code: rows of owners.
+    pass or guest code: rows of owners. By its own id each: devices, reservations and viewing codes, which are few
+    beside users and stand there as they are; reservations by user too, viewing codes by every digest they had.
     """
 
     users: Layer[str]
@@ -70,6 +84,11 @@ class Tables:
     permits_by_user: Layer[str]
     permits_by_group: Layer[str]
     removed: Layer[str]
+    devices: Layer[str]
+    reservations: Layer[str]
+    reservations_by_user: Layer[str]
+    view_codes: Layer[str]
+    view_digests: Layer[str]
 
     @classmethod
     def empty(cls) -> "Tables":
@@ -87,6 +106,10 @@ class Tables:
         """Tables built from nothing, that know what these knew of ids; raises `ListRejected` where they differ."""
         for row in new.users.values():
             self._check_same(row, new)
+        for device in new.devices.values():
+            reject(delegation.device_problem(self.devices.get(device.id), device))
+        for code in new.view_codes.values():
+            reject(codes.code_problem(self.view_codes.get(code.id), code))
         removed = {user_id: key for user_id, key in self.removed.items() if new.users.get(user_id) is None}
         gone = (user_of(row) for user_id, row in self.users.items() if new.users.get(user_id) is None)
         return replace(new, removed=Layer.of(removed, {})).remembering(gone)
@@ -105,13 +128,15 @@ class Tables:
         old = self.users.get(user_id)
         if old is not None and old[2] != customer:
             raise ListRejected("immutable_id", f"user id {user_id} belongs to customer {old[2]!r}", external_id)
+        if old is not None and old[-1] is not None:
+            check_contracts(old, row)
         if old is None and self.removed.get(user_id) not in (None, key):
-            raise _given_before(user_id, external_id)
+            raise given_before(user_id, external_id)
         holder = self.by_external.get(key)
         if holder is None or holder == user_id:
             return
         called_anew = new.users.get(holder) is not None
-        if not called_anew or _same_person(user_of(row), user_of(self.users.get(holder))):
+        if not called_anew or same_person(user_of(row), user_of(self.users.get(holder))):
             raise ListRejected(
                 "immutable_id",
                 f"user {external_id} has id {holder}, which cannot become {user_id}; give it {holder} again, "
@@ -139,11 +164,6 @@ def truncated(uid: str, bits: int) -> str:
     return TRUNCATED + low_bits(uid, bits)
 
 
-def _given_before(user_id: str, external_id: str) -> ListRejected:
-    text = f"user id {user_id} belonged to another user and is not given again"
-    return ListRejected("immutable_id", text, external_id)
-
-
 class TablesDraft:
     """The next revision in the making; of no more use once `put` has raised `ListRejected`."""
 
@@ -160,6 +180,11 @@ class TablesDraft:
         self.permits_by_user = Draft(old.permits_by_user)
         self.permits_by_group = Draft(old.permits_by_group)
         self.removed = Draft(old.removed)
+        self.devices = Draft(old.devices)
+        self.reservations = Draft(old.reservations)
+        self.reservations_by_user = Draft(old.reservations_by_user)
+        self.view_codes = Draft(old.view_codes)
+        self.view_digests = Draft(old.view_digests)
 
     def put(self, changes: Iterable[Change]) -> None:
         """Everything is put in place first, then the invariants are asked: a plate may go from hand to hand."""
@@ -172,10 +197,25 @@ class TablesDraft:
                     wanted[user_id] = None
                     for row in rows_under(self.permits_by_user.get(user_id)):
                         self._put_permit(row[0], None)
+                    for one in rows_under(self.reservations_by_user.get(user_id)):
+                        self._put_reservation(one.id, None)
                 case PermitPut(permit):
                     self._put_permit(permit.id, permit)
                 case PermitRemoved(permit_id):
                     self._put_permit(permit_id, None)
+                case DevicePut(device):
+                    reject(delegation.device_problem(self.devices.get(device.id), device))
+                    self.devices.put(device.id, device)
+                case DeviceRemoved(device_id):
+                    _forget(self.devices, device_id)
+                case ReservationPut(reservation):
+                    self._put_reservation(reservation.id, reservation)
+                case ReservationRemoved(reservation_id):
+                    self._put_reservation(reservation_id, None)
+                case ViewCodePut(code):
+                    self._put_view_code(code.id, code)
+                case ViewCodeRemoved(code_id):
+                    self._put_view_code(code_id, None)
         self._put_users(wanted)
 
     def tables(self) -> Tables:
@@ -191,17 +231,49 @@ class TablesDraft:
             self.permits_by_user.layer(),
             self.permits_by_group.layer(),
             self.removed.layer(),
+            self.devices.layer(),
+            self.reservations.layer(),
+            self.reservations_by_user.layer(),
+            self.view_codes.layer(),
+            self.view_digests.layer(),
         )
+
+    def _put_reservation(self, reservation_id: str, new: Reservation | None) -> None:
+        old = self.reservations.get(reservation_id)
+        if new is not None:
+            reject(desk.reservation_problem(new))
+            if old is not None and old.user_id != new.user_id:
+                raise ListRejected("immutable_id", f"reservation {new.id} belongs to user {old.user_id}")
+            self.reservations.put(new.id, new)
+            if old is not None:
+                self.reservations_by_user.drop(old.user_id, old)
+            self.reservations_by_user.add(new.user_id, new)
+        elif old is not None:
+            self.reservations.put(reservation_id, None)
+            self.reservations_by_user.drop(old.user_id, old)
+
+    def _put_view_code(self, code_id: str, new: ViewCode | None) -> None:
+        old = self.view_codes.get(code_id)
+        if new is not None:
+            reject(codes.code_problem(old, new))
+        for digest in () if old is None else (old.digest, *old.former):
+            self.view_digests.drop(digest, old)
+        if new is None:
+            _forget(self.view_codes, code_id)
+            return
+        if self.view_digests.get(new.digest) is not None:
+            raise ListRejected("duplicate_credential", f"viewing code {new.id} has the secret of another one")
+        self.view_codes.put(code_id, new)
+        for digest in (new.digest, *new.former):
+            self.view_digests.add(digest, new)
 
     def _put_permit(self, permit_id: str, permit: Permit | None) -> None:
         old = self.permits.get(permit_id)
         if old is not None:
             self._permit_index(old, Draft.drop)
+        if permit is not None:
+            check_permit(permit)
         new = None if permit is None else permit_row(permit)
-        if permit is not None and (permit.user_id is None) == (permit.group_id is None):
-            raise ListRejected("bad_permit", f"permit {permit.id}: name a user or a group, exactly one of them")
-        if permit is not None and _without_zone(permit):
-            raise ListRejected("bad_permit", f"permit {permit.id}: its validity needs a time zone")
         if old is None and new is None:
             return
         self.permits.put(permit_id, new)
@@ -242,16 +314,14 @@ class TablesDraft:
                 self.skeletons.drop(skeleton(key), key)
         for key in self._badge_keys(user):
             self.badges.drop(key, row)
-        for key in _code_keys(user):
+        for key in code_keys(user):
             self.codes.drop(key, row)
 
     def _link(self, user: User) -> None:
         called = external_key(user.customer, user.external_id)
         self._check_identity(user, called)
-        dated: tuple[ListedCredential, ...] = (*user.plates, *user.badges, *user.passes, *user.codes)
-        if any(map(_without_zone, dated)):
-            raise ListRejected("bad_credential", f"user {user.external_id}: validity needs a time zone")
         row = user_row(user)
+        check_user(user, row)
         self.users.put(user.id, row)
         if self.removed.get(user.id) is not None:
             self.removed.put(user.id, None)
@@ -268,7 +338,7 @@ class TablesDraft:
             for key in self._badge_keys(user):
                 self.badges.add(key, row)
         if user.passes or user.codes:
-            for key in _code_keys(user):
+            for key in code_keys(user):
                 self.codes.add(key, row)
 
     def _badge_keys(self, user: User) -> set[str]:
@@ -282,12 +352,14 @@ class TablesDraft:
         old = self.old.users.get(user.id)
         if old is not None and old[2] != user.customer:
             raise ListRejected("immutable_id", f"user id {user.id} belongs to customer {old[2]!r}")
+        if old is not None and old[-1] is not None:
+            check_contracts(old, user_row(user))
         if old is None and self.removed.get(user.id) not in (None, key):
-            raise _given_before(user.id, user.external_id)
+            raise given_before(user.id, user.external_id)
         holder = self.by_external.get(key)
         if holder is None or holder == user.id:
             return
-        if _same_person(user, user_of(self.users.get(holder))):
+        if same_person(user, user_of(self.users.get(holder))):
             raise ListRejected(
                 "immutable_id",
                 f"user {user.external_id} has id {holder}, which cannot become {user.id}",
@@ -363,22 +435,6 @@ class TablesDraft:
                     )
 
 
-def _code_keys(user: User) -> dict[str, None]:
-    return dict.fromkeys(credential.text for credential in user.secrets)
-
-
-def _without_zone(dated: Permit | ListedCredential) -> bool:
-    """Whether a moment would be compared with one that has a time zone, and fail."""
-    start, end = dated.valid_from, dated.valid_to
-    return (start is not None and start.tzinfo is None) or (end is not None and end.tzinfo is None)
-
-
-def _same_person(user: User, other: User) -> bool:
-    """Whether two entries with one external id share a credential: then it is the id that was changed."""
-    plates = {credential.plate.key for credential in user.plates}
-    badges = {badge.uid for badge in user.badges}
-    return (
-        any(credential.plate.key in plates for credential in other.plates)
-        or any(badge.uid in badges for badge in other.badges)
-        or not _code_keys(user).keys().isdisjoint(_code_keys(other))
-    )
+def _forget(draft: Draft[str], key: str) -> None:
+    if draft.get(key) is not None:
+        draft.put(key, None)

@@ -5,6 +5,7 @@ password: its text ends where it is read or typed, and lists, reads and facts ho
 Not here: the viewing `AccessCode`, which never opens anything, and how a signed pass is read (`sync.passes`).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,9 @@ CODE_LEN_MIN: Final = 6
 CODE_LEN_MAX: Final = 10
 CODE_ALPHABET: Final = "23456789ACDEFHJKMNPRTVWXY"
 """What a guest code is made of: of characters that are taken for one another, one at most."""
+ACTIVATE: Final = "activate"
+"""The part of a web address that tells an activation from everything else."""
+_ACTIVATION: Final = re.compile(rf"https?://[^?#]*/{ACTIVATE}/[^/]", re.IGNORECASE)
 _FOLDED: Final = str.maketrans("0OQZSBGU", "DDD2586V", " -._")
 _DIGEST_LEN: Final = 64
 _DIGEST: Final = frozenset("0123456789abcdef")
@@ -135,7 +139,8 @@ def _digest(text: str) -> str:
     return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _checked(digest: str, what: str) -> None:
+def checked_digest(digest: str, what: str) -> None:
+    """Raises CodeError for what is no SHA-256 in hexadecimal."""
     if len(digest) != _DIGEST_LEN or not _DIGEST.issuperset(digest):
         # Comes over the wire; what stands there may be somebody's code in clear.
         raise CodeError(f"{what} of {len(digest)} characters: it is kept as its SHA-256, {_DIGEST_LEN} of 0-9 a-f")
@@ -144,6 +149,11 @@ def _checked(digest: str, what: str) -> None:
 def folded(text: str) -> str:
     """A guest code as meant, however it was typed: upper case, no spaces or dashes, look-alikes settled."""
     return text.upper().translate(_FOLDED)
+
+
+def is_activation(text: str) -> bool:
+    """Whether a scanned text is an activation's: it sets something up once, and is no pass for a gate."""
+    return _ACTIVATION.match(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,7 @@ class QrPass:
     valid_to: datetime | None = None
 
     def __post_init__(self) -> None:
-        _checked(self.digest, "QR pass")
+        checked_digest(self.digest, "QR pass")
 
     @classmethod
     def of(cls, text: str) -> "QrPass":
@@ -192,7 +202,7 @@ class GuestCode:
     valid_to: datetime | None = None
 
     def __post_init__(self) -> None:
-        _checked(self.digest, "guest code")
+        checked_digest(self.digest, "guest code")
 
     @classmethod
     def parse(cls, text: str) -> "GuestCode":
@@ -219,17 +229,19 @@ class CodeRead:
     """What a scanner or a keypad reported, as digests: of the very text, and of the guest code it may be.
 
     `code` is None for a text that has not the length of a guest code; such a read is no try at guessing one.
+    `activation` says that it was the QR code of an activation letter, which is meant for a phone.
     """
 
     exact: str
     code: str | None
+    activation: bool = False
 
     @classmethod
     def of(cls, text: str) -> "CodeRead":
         """A read of this text, whatever it is."""
         code = folded(text)
         short = CODE_LEN_MIN <= len(code) <= CODE_LEN_MAX
-        return cls(_digest(text), _digest(code) if short else None)
+        return cls(_digest(text), _digest(code) if short else None, is_activation(text))
 
     @property
     def texts(self) -> tuple[str, ...]:

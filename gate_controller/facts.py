@@ -118,7 +118,8 @@ class Granted:
 
     `hold` also names the opening pulse. `user_id` is None only at an exit that opens for anyone. `plate` is the
     canonical key of the vehicle, "" when only a badge is known. When it passes, the sessions in `closes` end: at an
-    entry as missed exits, at an exit because this is their exit.
+    entry as missed exits, at an exit because this is their exit. `contract` and `payer` are fixed at the entry and
+    said again at the exit; `billed_to` pays for the scan; `group` is whose quota the vehicle counts to.
     """
 
     lane: LaneId
@@ -130,13 +131,18 @@ class Granted:
     basis: Basis
     notes: tuple[Note, ...] = ()
     closes: tuple[HoldId, ...] = ()
+    contract: str = ""
+    payer: str = ""
+    billed_to: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A credential was refused, for exactly one reason.
 
-    `holder` names the edge that has the user's place, where it was the portal that refused.
+    `holder` names the edge that has the user's place, where it was the portal that refused. `payer` is who would
+    have paid, so that what is private stays so.
     """
 
     lane: LaneId
@@ -147,6 +153,7 @@ class Refused:
     plate: str
     basis: Basis
     holder: str = ""
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,10 @@ class UngrantedPassage:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """An open session ended without its own passage; `session` is the hold of the grant that began it."""
+    """An open session ended without its own passage; `session` is the hold of the grant that began it.
+
+    `external_id`, `contract` and `payer` are what they were at the entry.
+    """
 
     session: HoldId
     user_id: str
@@ -201,6 +211,9 @@ class SessionClosed:
     why: Closed
     by: str = ""
     reason: str = ""
+    external_id: str = ""
+    contract: str = ""
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ def _unwritten(scan: Scan, grant: Grant) -> None:
             fact.external_id,
             fact.plate,
             fact.basis,
+            payer=fact.payer,
         )
     )
     if scan.lane.arrival is not None:

@@ -107,6 +107,7 @@ def _closed_to(verdict: Granted | Refused) -> Granted | Refused:
         verdict.external_id,
         verdict.plate,
         verdict.basis,
+        payer=verdict.payer,
     )
 
 

@@ -74,7 +74,15 @@ def _refuse(scan: Scan, grant: Grant, why: Released, reason: Reason, holder: str
     mine = lane.arrival is not None and lane.arrival.served == fact.hold
     scan.release(grant, why)
     refused = Refused(
-        lane.setup.id, fact.direction, reason, fact.user_id, fact.external_id, fact.plate, fact.basis, holder
+        lane.setup.id,
+        fact.direction,
+        reason,
+        fact.user_id,
+        fact.external_id,
+        fact.plate,
+        fact.basis,
+        holder,
+        fact.payer,
     )
     if not mine:
         scan.facts.append(refused)

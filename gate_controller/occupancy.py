@@ -44,7 +44,10 @@ NEAREST_MARGIN: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A user's place, from grant to passage or release; `fence` is the portal's for it, if it was asked."""
+    """A user's place, from grant to passage or release; `fence` is the portal's for it, if it was asked.
+
+    `contract`, `payer` and `group` are the grant's.
+    """
 
     id: HoldId
     lane: LaneId
@@ -56,6 +59,9 @@ class Hold:
     closes: tuple[HoldId, ...]
     notes: tuple[Note, ...]
     fence: int | None = None
+    contract: str = ""
+    payer: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ class ParkingSession:
 
     `plate` is "" when it entered by badge without a readable plate; `credential` is what it entered by, as it
     stands on the list, so that it can leave by it even after its user was deleted. `fence` is the portal's for the
-    user's place, None where it was not asked or did not answer.
+    user's place, None where it was not asked or did not answer. What the user is called, the contract and who pays
+    are those of the entry, whatever becomes of the user; `group` is whose quota the vehicle counts to.
     """
 
     id: HoldId
@@ -76,6 +83,15 @@ class ParkingSession:
     entered_at: datetime
     notes: tuple[Note, ...] = ()
     fence: int | None = None
+    contract: str = ""
+    payer: str = ""
+    group: str = ""
+
+    def closed(self, why: Closed, by: str = "", reason: str = "") -> SessionClosed:
+        """The fact that ends this session without a passage of its own."""
+        return SessionClosed(
+            self.id, self.user_id, self.plate, why, by, reason, self.external_id, self.contract, self.payer
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,11 @@ class Occupancy:
         on_the_way = sum(1 for h in self.holds.values() if h.direction is Direction.IN)
         return max(0, inside + on_the_way + self.anonymous)
 
+    def taken_of_group(self, group: str) -> int:
+        """Vehicles inside or on their way in that count to the quota of a group."""
+        inside = sum(1 for session in self.inside() if session.group == group)
+        return inside + sum(1 for h in self.holds.values() if h.direction is Direction.IN and h.group == group)
+
     def nearest(self, plate: str) -> ParkingSession | None:
         """The one open session whose plate is nearest to a misread one, or None.
 
@@ -136,11 +157,7 @@ class Occupancy:
 
     def expired(self, now: datetime, after: timedelta) -> tuple[SessionClosed, ...]:
         """The facts that close every session older than `after`."""
-        return tuple(
-            SessionClosed(s.id, s.user_id, s.plate, Closed.EXPIRED)
-            for s in self.inside()
-            if now - s.entered_at > after
-        )
+        return tuple(s.closed(Closed.EXPIRED) for s in self.inside() if now - s.entered_at > after)
 
     def fold(self, fact: Fact, at: datetime) -> "Occupancy":
         """The occupancy after `fact`, which happened at wall time `at`."""
@@ -177,6 +194,9 @@ class Occupancy:
             credential=fact.basis.as_matched,
             closes=fact.closes,
             notes=fact.notes,
+            contract=fact.contract,
+            payer=fact.payer,
+            group=fact.group,
         )
         return replace(self, holds={**self.holds, hold.id: hold})
 
@@ -213,6 +233,9 @@ class Occupancy:
             entered_at=at,
             notes=hold.notes,
             fence=hold.fence,
+            contract=hold.contract,
+            payer=hold.payer,
+            group=hold.group,
         )
         own = (*rest.of_user(hold.user_id), session)
         return replace(rest, sessions={**rest.sessions, hold.user_id: own})

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     NO_PRESENCE = "no_presence"
     UNREADABLE_PLATE = "unreadable_plate"
     UNKNOWN_CREDENTIAL = "unknown_credential"
+    NOT_AN_ACCESS_PASS = "not_an_access_pass"
     CODE_WRONG = "code_wrong"
     TOO_MANY_TRIES = "too_many_tries"
     AMBIGUOUS_PLATE = "ambiguous_plate"
@@ -26,6 +27,13 @@ class Reason(StrEnum):
     OUTSIDE_SCHEDULE = "outside_schedule"
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
+    LICENCE_NOT_VALIDATED = "licence_not_validated"
+    LICENCE_EXPIRED = "licence_expired"
+    NO_RESERVATION = "no_reservation"
+    TOO_EARLY = "too_early"
+    RESERVATION_ENDED = "reservation_ended"
+    WRONG_SITE = "wrong_site"
+    NO_PAYMENT_PROFILE = "no_payment_profile"
     ANOTHER_VEHICLE_PARKED = "another_vehicle_parked"
     ALREADY_INSIDE = "already_inside"
     NOT_INSIDE = "not_inside"
@@ -33,6 +41,14 @@ class Reason(StrEnum):
     LIST_TOO_OLD = "list_too_old"
     STORE_UNAVAILABLE = "store_unavailable"
     PORTAL_UNREACHABLE = "portal_unreachable"
+    NOT_PRE_REGISTERED = "not_pre_registered"
+    TERMS_NOT_ACCEPTED = "terms_not_accepted"
+    BADGE_ALREADY_ASSIGNED = "badge_already_assigned"
+    CODE_SUPERSEDED = "code_superseded"
+    CODE_REVOKED = "code_revoked"
+    OUT_OF_SCOPE = "out_of_scope"
+    TOKEN_REQUIRED = "token_required"
+    TOKEN_MISMATCH = "token_mismatch"
 
 
 class Note(StrEnum):
@@ -46,6 +62,8 @@ class Note(StrEnum):
     NEUTRAL = "neutral"
 
 
+_CODE_WRONG = "This code is not right. Please type it again."
+
 DRIVER: dict[Reason, str] = {
     Reason.DEVICE_UNCLAIMED: "This gate is not in service yet.",
     Reason.DEVICE_INACTIVE: "This gate is switched off.",
@@ -53,7 +71,8 @@ DRIVER: dict[Reason, str] = {
     Reason.NO_PRESENCE: "Please drive up to the barrier.",
     Reason.UNREADABLE_PLATE: "Your number plate could not be read. Please show your badge or call for help.",
     Reason.UNKNOWN_CREDENTIAL: "This vehicle, badge or pass is not registered here.",
-    Reason.CODE_WRONG: "This code is not right. Please type it again.",
+    Reason.NOT_AN_ACCESS_PASS: "This code sets up your account. Please scan it with your phone, not here.",
+    Reason.CODE_WRONG: _CODE_WRONG,
     Reason.TOO_MANY_TRIES: "Too many wrong codes. Please wait a few minutes or call for help.",
     Reason.AMBIGUOUS_PLATE: "Your number plate is not clear enough. Please show your badge.",
     Reason.CREDENTIAL_PENDING: "Your access is not active yet. Please try again in a few minutes.",
@@ -64,6 +83,13 @@ DRIVER: dict[Reason, str] = {
     Reason.OUTSIDE_SCHEDULE: "Your permit is not valid at this time.",
     Reason.NOT_YET_VALID: "Your permit is not valid yet.",
     Reason.EXPIRED: "Your permit has expired.",
+    Reason.LICENCE_NOT_VALIDATED: "Your driving licence has not been checked. You may ride along.",
+    Reason.LICENCE_EXPIRED: "Your driving licence must be checked again. You may ride along.",
+    Reason.NO_RESERVATION: "You have no reservation.",
+    Reason.TOO_EARLY: "Your reservation has not begun. The key is ready 15 minutes before it.",
+    Reason.RESERVATION_ENDED: "Your reservation has ended.",
+    Reason.WRONG_SITE: "Your reservation is at another place.",
+    Reason.NO_PAYMENT_PROFILE: "Your private account has no payment profile yet. Please add one in the app.",
     Reason.ANOTHER_VEHICLE_PARKED: "Another of your vehicles is already parked here.",
     Reason.ALREADY_INSIDE: "You are already inside.",
     Reason.NOT_INSIDE: "No entry is recorded for this vehicle. Please call for help.",
@@ -71,6 +97,14 @@ DRIVER: dict[Reason, str] = {
     Reason.LIST_TOO_OLD: "Your permit cannot be checked at the moment. Please call for help.",
     Reason.STORE_UNAVAILABLE: "The gate cannot record your entry at the moment. Please call for help.",
     Reason.PORTAL_UNREACHABLE: "Your place cannot be confirmed at the moment. Please call for help.",
+    Reason.NOT_PRE_REGISTERED: "Please register first.",
+    Reason.TERMS_NOT_ACCEPTED: "Please accept the terms of use first.",
+    Reason.BADGE_ALREADY_ASSIGNED: "This badge belongs to somebody else.",
+    Reason.CODE_SUPERSEDED: _CODE_WRONG,
+    Reason.CODE_REVOKED: _CODE_WRONG,
+    Reason.OUT_OF_SCOPE: _CODE_WRONG,
+    Reason.TOKEN_REQUIRED: _CODE_WRONG,
+    Reason.TOKEN_MISMATCH: _CODE_WRONG,
 }
 
 OPERATOR: dict[Reason, str] = {
@@ -80,7 +114,8 @@ OPERATOR: dict[Reason, str] = {
     Reason.NO_PRESENCE: "A credential came, but no vehicle stands on the approach loop.",
     Reason.UNREADABLE_PLATE: "No read was good enough to act on; see the evidence picture.",
     Reason.UNKNOWN_CREDENTIAL: "No user of the cached list has this plate, badge or pass.",
-    Reason.CODE_WRONG: "No user of the cached list has this guest code.",
+    Reason.NOT_AN_ACCESS_PASS: "The code of an activation letter was scanned; it sets up an app and opens nothing.",
+    Reason.CODE_WRONG: "Nobody on the cached list has this guest or viewing code.",
     Reason.TOO_MANY_TRIES: "Too many guest codes were wrong here; for two minutes none is looked at.",
     Reason.AMBIGUOUS_PLATE: "The read fits plates of two users; no guess is made.",
     Reason.CREDENTIAL_PENDING: "The credential waits for its activation.",
@@ -91,6 +126,13 @@ OPERATOR: dict[Reason, str] = {
     Reason.OUTSIDE_SCHEDULE: "The permit's weekly schedule does not cover this time.",
     Reason.NOT_YET_VALID: "The permit or credential becomes valid later.",
     Reason.EXPIRED: "The permit or credential has expired.",
+    Reason.LICENCE_NOT_VALIDATED: "No clerk has validated the user's driving licence; carpooling needs none.",
+    Reason.LICENCE_EXPIRED: "The licence was validated until a day that is past; check it again.",
+    Reason.NO_RESERVATION: "The user drives no vehicle by reservation, at this site or another.",
+    Reason.TOO_EARLY: "The reservation begins more than 15 minutes from now.",
+    Reason.RESERVATION_ENDED: "The reservation is over.",
+    Reason.WRONG_SITE: "The reservation that is on now is at another site.",
+    Reason.NO_PAYMENT_PROFILE: "The contract that would pay is private and has no payment profile.",
     Reason.ANOTHER_VEHICLE_PARKED: "The user's place is taken, here or at another edge of the site: another "
     "vehicle is inside or on its way in.",
     Reason.ALREADY_INSIDE: "The user's badge, pass or code has entered and not left.",
@@ -100,4 +142,12 @@ OPERATOR: dict[Reason, str] = {
     Reason.STORE_UNAVAILABLE: "The journal could not be written and the lane's policy is to refuse.",
     Reason.PORTAL_UNREACHABLE: "The portal did not say in time whether the user's place is free at the other "
     "edges, and the site's policy is then to refuse.",
+    Reason.NOT_PRE_REGISTERED: "The user is not waiting for a badge: not registered yet, or done already.",
+    Reason.TERMS_NOT_ACCEPTED: "The user has not accepted the terms of use.",
+    Reason.BADGE_ALREADY_ASSIGNED: "The badge is another user's; take it away there, or hand out another.",
+    Reason.CODE_SUPERSEDED: "The viewing code was replaced by a newer one.",
+    Reason.CODE_REVOKED: "The viewing code is switched off.",
+    Reason.OUT_OF_SCOPE: "The viewing code is for another site.",
+    Reason.TOKEN_REQUIRED: "The viewing code wants a device's token beside it, and none was typed.",
+    Reason.TOKEN_MISMATCH: "The token beside the viewing code is that of no device it may show.",
 }

@@ -49,7 +49,8 @@ class Site:
 
     `tz` is the site's time zone for schedules; `list_confirmed_at` is when the portal last said the list is
     current (None for a site without a portal), by the portal's clock, and `list_since_mono_s` an instant at which
-    that was so already, by one that nobody can set. `inactive` holds the lanes that are switched off.
+    that was so already, by one that nobody can set. `inactive` holds the lanes that are switched off by the
+    configuration; `name` is what the portal calls the site, "" without one.
     """
 
     allowlist: Allowlist
@@ -59,6 +60,7 @@ class Site:
     list_confirmed_at: datetime | None = None
     list_since_mono_s: float | None = None
     inactive: frozenset[LaneId] = frozenset()
+    name: str = ""
 
     def list_age(self, now: Moment) -> timedelta | None:
         """How long nobody has confirmed the list, by whichever clock says longer; None without a portal.

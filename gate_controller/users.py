@@ -7,9 +7,11 @@ objects are built when a lookup hits. Not here: finding anybody (`allowlist`).
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from gate_controller.contracts import Contract, ContractKind
 from gate_controller.credentials import Badge, CredentialState, GuestCode, PlateCredential, QrPass, Secret
+from gate_controller.desk import Licence, LicenceStatus, Registration
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
 
@@ -39,6 +41,8 @@ class User:
     """One user, or one pool of vehicles when `pool_size` is more than 1.
 
     `id` is written once and never changes; `external_id` is unique within `customer` and printed on invoices.
+    What a fleet desk and contracts ask for comes last: `number` is what the portal gave with a badge, `home_site`
+    the user's own place, `contracts` who may pay, the first of them unless `default_contract` says otherwise.
     """
 
     id: str
@@ -52,6 +56,13 @@ class User:
     badges: tuple[Badge, ...] = ()
     passes: tuple[QrPass, ...] = ()
     codes: tuple[GuestCode, ...] = ()
+    number: str | None = None
+    home_site: str | None = None
+    registration: Registration | None = None
+    terms_accepted_at: datetime | None = None
+    licence: Licence | None = None
+    contracts: tuple[Contract, ...] = ()
+    default_contract: str | None = None
 
     @property
     def active(self) -> bool:
@@ -71,7 +82,8 @@ class User:
 class Permit:
     """A user or a group may do `action`, at one device or (None) at every one, at these times.
 
-    Exactly one of `user_id` and `group_id` is set. `valid_to` is the first moment outside.
+    Exactly one of `user_id` and `group_id` is set. `valid_to` is the first moment outside. With a `quota`, so many
+    vehicles at most are inside under permits of its group.
     """
 
     id: str
@@ -82,6 +94,7 @@ class Permit:
     schedule: Schedule | None = None
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+    quota: int | None = None
 
     def covers(self, device: str) -> bool:
         """Whether the permit holds at this device."""
@@ -102,12 +115,13 @@ def user_row(user: User) -> Row:
         user.badges and tuple(map(_badge_row, user.badges)),
         user.passes and tuple(map(_code_row, user.passes)),
         user.codes and tuple(map(_code_row, user.codes)),
+        _account_row(user),
     )
 
 
 def user_of(row: Row) -> User:
     """The user of a row."""
-    key, external_id, customer, status, groups, name, pool_size, plates, badges, passes, codes = row
+    key, external_id, customer, status, groups, name, pool_size, plates, badges, passes, codes, account = row
     return User(
         key,
         external_id,
@@ -120,6 +134,7 @@ def user_of(row: Row) -> User:
         tuple(map(_badge_of, badges)),
         tuple(QrPass(*_code_of(one)) for one in passes),
         tuple(GuestCode(*_code_of(one)) for one in codes),
+        *(() if account is None else _account_of(account)),
     )
 
 
@@ -135,14 +150,46 @@ def permit_row(permit: Permit) -> Row:
         text,
         permit.valid_from,
         permit.valid_to,
+        permit.quota,
     )
 
 
 def permit_of(row: Row) -> Permit:
     """The permit of a row."""
-    key, user_id, group_id, action, device, text, valid_from, valid_to = row
+    key, user_id, group_id, action, device, text, valid_from, valid_to, quota = row
     schedule = Schedule(text) if text else None
-    return Permit(key, Action(action), user_id, group_id, device, schedule, valid_from, valid_to)
+    return Permit(key, Action(action), user_id, group_id, device, schedule, valid_from, valid_to, quota)
+
+
+_NO_ACCOUNT: Final = (None, None, None, None, None, (), None)
+
+
+def _account_row(user: User) -> Row | None:
+    """One None for the many users who have nothing to do with desks and contracts."""
+    licence = user.licence
+    row = (
+        user.number,
+        user.home_site,
+        user.registration.value if user.registration else None,
+        user.terms_accepted_at,
+        (licence.status.value, licence.checked_at, licence.valid_until) if licence else None,
+        tuple([(c.id, c.kind.value, c.payer, c.payable, c.linked_account_no) for c in user.contracts]),
+        user.default_contract,
+    )
+    return None if row == _NO_ACCOUNT else row
+
+
+def _account_of(row: Row) -> Row:
+    number, home_site, registration, terms_accepted_at, licence, contracts, default = row
+    return (
+        number,
+        home_site,
+        Registration(registration) if registration else None,
+        terms_accepted_at,
+        Licence(LicenceStatus(licence[0]), *licence[1:]) if licence else None,
+        tuple(Contract(name, ContractKind(kind), *rest) for name, kind, *rest in contracts),
+        default,
+    )
 
 
 def _plate_row(credential: PlateCredential) -> str | Row:

@@ -13,11 +13,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from gate_controller.allowlist import Allowlist, Change, PermitPut, PermitRemoved, UserPut, UserRemoved
+from gate_controller.allowlist import (
+    Allowlist,
+    Change,
+    DeviceRemoved,
+    PermitRemoved,
+    ReservationRemoved,
+    UserRemoved,
+    ViewCodeRemoved,
+)
 from gate_controller.errors import ListRejected, StoreError
 from gate_controller.users import User
 from sync.codec import decode_changes, encode_change
-from sync.entries import Gathered, Row, row_of
+from sync.entries import KINDS, Gathered, Row, row_of
 from sync.roots import Buckets
 
 SWEEP_ROWS: Final = 500
@@ -66,12 +74,12 @@ class CachedList:
         """The cached list; of nobody before the first. Ids of removed users are remembered."""
         cursor = self.cursor() or ListCursor("", 0, None)
         start = Allowlist.empty(cursor.epoch, reader_bits).remembering(self._removed())
-        changes = decode_changes([*self._bodies("user"), *self._bodies("permit")])
+        changes = decode_changes(self.entries())
         return replace(start.apply(changes, 1), revision=cursor.rev).compacted()
 
     def entries(self) -> list[bytes]:
         """The encoded changes that build the list from nothing."""
-        return [*self._bodies("user"), *self._bodies("permit")]
+        return [body for kind in KINDS for body in self._bodies(kind)]
 
     def root(self) -> str:
         """The root of the list (`sync.roots`)."""
@@ -248,21 +256,30 @@ class CachedList:
         match change:
             case UserRemoved(user_id):
                 self._remove_user(user_id, buckets)
-            case UserPut() | PermitPut():
-                self._insert(row_of(change, body), buckets)
             case PermitRemoved(permit_id):
-                self._delete("generation = ? AND kind = 'permit' AND key = ?", permit_id, buckets)
+                self._forget("permit", permit_id, buckets)
+            case DeviceRemoved(device_id):
+                self._forget("device", device_id, buckets)
+            case ReservationRemoved(reservation_id):
+                self._forget("reservation", reservation_id, buckets)
+            case ViewCodeRemoved(code_id):
+                self._forget("view_code", code_id, buckets)
+            case _:
+                self._insert(row_of(change, body), buckets)
+
+    def _forget(self, kind: str, key: str, buckets: Buckets) -> None:
+        self._delete("generation = ? AND kind = ? AND key = ?", (kind, key), buckets)
 
     def _remove_user(self, user_id: str, buckets: Buckets) -> None:
         # The owner is asked for as the index has it.
         self._delete("generation = ? AND owner IS NOT NULL AND owner = ?", user_id, buckets)
         self._remember("generation = ? AND key = ?", self._generation(), user_id)
-        self._delete("generation = ? AND kind = 'user' AND key = ?", user_id, buckets)
+        self._forget("user", user_id, buckets)
 
     def _insert(self, row: Row, buckets: Buckets) -> None:
         kind, key, _, body = row
         generation = self._generation()
-        self._delete("generation = ? AND kind = ? AND key = ?", (kind, key), buckets)
+        self._forget(kind, key, buckets)
         self._db.execute("INSERT INTO list_entry VALUES (?, ?, ?, ?, ?)", (generation, *row))
         buckets.add(kind, key, body)
 

@@ -4,16 +4,19 @@ Pure. The rows are `sync.cached_list`'s, the sums `sync.roots`', and what the ch
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from gate_controller.allowlist import Change, PermitPut, UserPut
+from gate_controller.allowlist import Change, DevicePut, PermitPut, ReservationPut, UserPut, ViewCodePut
 from gate_controller.errors import ListRejected
 from sync.codec import decode_changes
 from sync.roots import Buckets
 
 Row = tuple[str, str, str | None, str]
 """Kind, key, owner and body of an entry."""
+KINDS: Final = ("user", "permit", "device", "reservation", "view_code")
+"""In the order in which a whole list is built."""
 
 
 class Gathered:
@@ -39,4 +42,11 @@ def row_of(change: Change, body: str) -> Row:
         return "user", change.user.id, None, body
     if type(change) is PermitPut:
         return "permit", change.permit.id, change.permit.user_id, body
-    raise ListRejected("malformed", "a whole list is made of users and permits")
+    match change:
+        case DevicePut(device):
+            return "device", device.id, None, body
+        case ReservationPut(reservation):
+            return "reservation", reservation.id, reservation.user_id, body
+        case ViewCodePut(code):
+            return "view_code", code.id, None, body
+    raise ListRejected("malformed", "a whole list is made of what is put on it, and removes nothing")

@@ -18,7 +18,7 @@ from gate_controller.allowlist import Allowlist, Change, WholeList
 from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused, StoreError
 from sync.cached_list import Shadow
 from sync.codec import decode_changes
-from sync.entries import Gathered
+from sync.entries import KINDS, Gathered
 from sync.guard import Guard, Sighting
 from sync.messages import LIST_LIVES, PARTS_AHEAD, ListDelta, ListGet, ListHead, ListPart, Revision, Written
 from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
@@ -338,7 +338,7 @@ class Follower:
 
     async def _read_back(self) -> WholeList:
         whole = WholeList(self.allowlist.reader_bits)
-        for kind in ("user", "permit"):
+        for kind in KINDS:
             after = ""
             while found := await self._store.shadow_bodies(kind, after, READ_BACK_ROWS):
                 after = found[-1][0]

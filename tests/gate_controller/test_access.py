@@ -6,19 +6,25 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gate_controller.access import Ask, ExitPolicy, decide
 from gate_controller.allowlist import (
     Action,
     Allowlist,
     Change,
+    DevicePut,
     Permit,
     PermitPut,
+    PermitRemoved,
+    ReservationPut,
     User,
     UserPut,
     UserRemoved,
     UserStatus,
 )
+from gate_controller.contracts import business, private
 from gate_controller.credentials import (
     Badge,
     BadgeRead,
@@ -29,7 +35,11 @@ from gate_controller.credentials import (
     QrPass,
     Shown,
 )
+from gate_controller.delegation import Delegated, Device, DeviceKind, DeviceState
+from gate_controller.desk import Licence, LicenceStatus, Reservation
 from gate_controller.facts import (
+    Basis,
+    Closed,
     Direction,
     Granted,
     HoldId,
@@ -41,6 +51,7 @@ from gate_controller.facts import (
     Released,
 )
 from gate_controller.moment import Moment
+from gate_controller.occupancy import Occupancy
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.reasons import Note, Reason
 from gate_controller.schedule import Schedule
@@ -572,3 +583,199 @@ def test_an_unknown_code_at_an_exit_is_judged_by_the_policy_at_once() -> None:
     stranger = CodeRead.of("https://example.org/menu")
     assert granted(House(*GINA).leave(stranger)).user_id is None
     assert reason(House(*GINA).leave(stranger, exit_policy=ExitPolicy.KNOWN_ONLY)) is Reason.NOT_INSIDE
+
+
+# ---- devices, groups, contracts, desks ----
+
+WORK, HOME = business("c-work", "acme"), private("c-home", "u-anna", payable=True)
+TRIP = Reservation("r1", "u-anna", "DACIA-1", "north", MONDAY, MONDAY + timedelta(hours=2), "c-home", slot=3)
+VALID = Licence(LicenceStatus.VALIDATED, MONDAY, MONDAY + timedelta(days=180))
+
+
+def device(lane: str, state: DeviceState = DeviceState.ACTIVE, **more: object) -> DevicePut:
+    return DevicePut(Device(lane, DeviceKind.GATE, state, "acme", **more))  # type: ignore[arg-type]
+
+
+def anna(**more: object) -> UserPut:
+    return user("anna", "98-TH-D4", badges=(BADGE,), customer="acme", **more)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (DeviceState.UNCLAIMED, Reason.DEVICE_UNCLAIMED),
+        (DeviceState.INACTIVE, Reason.DEVICE_INACTIVE),
+        (DeviceState.RETIRED, Reason.DEVICE_INACTIVE),
+    ],
+)
+def test_only_an_active_device_decides(state: DeviceState, expected: Reason) -> None:
+    house = House(*ANNA, device("entry", state), device("exit", state))
+    assert reason(house.ask("98-TH-D4", present=False)) is expected, "before anything else is looked at"
+    assert reason(house.leave("98-TH-D4")) is expected
+    assert granted(house.ask("98-TH-D4", lane=SIDE)), "a lane that is not listed is active"
+
+
+def test_a_grant_is_billed_to_whoever_is_in_charge_of_the_device_then() -> None:
+    hour = timedelta(hours=1)
+    spans = (Delegated("taqto", MONDAY, MONDAY + hour),)
+    house = House(*ANNA, device("entry", delegations=spans), device("exit", delegations=spans))
+    entered = granted(house.ask("98-TH-D4"))
+    house.passes(entered)
+    later = Moment(MONDAY + hour, 3700.0)
+    left = granted(house.leave("98-TH-D4", now=later))
+    assert (entered.billed_to, left.billed_to) == ("taqto", "acme")
+    assert granted(House(*ANNA).ask("98-TH-D4")).billed_to == ""
+    assert granted(house.ask("98-TH-D4", lane=SIDE, now=later)).billed_to == ""
+
+
+def test_contract_and_payer_are_those_of_the_entry_whatever_becomes_of_the_user() -> None:
+    house = House(anna(contracts=(WORK, HOME), default_contract="c-home"), permit("anna"))
+    entered = granted(house.ask("98-TH-D4"))
+    assert (entered.contract, entered.payer) == ("c-home", "u-anna")
+    house.passes(entered)
+    renamed = replace(anna(contracts=(WORK,)).user, external_id="anna-2")
+    house.site = replace(house.site, allowlist=house.site.allowlist.apply([UserPut(renamed)], 8))
+    (session,) = house.site.occupancy.inside()
+    closed = session.closed(Closed.OPERATOR, "me", "why")
+    assert (closed.external_id, closed.contract, closed.payer) == ("anna", "c-home", "u-anna")
+    left = granted(house.leave("98-TH-D4"))
+    assert (left.contract, left.payer, left.external_id) == ("c-home", "u-anna", "anna")
+
+
+def test_who_has_no_contract_is_paid_for_by_the_customer() -> None:
+    entered = granted(House(anna(), permit("anna")).ask("98-TH-D4"))
+    assert (entered.contract, entered.payer) == ("", "acme")
+
+
+def test_a_private_contract_without_a_payment_profile_lets_nobody_in_and_everybody_out() -> None:
+    unpaid = anna(contracts=(replace(HOME, payable=False), WORK))
+    house = House(anna(contracts=(HOME, WORK)), permit("anna"))
+    house.passes(house.ask("98-TH-D4"))
+    house.site = replace(house.site, allowlist=house.site.allowlist.apply([unpaid], 8))
+    left = house.leave("98-TH-D4", exit_policy=ExitPolicy.KNOWN_ONLY)
+    house.passes(left)
+    refused = house.ask("98-TH-D4")
+    assert reason(refused) is Reason.NO_PAYMENT_PROFILE
+    assert refused.payer == "u-anna", "so that it stays out of the employer's feed"
+    other = House(replace(unpaid, user=replace(unpaid.user, default_contract="c-work")), permit("anna"))
+    assert granted(other.ask("98-TH-D4")).contract == "c-work"
+
+
+def group_permit(quota: int | None, name: str = "staff", **more: object) -> PermitPut:
+    return PermitPut(Permit(f"g-{name}", Action.PARK, group_id=name, quota=quota, **more))  # type: ignore[arg-type]
+
+
+def test_a_group_has_so_many_places_and_gives_one_back_at_the_exit() -> None:
+    names = ("ann", "bob", "cid")
+    plates = dict(zip(names, ("98-TH-D4", "AB-123-CD", "XK-507-RT"), strict=True))
+    people = [user(name, plate, groups=("staff",)) for name, plate in plates.items()]
+    house = House(*people, group_permit(2))
+    entered = granted(house.ask(plates["ann"]))
+    assert entered.group == "staff"
+    house.passes(entered)
+    house.ask(plates["bob"])  # on its way in: it counts
+    assert reason(house.ask(plates["cid"])) is Reason.FULL
+    again = granted(house.ask(plates["ann"]))
+    assert again.closes == (entered.hold,), "a missed exit does not take its own place twice"
+    house.fold(HoldReleased(ENTRY, again.hold, Released.BACK_OUT))
+    house.passes(house.leave(plates["ann"]))
+    assert granted(house.ask(plates["cid"])).group == "staff"
+
+
+def test_a_permit_without_a_quota_counts_to_nobody_s() -> None:
+    both = user("ann", "98-TH-D4", groups=("staff",))
+    house = House(both, permit("ann"), group_permit(1))
+    assert granted(house.ask("98-TH-D4")).group == ""
+    two = House(user("ann", "98-TH-D4", groups=("full", "staff")), group_permit(1, "full"), group_permit(1))
+    two.site = replace(two.site, occupancy=Occupancy(anonymous=3))
+    held = Granted(SIDE, Direction.IN, HoldId("x"), "u-x", "x", "", Basis("e", 1, Matched.BADGE), group="full")
+    two.fold(held)
+    assert granted(two.ask("98-TH-D4")).group == "staff", "another of the user's groups has room"
+
+
+def desk(
+    what: str | Shown, *changes: Change, action: Action = Action.DRIVE, here: str = "north", **more: object
+) -> object:
+    permits = [PermitPut(Permit(f"p-{a.value}", a, user_id="u-anna")) for a in (Action.DRIVE, Action.CARPOOL)]
+    house = House(*permits, *changes, name=here)
+    answer = house.ask(what, lane=LaneId("desk"), action=action, **more)
+    return answer if isinstance(answer, Granted) else answer.reason
+
+
+TAP = BadgeRead(BADGE.uid, BADGE.bits)
+
+
+def test_driving_needs_permit_licence_and_reservation_in_that_order() -> None:
+    listed = anna(licence=VALID, contracts=(WORK, HOME))
+    assert desk(TAP, anna()) is Reason.LICENCE_NOT_VALIDATED
+    assert desk(TAP, anna(licence=replace(VALID, valid_until=MONDAY))) is Reason.LICENCE_EXPIRED
+    assert desk(TAP, listed) is Reason.NO_RESERVATION
+    assert desk(TAP, listed, ReservationPut(TRIP), here="south") is Reason.WRONG_SITE
+    early = Moment(MONDAY - timedelta(hours=1), 0.0)
+    assert desk(TAP, listed, ReservationPut(TRIP), now=early) is Reason.TOO_EARLY
+    late = Moment(TRIP.end, 9000.0)
+    assert desk(TAP, listed, ReservationPut(TRIP), now=late) is Reason.RESERVATION_ENDED
+    given = desk(TAP, listed, ReservationPut(TRIP))
+    assert isinstance(given, Granted)
+    assert (given.contract, given.payer) == ("c-home", "u-anna"), "the reservation says who pays"
+    unpaid = anna(licence=VALID, contracts=(WORK, replace(HOME, payable=False)))
+    assert desk(TAP, unpaid, ReservationPut(TRIP)) is Reason.NO_PAYMENT_PROFILE
+    house = House(listed, permit("anna"), ReservationPut(TRIP), name="north")
+    assert reason(house.ask(TAP, action=Action.DRIVE)) is Reason.NO_PERMIT, "parking is no permit to drive"
+
+
+def test_carpooling_needs_neither_and_parking_neither() -> None:
+    assert isinstance(desk(TAP, anna(), action=Action.CARPOOL), Granted)
+    assert granted(House(anna(), permit("anna")).ask(TAP))
+
+
+def test_who_is_inside_may_drive_and_it_takes_no_place() -> None:
+    house = House(anna(licence=VALID), permit("anna"), ReservationPut(TRIP), name="north", rules=Rules(capacity=1))
+    house.site = replace(
+        house.site,
+        allowlist=house.site.allowlist.apply([PermitPut(Permit("p-d", Action.DRIVE, user_id="u-anna"))], 8),
+    )
+    house.passes(house.ask("98-TH-D4"))
+    assert granted(house.ask(TAP, action=Action.DRIVE))
+
+
+def test_an_activation_letter_is_no_pass_and_an_app_s_pass_waits_for_its_app() -> None:
+    letter = CodeRead.of("https://portal.example/activate/K7M2-PX94")
+    assert reason(House(*GINA).ask(letter)) is Reason.NOT_AN_ACCESS_PASS
+    app = replace(QrPass.of(PASS), state=CredentialState.PENDING)
+    both = user("gina", "98-TH-D4", passes=(app,))
+    house = House(both, permit("gina"))
+    assert reason(house.ask(CodeRead.of(PASS))) is Reason.CREDENTIAL_PENDING
+    assert granted(house.ask("98-TH-D4")), "plates work whatever the app does"
+
+
+BREAKERS: list[Change] = [
+    UserRemoved("u-anna"),
+    anna(status=UserStatus.INACTIVE),
+    anna(contracts=(replace(HOME, payable=False),)),
+    PermitRemoved("p-anna-0"),
+    device("entry", DeviceState.RETIRED),
+    device("exit", delegations=(Delegated("taqto", MONDAY),)),
+    PermitPut(Permit("p-anna-0", Action.PARK, user_id="u-anna", valid_to=MONDAY)),
+]
+
+
+@given(
+    st.lists(st.sampled_from(BREAKERS), max_size=5),
+    st.integers(0, 400),
+    st.sampled_from(ExitPolicy),
+    st.sampled_from(["98-TH-D4", TAP]),
+)
+def test_no_rule_keeps_anybody_in(
+    broken: list[Change], days: int, policy: ExitPolicy, shown: str | BadgeRead
+) -> None:
+    rules = Rules(capacity=0, permanent_list_max_age=timedelta(0), temporary_list_max_age=timedelta(0))
+    house = House(anna(contracts=(HOME,)), permit("anna"))
+    house.passes(house.ask(shown))
+    after = house.site.allowlist
+    for revision, change in enumerate(broken, 8):
+        after = after.apply([change], revision)
+    house.site = replace(house.site, allowlist=after, rules=rules, list_confirmed_at=MONDAY)
+    now = Moment(MONDAY + timedelta(days=days), 100.0 + 86400 * days)
+    left = granted(house.leave(shown, now=now, exit_policy=policy))
+    assert (left.user_id, left.contract, left.payer) == ("u-anna", "c-home", "u-anna")

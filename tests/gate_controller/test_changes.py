@@ -1,15 +1,32 @@
 """Changes are applied whole or not at all, and every invariant of the list is asked."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_controller.allowlist import Allowlist
-from gate_controller.changes import Change, PermitPut, PermitRemoved, UserPut, UserRemoved, external_key
+from gate_controller.changes import (
+    Change,
+    DevicePut,
+    DeviceRemoved,
+    PermitPut,
+    PermitRemoved,
+    ReservationPut,
+    ReservationRemoved,
+    UserPut,
+    UserRemoved,
+    ViewCodePut,
+    ViewCodeRemoved,
+    external_key,
+)
+from gate_controller.codes import ViewCode, ViewScope, regenerated, secret_digest
+from gate_controller.contracts import business, private
 from gate_controller.credentials import Badge, CredentialState, GuestCode, PlateCredential, QrPass
+from gate_controller.delegation import Delegated, Device, DeviceKind, DeviceState
+from gate_controller.desk import Licence, LicenceStatus, Reservation
 from gate_controller.errors import ListRejected
 from gate_controller.plates import Plate
 from gate_controller.users import Action, Permit, User
@@ -286,3 +303,89 @@ def test_a_shared_code_tells_that_it_is_the_id_that_changed() -> None:
     before = START.apply([UserPut(replace(user("cid"), codes=(CODE,)))], 2)
     renamed = replace(user("cid"), id="id-new", codes=(CODE,))
     assert rejected([UserPut(renamed)], before) == "immutable_id"
+
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+WORK = business("c1", "")
+HOME = private("c2", "id-ann", payable=True)
+GATE = Device("entry", DeviceKind.GATE, token="ab" * 32)
+TRIP = Reservation("r1", "id-ann", "DACIA-1", "north", T0, T0 + HOUR)
+VIEW = ViewCode("v1", ViewScope.CUSTOMER, "acme", secret_digest("one"))
+WITH_ALL = START.apply(
+    [
+        UserPut(replace(user("ann"), contracts=(WORK, HOME))),
+        DevicePut(GATE),
+        ReservationPut(TRIP),
+        ViewCodePut(VIEW),
+    ],
+    2,
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (UserPut(replace(user("ann"), contracts=(WORK,), default_contract="c2")), "bad_contract"),
+        (UserPut(replace(user("ann"), contracts=(business("c9", "somebody"),))), "bad_contract"),
+        (UserPut(replace(user("ann"), contracts=(business("c2", ""),))), "immutable_id"),
+        (UserPut(replace(user("ann"), terms_accepted_at=datetime(2026, 1, 1))), "bad_user"),
+        (UserPut(replace(user("ann"), licence=Licence(LicenceStatus.PENDING, datetime(2026, 1, 1)))), "bad_user"),
+        (PermitPut(Permit("p", Action.PARK, user_id="id-ann", quota=2)), "bad_permit"),
+        (PermitPut(Permit("p", Action.PARK, group_id="g", quota=0)), "bad_permit"),
+        (DevicePut(replace(GATE, token="cd" * 32)), "immutable_id"),
+        (
+            DevicePut(replace(GATE, delegations=(Delegated("a", T0), Delegated("b", T0 + HOUR)))),
+            "delegation_overlap",
+        ),
+        (ReservationPut(replace(TRIP, user_id="id-bob")), "immutable_id"),
+        (ReservationPut(replace(TRIP, end=T0)), "bad_reservation"),
+        (ViewCodePut(replace(VIEW, digest=secret_digest("two"))), "old_generation"),
+        (ViewCodePut(replace(VIEW, id="v2")), "duplicate_credential"),
+    ],
+)
+def test_what_breaks_a_rule_spoils_all_that_came_with_it(change: Change, reason: str) -> None:
+    assert rejected([UserPut(user("cid")), change], WITH_ALL) == reason
+    assert WITH_ALL.user_by_external("cid") is None
+
+
+def test_a_whole_new_list_keeps_what_is_written_once() -> None:
+    for changed in (
+        DevicePut(replace(GATE, token=None)),
+        ViewCodePut(replace(VIEW, digest=secret_digest("two"))),
+        UserPut(replace(user("ann"), contracts=(business("c2", ""),))),
+    ):
+        with pytest.raises(ListRejected, match=r"immutable_id|old_generation"):
+            WITH_ALL.replaced("f", [changed], 1)
+    assert WITH_ALL.replaced("f", [], 1).device("entry") is None
+
+
+def test_entries_come_and_go_by_their_ids() -> None:
+    assert WITH_ALL.reservations_of(user("ann")) == (TRIP,)
+    later = replace(TRIP, end=T0 + 2 * HOUR)
+    other = replace(TRIP, id="r2")
+    newer = regenerated(VIEW, secret_digest("two"))
+    off = replace(GATE, state=DeviceState.INACTIVE)
+    after = WITH_ALL.apply([ReservationPut(later), ReservationPut(other), ViewCodePut(newer), DevicePut(off)], 3)
+    assert set(after.reservations_of(user("ann"))) == {later, other} == set(after.reservations())
+    assert after.view_codes_typed("one") == after.view_codes_typed("two") == (newer,)
+    assert [*after.view_codes()] == [newer]
+    assert [*after.devices()] == [off]
+    assert after.reservation("r2") == other
+    gone = after.apply([ReservationRemoved("r1"), DeviceRemoved("entry"), ViewCodeRemoved("v1")], 4)
+    assert gone.reservations_of(user("ann")) == (other,)
+    assert gone.device("entry") is None
+    assert gone.view_code("v1") is None
+    assert gone.view_codes_typed("one") == ()
+    nothing = gone.apply([ReservationRemoved("x"), DeviceRemoved("x"), ViewCodeRemoved("x")], 5)
+    assert (*nothing.reservations(), *nothing.devices(), *nothing.view_codes()) == (other,)
+
+
+def test_a_removed_user_takes_its_reservations_along() -> None:
+    gone = WITH_ALL.apply([UserRemoved("id-ann")], 3)
+    assert gone.reservations_of(user("ann")) == ()
+    assert gone.reservation("r1") is None
+
+
+def test_a_list_without_any_of_it_has_no_overlay_of_it() -> None:
+    assert START.tables.devices.over == START.tables.reservations.over == START.tables.view_codes.over == {}

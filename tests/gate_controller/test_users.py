@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate_controller.contracts import Contract, ContractKind, business
 from gate_controller.credentials import Badge, CredentialState, GuestCode, PlateCredential, QrPass
+from gate_controller.desk import Licence, LicenceStatus, Registration
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
 from gate_controller.users import (
@@ -51,7 +53,20 @@ USERS = st.builds(
     st.lists(BADGES, max_size=2).map(tuple),
     st.lists(PASSES, max_size=2).map(tuple),
     st.lists(CODES, max_size=2).map(tuple),
-)
+    st.none() | st.text(max_size=3),
+    st.none() | st.text(max_size=3),
+    st.none() | st.sampled_from(Registration),
+    MOMENTS,
+    st.none() | st.builds(Licence, st.sampled_from(LicenceStatus), MOMENTS, MOMENTS),
+    st.lists(
+        st.builds(
+            Contract, st.text(max_size=3), st.sampled_from(ContractKind), st.text(max_size=3), st.booleans(),
+            st.none() | st.text(max_size=3),
+        ),
+        max_size=2,
+    ).map(tuple),
+    st.none() | st.text(max_size=3),
+)  # fmt: skip
 
 
 @given(USERS)
@@ -63,17 +78,28 @@ def test_a_user_comes_back_from_its_row(user: User) -> None:
 def test_a_permit_comes_back_from_its_row(
     action: Action, at: datetime | None, device: str | None, timed: bool
 ) -> None:
-    permit = Permit("p", action, "u", None, device, Schedule("Mo-Fr 06:00-20:00") if timed else None, at, None)
+    schedule = Schedule("Mo-Fr 06:00-20:00") if timed else None
+    permit = Permit("p", action, None, "g", device, schedule, at, None, 7 if timed else None)
     assert permit_of(permit_row(permit)) == permit
+
+
+def test_who_has_no_account_pays_one_none_for_it() -> None:
+    assert user_row(User("u1", "e1"))[-1] is None
+    assert user_row(User("u1", "e1", number="7"))[-1] is not None
 
 
 def test_a_row_is_nothing_for_the_garbage_collector() -> None:
     user = User(
-        "u1", "e1", groups=("staff",), plates=(PlateCredential(Plate("BNO1234", ("B", "NO", "1234"), "D")),)
+        "u1",
+        "e1",
+        groups=("staff",),
+        plates=(PlateCredential(Plate("BNO1234", ("B", "NO", "1234"), "D")),),
+        licence=Licence(LicenceStatus.VALIDATED, datetime(2026, 1, 1, tzinfo=UTC)),
+        contracts=(business("c", "acme"),),
     )
     row = user_row(user)
-    gc.collect()
-    gc.collect()
+    for _ in range(4):  # one for each level of tuples in tuples
+        gc.collect()
     assert not gc.is_tracked(row)
 
 

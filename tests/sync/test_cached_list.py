@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -15,15 +16,25 @@ from gate_controller.allowlist import (
     Action,
     Allowlist,
     Change,
+    DevicePut,
+    DeviceRemoved,
     Permit,
     PermitPut,
     PermitRemoved,
+    ReservationPut,
+    ReservationRemoved,
     User,
     UserPut,
     UserRemoved,
     UserStatus,
+    ViewCodePut,
+    ViewCodeRemoved,
 )
+from gate_controller.codes import ViewCode, ViewScope
+from gate_controller.contracts import business, private
 from gate_controller.credentials import Badge, CredentialState, PlateCredential
+from gate_controller.delegation import Delegated, Device, DeviceKind, DeviceState
+from gate_controller.desk import Licence, LicenceStatus, Registration, Reservation, Role
 from gate_controller.errors import ListRejected, StoreError
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
@@ -35,6 +46,18 @@ PLATE = PlateCredential(Plate.parse("B-NO 1234", "D"), CredentialState.SUSPENDED
 ANN = User("u1", "4711", "acme", UserStatus.INACTIVE, ("staff",), "Ann", 1, (PLATE,), (Badge.parse("04:A2:2F:1B"),))
 HERS = Permit("p1", Action.PARK, user_id="u1", device="in", schedule=Schedule("Mo-Fr 06:00-20:00"), valid_to=AT)
 STAFF = Permit("p2", Action.PARK, group_id="staff")
+DRIVER = User(
+    "u2", "4712", "acme", number="10042", home_site="north", registration=Registration.REGISTERED,
+    terms_accepted_at=AT, licence=Licence(LicenceStatus.VALIDATED, AT, AT + timedelta(days=180)),
+    contracts=(business("c1", "acme"), private("c2", "u2", payable=False, linked_account_no="88")),
+    default_contract="c2",
+)  # fmt: skip
+GATE = Device(
+    "in", DeviceKind.GATE, DeviceState.INACTIVE, "acme", "north", (Delegated("taqto", AT),), "ab" * 32, "out"
+)
+TRIP = Reservation("r1", "u1", "DACIA-1", "north", AT, AT + timedelta(hours=1), "c2", 3, role=Role.PASSENGER)
+VIEW = ViewCode("v1", ViewScope.SITE, "acme", "cd" * 32, "north", 2, token_required=True, former=("ef" * 32,))
+OTHERS = (UserPut(DRIVER), DevicePut(GATE), ReservationPut(TRIP), ViewCodePut(VIEW))
 
 
 @pytest.fixture
@@ -49,8 +72,12 @@ def content(allowlist: Allowlist) -> tuple[str, int, set[User], set[Permit]]:
 
 
 @pytest.mark.parametrize(
-    "change", [UserPut(ANN), UserPut(User("u", "x")), UserRemoved("u1"), PermitPut(HERS), PermitRemoved("p1")]
-)
+    "change",
+    [
+        UserPut(ANN), UserPut(User("u", "x")), UserRemoved("u1"), PermitPut(HERS), PermitRemoved("p1"), *OTHERS,
+        DeviceRemoved("d"), ReservationRemoved("r"), ViewCodeRemoved("v"), PermitPut(replace(STAFF, quota=7)),
+    ],
+)  # fmt: skip
 def test_every_change_survives_the_wire(change: Change) -> None:
     assert decode_changes([encode_change(change)]) == [change]
 
@@ -76,6 +103,20 @@ async def test_a_removed_user_takes_its_permits_along_and_keeps_its_id(store: St
     with pytest.raises(ListRejected, match="immutable_id"):
         loaded.apply([UserPut(User("u1", "another"))], 3)
     assert loaded.apply([UserPut(ANN)], 3).user("u1") == ANN
+
+
+async def test_every_kind_of_entry_is_kept_and_taken_away_again(store: Store) -> None:
+    await store.replace_list("e", 1, [UserPut(ANN), PermitPut(HERS)])
+    built = (await store.allowlist()).apply(OTHERS, 2)
+    await store.put_changes("e", 1, 2, OTHERS)
+    loaded = await store.allowlist()
+    assert content(loaded) == content(built)
+    assert (*loaded.devices(), *loaded.reservations(), *loaded.view_codes()) == (GATE, TRIP, VIEW)
+    await store.put_changes("e", 2, 3, [UserRemoved("u1"), DeviceRemoved("in"), ViewCodeRemoved("v1")])
+    emptied = await store.allowlist()
+    assert (*emptied.devices(), *emptied.reservations(), *emptied.view_codes()) == ()
+    await store.put_changes("e", 3, 4, [ReservationPut(TRIP), ReservationRemoved("r1")])
+    assert [*(await store.allowlist()).reservations()] == []
 
 
 async def test_a_whole_list_forgets_no_id(store: Store) -> None:
