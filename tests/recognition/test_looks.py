@@ -42,6 +42,18 @@ def test_a_text_that_fits_no_layout_stays_as_it_was_read() -> None:
     assert read.plate.country is None
 
 
+def test_where_the_likeliest_text_fits_no_layout_a_nearly_as_likely_one_that_does_is_taken_but_not_believed() -> (
+    None
+):
+    doubtful = (*options("G02M"), (("I", 0.5), ("J", 0.45)), *options("K"))
+    read = settled_read(doubtful, (("GB", 0.97),), 1.0)
+    assert read.plate.key == "G02MJK"
+    assert read.alternatives[4][0] == ("J", 0.45)
+    assert read.confidence == pytest.approx(0.45, abs=0.03)
+    clear = (*options("G02M"), (("I", 0.96), ("J", 0.03)), *options("K"))
+    assert settled_read(clear, (("GB", 0.97),), 1.0).plate.key == "G02MIK"
+
+
 def test_a_text_that_fits_no_layout_or_another_country_s_is_believed_less() -> None:
     fits = settled_read(options("FP786YF"), (("F", 0.97),), 1.0)
     foreign = settled_read(options("FP786YF"), (("NL", 0.97),), 1.0)
