@@ -34,7 +34,7 @@ def called(line: str, folder: Path) -> str:
 
 
 def test_the_walk_through_leads_where_it_says(tmp_path: Path) -> None:
-    begin, key_lines, people, gates, keys = (text.splitlines() for text in blocks(""))
+    begin, key_lines, people, pages, gates, keys = (text.splitlines() for text in blocks(""))
     (settings,) = blocks("toml")
     init_line, serve_line = begin
     port = free_port()
@@ -44,9 +44,14 @@ def test_the_walk_through_leads_where_it_says(tmp_path: Path) -> None:
     settings = settings.replace("ROOT-KEY", told["root_key"]) + f"port = {port}\n"
     (gate / "site.toml").write_text(GATE + settings)
     (tmp_path / "users.csv").write_text("external_id,plate\ndora,GR-418-N\n")
-    serve = [*shlex.split(serve_line)[1:], "--broker", f"embedded:{port}"]
+    account_line, web_line = pages
+    assert "logs in with the code" in called(account_line, tmp_path)
+    web = f"127.0.0.1:{free_port()}"
+    serve = [*shlex.split(web_line.replace("127.0.0.1:8080", web))[1:], "--broker", f"embedded:{port}"]
+    assert web_line.startswith(serve_line)
     with running(tmp_path / "portal.log", *serve):
         until_said(tmp_path / "portal.log", "connected to broker")
+        until_said(tmp_path / "portal.log", f"pages at http://{web}")
         with running(gate / "gate.log", "run", "--config", "site.toml"):
             until((gate / "device.pub").exists, gate / "gate.log")
             key = (gate / "device.pub").read_text().strip()

@@ -168,6 +168,35 @@ class RotateKeys(Struct, frozen=True, tag=True):
     """A new online key."""
 
 
+class Accounts(Struct, frozen=True, tag=True):
+    """Every account of the pages."""
+
+
+class AddAccount(Struct, frozen=True, tag=True):
+    """A new account; without an organisation it is the portal's own. Its one-time code is told once."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+    organisation: str = ""
+    email: str | None = None
+    phone: str | None = None
+    sites: tuple[str, ...] = ()
+    user: str | None = None
+
+
+class ResetAccount(Struct, frozen=True, tag=True):
+    """A fresh one-time code in place of the password."""
+
+    name: str
+
+
+class Letters(Struct, frozen=True, tag=True):
+    """Mail and SMS that the portal keeps, the newest first; to one recipient only if one is named."""
+
+    recipient: str = ""
+    limit: int = 20
+
+
 Asked = (
     About
     | Users
@@ -194,4 +223,8 @@ Asked = (
     | Events
     | OrderEdge
     | RotateKeys
+    | Accounts
+    | AddAccount
+    | ResetAccount
+    | Letters
 )

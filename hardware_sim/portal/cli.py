@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from edge import present
-from hardware_sim.portal import asked, cli_edges, cli_people
+from hardware_sim.portal import asked, cli_edges, cli_house, cli_people
 from hardware_sim.portal.cli_common import AsJson, Folder
 
 app = typer.Typer(help="A portal: who may park, and what the gates report.", no_args_is_help=True)
@@ -21,6 +21,7 @@ for name, part in (
     ("group", cli_people.group),
     ("permit", cli_people.permit),
     ("guest", cli_people.guest),
+    ("account", cli_house.account),
     ("edge", cli_edges.edge),
     ("keys", cli_edges.keys),
 ):
@@ -88,13 +89,19 @@ def serve(
     names: Annotated[
         list[str] | None, typer.Option("--name", help="A name or address under which edges find --enrol-at.")
     ] = None,
+    web: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve the pages here, on this machine only.")
+    ] = None,
+    web_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="What browsers call the pages, if a proxy passes them on.")
+    ] = None,
 ) -> None:
     """Run the portal until interrupted. Without the broker it works on, and the edges catch up."""
     from hardware_sim.portal.folder import PortalFolder
     from hardware_sim.portal.running import Serving
     from hardware_sim.portal.running import serve as run
 
-    serving = Serving.parse(broker, tls, enrol_at, names or ())
+    serving = Serving.parse(broker, tls, enrol_at, names or (), web, web_url)
     raise typer.Exit(run(PortalFolder.load(folder), serving))
 
 
@@ -109,6 +116,7 @@ def watch(folder: Folder, clear: cli_edges.Clear = False, as_json: AsJson = Fals
 
 _mount("import", cli_people.import_list, "north users.csv")
 _mount("users", cli_people.users, "north")
+_mount("mail", cli_house.mail, "north anna@example.com")
 _mount("edges", cli_edges.edges, "north")
 _mount("events", cli_edges.events, "north --limit 20")
 _mount("conflicts", cli_edges.conflicts, "north")

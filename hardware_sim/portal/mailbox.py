@@ -49,6 +49,10 @@ class Mailbox:
         )
         return [Letter(n, kind, datetime.fromisoformat(at), *rest) for n, kind, at, *rest in found]
 
+    def letter(self, number: int) -> Letter | None:
+        """One letter, if it is still there."""
+        return next((one for one in self.letters(limit=LETTERS_LEN_MAX) if one.number == number), None)
+
     def _put(self, kind: str, now: datetime, recipient: str, subject: str, body: str, qr: str | None) -> None:
         row = (kind, now.astimezone(UTC).isoformat(), recipient, subject, body, qr)
         self._db.execute(

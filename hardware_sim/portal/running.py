@@ -6,10 +6,12 @@ Here: where it speaks and with what. Not here: what it does there (`service`, `c
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from edge import present
 from edge.commands.run import LOG_FORMAT
@@ -18,6 +20,7 @@ from hardware_sim.broker import Broker
 from hardware_sim.portal import counter
 from hardware_sim.portal.enrolment import Desk
 from hardware_sim.portal.folder import PortalFolder
+from hardware_sim.portal.house import House
 from hardware_sim.portal.service import Portal
 
 EMBEDDED: Final = "embedded"
@@ -49,9 +52,19 @@ class Serving:
     tls: bool
     enrol_at: Place | None
     names: Sequence[str]
+    web: Place | None = None
+    web_url: str | None = None
 
     @classmethod
-    def parse(cls, broker: str, tls: bool, enrol_at: str | None, names: Sequence[str]) -> "Serving":
+    def parse(
+        cls,
+        broker: str,
+        tls: bool,
+        enrol_at: str | None,
+        names: Sequence[str],
+        web: str | None = None,
+        web_url: str | None = None,
+    ) -> "Serving":
         """The options as typed. Raises `BadInput`."""
         word, _, port = broker.partition(":")
         embedded = word == EMBEDDED
@@ -64,7 +77,20 @@ class Serving:
             raise BadInput(
                 "--tls: missing; edges that are enrolled speak TLS with the broker, and so must the portal"
             )
-        return cls(place, embedded, tls, Place.parse(enrol_at, "--enrol-at") if enrol_at else None, names)
+        if web_url is not None and (web is None or not _is_url(web_url)):
+            raise BadInput(f"--web-url {web_url!r}: goes with --web, and looks like https://portal.example.net")
+        desk, pages = (
+            Place.parse(enrol_at, "--enrol-at") if enrol_at else None,
+            Place.parse(web, "--web") if web else None,
+        )
+        return cls(place, embedded, tls, desk, names, pages, web_url.rstrip("/") if web_url else None)
+
+
+def _is_url(text: str) -> bool:
+    parts = urlsplit(text)
+    return (
+        parts.scheme in ("http", "https") and bool(parts.hostname) and parts.path in ("", "/") and not parts.query
+    )
 
 
 def serve(folder: PortalFolder, serving: Serving) -> int:
@@ -88,15 +114,37 @@ async def _until_told(folder: PortalFolder, serving: Serving) -> None:
             stack.callback(broker.stop)
         at = f"{serving.broker.host}:{serving.broker.port}"
         present.say(f"portal {folder.tenant}/{folder.site} serves by the broker at {at}")
-        await _serve(folder, portal, serving)
+        pages = _pages_socket(serving, stack)
+        await _serve(folder, portal, serving, pages)
 
 
-async def _serve(folder: PortalFolder, portal: Portal, serving: Serving) -> None:
+def _pages_socket(serving: Serving, stack: AsyncExitStack) -> socket.socket | None:
+    """Taken early, so that a port that cannot be had is told before anything runs."""
+    from hardware_sim.portal.web import serving as pages
+
+    if serving.web is None:
+        return None
+    listening = stack.enter_context(pages.bound(serving.web.host, serving.web.port))
+    present.say(f"pages at {serving.web_url or pages.url_of(listening)}")
+    return listening
+
+
+async def _serve_pages(folder: PortalFolder, portal: Portal, serving: Serving, listening: socket.socket) -> None:
+    from hardware_sim.portal.web import serving as pages
+
+    url = serving.web_url or pages.url_of(listening)
+    house = await House.open(portal, folder.tz.key, url)
+    await pages.serve(house, folder.tz, listening, [str(urlsplit(url).hostname)])
+
+
+async def _serve(folder: PortalFolder, portal: Portal, serving: Serving, listening: socket.socket | None) -> None:
     broker = serving.broker
     tls = portal.enrolment.portal_files() if serving.tls else None
     async with asyncio.TaskGroup() as group:
         group.create_task(counter.serve(folder, portal))
         group.create_task(portal.serve(broker.host, broker.port, tls=tls))
+        if listening is not None:
+            group.create_task(_serve_pages(folder, portal, serving, listening))
         if serving.enrol_at is not None:
             at = serving.enrol_at
             desk = Desk(at.host, at.port, serving.names, broker.host, broker.port)

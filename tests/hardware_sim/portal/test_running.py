@@ -37,7 +37,24 @@ def test_options_that_do_not_go_are_named(
     assert told in str(found.value)
 
 
+@pytest.mark.parametrize(
+    ("web", "web_url", "told"),
+    [
+        ("8080", None, "--web '8080'"),
+        (None, "https://portal.example.net", "goes with --web"),
+        ("127.0.0.1:8080", "portal.example.net", "--web-url"),
+        ("127.0.0.1:8080", "https://portal.example.net/deep", "--web-url"),
+    ],
+)
+def test_places_of_the_pages_that_do_not_go(web: str | None, web_url: str | None, told: str) -> None:
+    with pytest.raises(BadInput) as found:
+        Serving.parse("embedded", False, None, (), web, web_url)
+    assert told in str(found.value)
+
+
 def test_options_that_go() -> None:
+    pages = Serving.parse("embedded", False, None, (), "127.0.0.1:8080", "https://portal.example.net/")
+    assert (pages.web, pages.web_url) == (Place("127.0.0.1", 8080), "https://portal.example.net")
     assert Serving.parse("embedded", False, None, ()).broker == Place("127.0.0.1", 1883)
     assert Serving.parse("embedded:1900", False, None, ()).broker.port == 1900
     assert Serving.parse("[::1]:8883", True, None, ()).broker == Place("::1", 8883)

@@ -1,0 +1,86 @@
+"""The first page, and what staff look at: users, journal, conflicts. Changing users is the business of others."""
+
+from typing import Final
+
+from litestar import get
+
+from hardware_sim.portal import gates, people
+from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.asked import Conflicts, Edges, Events, Users
+from hardware_sim.portal.web.gatekeeper import AnyRequest, anybody, roles
+from hardware_sim.portal.web.page import Entry, Page, Part, at_site, caller_of, house_of, listed, shown
+
+STAFF: Final = (Role.OPERATOR, Role.SUPPORT, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK)
+MANAGERS: Final = (Role.OPERATOR, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER)
+JOURNAL_ROWS: Final = 200
+
+
+@get("/", seen_by=anybody)
+async def start(request: AnyRequest) -> Page:
+    portal, staff = house_of(request).portal, caller_of(request).has(*STAFF)
+    tz = request.app.state.tz
+    applied, edges = await portal.applied()
+    rows = [
+        (
+            row["edge"],
+            {True: "connected", False: "away"}[row["online"]],
+            at_site(row["last_seen"], tz),
+            "newest list" if row["applied"] else f"revision {row['revision']}",
+            row["waiting"],
+            row["trouble"],
+        )
+        for row in (await gates.edges(portal, Edges())).rows
+    ] if staff else []  # fmt: skip
+    return await shown(
+        request,
+        "start.html",
+        "Start",
+        staff=staff,
+        revision=portal.allowlist.revision,
+        users=sum(1 for _ in portal.allowlist.users()),
+        applied=applied,
+        edges=edges,
+        heads=("Edge", "Link", "Last seen", "List", "Rows waiting", "Trouble"),
+        rows=rows,
+    )
+
+
+@get("/users", seen_by=roles(*MANAGERS))
+async def users(request: AnyRequest) -> Page:
+    found = (await people.users(house_of(request).portal, Users())).rows
+    rows = [
+        (row["external_id"], row["status"], row["plates"], row["badges"], ", ".join(row["groups"])) for row in found
+    ]
+    return await listed(request, "Users", ("External id", "State", "Plates", "Badges", "Groups"), rows)
+
+
+@get("/journal", seen_by=roles(*STAFF))
+async def journal(request: AnyRequest) -> Page:
+    found = (await gates.events(house_of(request).portal, Events(limit=JOURNAL_ROWS))).rows
+    tz = request.app.state.tz
+    rows = [(at_site(row["at"], tz), row["edge"], row["lane"], row["text"]) for row in reversed(found)]
+    intro = f"The last {JOURNAL_ROWS} rows, the newest first; plates are masked."
+    return await listed(request, "Journal", ("When", "Edge", "Lane", "What happened"), rows, intro=intro)
+
+
+@get("/conflicts", seen_by=roles(*MANAGERS))
+async def conflicts(request: AnyRequest) -> Page:
+    found = (await gates.conflicts(house_of(request).portal, Conflicts())).rows
+    rows = [
+        (row["conflict"], row["kind"], row["external_id"], row["basis"], row["surplus"], row["resolution"])
+        for row in found
+    ]
+    heads = ("Conflict", "Kind", "User", "Known from", "Had no place", "Resolution")
+    intro = "Entries that took a place too many, and exits that no entry explains."
+    return await listed(request, "Conflicts", heads, rows, intro=intro)
+
+
+PART: Final = Part(
+    [start, users, journal, conflicts],
+    [
+        Entry("/", "Start", anybody),
+        Entry("/users", "Users", roles(*MANAGERS)),
+        Entry("/journal", "Journal", roles(*STAFF)),
+        Entry("/conflicts", "Conflicts", roles(*MANAGERS)),
+    ],
+)
