@@ -132,6 +132,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("F", "SIV mopeds until 2015", _shapes("A|AA 99|999 A"), _SIV,
            _without("IOU"), gaps="-", rare=True),
     Layout("F", "SIV temporary", _shapes("ww 999 AA"), _SIV, _without("IOU"), gaps="-"),
+    Layout("F", "SIV garages", _shapes("w 999 AA"), _SIV, _without("IOU"), gaps="-", rare=True),
     Layout("F", "FNI until 2009", _shapes("9|99|999|9999 A|AA|AAA 99|999|9A"), "Arrêté du 5 novembre 1984",
            _without("IO"), districts.FRANCE, prefix_at=2, zero_lead=False),
     *_several("FIN", "Valtioneuvoston asetus ajoneuvojen rekisteröinnistä 893/2007", ALL, "-",
@@ -275,11 +276,16 @@ class _Row:
         return not self.layout.prefixes or key[self.prefix] in self.layout.prefixes
 
 
+def _alike(code: str, group: str) -> bool:
+    """Whether a code has letters and digits where the group has them: 2A is no 99."""
+    return [char in DIGITS for char in code] == [mark == "9" for mark in group]
+
+
 def _allowed(layout: Layout, shape: tuple[str, ...]) -> tuple[str, ...]:
     found: list[str] = []
     special = dict(layout.letters_at)
     for index, group in enumerate(shape):
-        codes = [code for code in layout.prefixes if len(code) == len(group)] if index == layout.prefix_at else []
+        codes = [code for code in layout.prefixes if _alike(code, group)] if index == layout.prefix_at else []
         for at, mark in enumerate(group):
             if codes:
                 found.append("".join({code[at] for code in codes}))
@@ -296,7 +302,7 @@ def _rows(layout: Layout) -> Iterator[_Row]:
     for shape in layout.shapes:
         at = sum(map(len, shape[: layout.prefix_at]))
         length = len(shape[layout.prefix_at]) if layout.prefixes else 0
-        if layout.prefixes and not any(len(code) == length for code in layout.prefixes):
+        if layout.prefixes and not any(_alike(code, shape[layout.prefix_at]) for code in layout.prefixes):
             continue
         yield _Row(layout, shape, _allowed(layout, shape), slice(at, at + length))
 
@@ -348,7 +354,7 @@ def _possibilities(layout: Layout, shape: tuple[str, ...]) -> tuple[tuple[tuple[
     at = 0
     allowed = _allowed(layout, shape)
     for index, group in enumerate(shape):
-        codes = tuple(sorted(code for code in layout.prefixes if len(code) == len(group)))
+        codes = tuple(sorted(code for code in layout.prefixes if _alike(code, group)))
         if codes and index == layout.prefix_at:
             groups.append((codes,))
         else:
@@ -483,7 +489,7 @@ class _Doubt:
         ranked: list[tuple[float, str]] = []
         for spelling in product(*places):
             code = "".join(spelling)
-            if code in row.layout.prefixes:
+            if code in row.layout.prefixes and all(map(str.__contains__, row.allowed[row.prefix], code)):
                 ranked.append((prod(place[char] for place, char in zip(places, code, strict=True)), code))
         if not ranked:
             return "", 0.0, 0.0

@@ -79,6 +79,7 @@ def test_what_a_layout_spells_fits_it_with_the_same_groups(data: st.DataObject) 
         ("CJ12ABC", "RO", ("CJ", "12", "ABC")),
         ("ABC12D", "S", ("ABC", "12D")),
         ("BA123AB", "SK", ("BA", "123AB")),
+        ("W304JF", "F", ("W", "304", "JF")),
         ("34ABC123", "TR", ("34", "ABC", "123")),
         ("AA1234BB", "UA", ("AA", "1234", "BB")),
         ("A123BC77", "RUS", ("A", "123", "BC", "77")),
@@ -152,6 +153,12 @@ def test_a_named_alternative_breaks_the_tie() -> None:
     options = sure("0B123CD")
     options[0] = [("0", 0.7), ("D", 0.25), ("Q", 0.01)]
     assert settle(options, {"F": 1.0}).text == "DB123CD"
+
+
+def test_a_code_of_digits_is_not_counted_again_as_one_of_a_digit_and_a_letter() -> None:
+    # 9343 ZH 68, of which 6B would be no department.
+    assert settle(torn("9343ZH68", 7, "B", 0.9, 0.05), {"F": 1.0}).probability > 0.7
+    assert settle(torn("93ZH2A", 5, "4", 0.9, 0.05), {"F": 1.0}).text == "93ZH2A"
 
 
 def test_dots_lost_on_a_district_code_come_back() -> None:
