@@ -10,13 +10,16 @@ SOURCES := edge gate_controller recognition sync hardware_sim tests benchmarks d
 LOCK_VENV := build/lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest fuzz bench train docs lock clean
+.PHONY: help demo stories test check pytest fuzz bench train docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
 demo: $(READY) ## show a site with an entry and an exit lane at work
 	@$(BIN)/slagboom demo
+
+stories: $(READY) ## the story of each of the five systems, told as it happens
+	@$(BIN)/slagboom sim --systems
 
 test: check pytest ## everything that must hold: lint, types, import contracts, tests, the built wheel
 

@@ -266,6 +266,7 @@ PAGES: Final = {
     "lane.md": runpy.run_path(str(HERE / "lane_page.py"))["page"],
     "protocol.md": WIRE["page"],
     "reasons.md": reasons,
+    "requirements.md": runpy.run_path(str(HERE / "requirements_page.py"))["page"],
 }
 
 

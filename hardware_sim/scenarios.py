@@ -173,6 +173,9 @@ STORIES: Final[dict[str, Story]] = {
     "power-cut-waiting": power_cut_with_a_car_waiting,
 }
 
+PROVES: Final[dict[str, frozenset[int]]] = {"second-car": frozenset({7}), "new-user": frozenset({11})}
+"""Requirements that these stories prove from end to end."""
+
 
 async def enters(site: SimulatedSite, car: Vehicle, external_id: str) -> None:
     """The car comes, is granted and passes; then it is inside."""

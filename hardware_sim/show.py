@@ -12,6 +12,7 @@ from rich.text import Text
 from edge import clock
 from hardware_sim.scenarios import CARS, STORIES, Story, leaves, people
 from hardware_sim.simulated_site import ENTRY, EXIT, Say, SimulatedSite, simulated_site
+from hardware_sim.stories.story import Story as SystemStory
 
 COLOURS = {
     "story": "bold white",
@@ -27,14 +28,7 @@ COLOURS = {
 async def play(stories: Sequence[str], folder: Path) -> None:
     """Play stories one after the other over one site. Raises `StoryFailed` where the site does not do as told."""
     console = Console(highlight=False)
-    begun_s = clock.now().mono_s
-
-    def say(who: str, what: str) -> None:
-        line = Text(f"{clock.now().mono_s - begun_s:6.1f} s  ", style="dim")
-        line.append(f"{who:<8}", style=COLOURS.get(who, ""))
-        line.append(what, style=_style(who, what))
-        console.print(line, soft_wrap=True)
-
+    say = _teller(console)
     async with told_of_the_portal(say), simulated_site(folder, say, CARS) as site:
         await people(site)
         await site.start_daemon()
@@ -47,6 +41,32 @@ async def play(stories: Sequence[str], folder: Path) -> None:
         await site.until(lambda: not any(site.world.scene(lane).vehicles for lane in (ENTRY, EXIT)), "empty lanes")
         await site.until_delivered()
         console.print(await _books(site))
+
+
+async def play_system(story: SystemStory, folder: Path) -> None:
+    """Play the story of a system over a site and pages of its own. Raises what its steps raise."""
+    console = Console(highlight=False)
+    console.print(Text(f"{story.name}: {story.title}", style="bold"))
+    say = _teller(console)
+    async with told_of_the_portal(say), simulated_site(folder, say, story.cars, pages=True) as site:
+        await site.start_daemon()
+        await site.until_ready()
+        await story.play(site)
+        await site.until_delivered()
+    proven = ", ".join(map(str, sorted(story.proves)))
+    console.print(Text(f"{story.name} ends well; requirements proven: {proven}\n", style="bold green"))
+
+
+def _teller(console: Console) -> Say:
+    begun_s = clock.now().mono_s
+
+    def say(who: str, what: str) -> None:
+        line = Text(f"{clock.now().mono_s - begun_s:6.1f} s  ", style="dim")
+        line.append(f"{who:<8}", style=COLOURS.get(who, ""))
+        line.append(what, style=_style(who, what))
+        console.print(line, soft_wrap=True)
+
+    return say
 
 
 @asynccontextmanager
@@ -76,11 +96,13 @@ def _style(who: str, what: str) -> str:
     return next((style for word, style in words.items() if word in what), "") if who == "daemon" else ""
 
 
-def list_stories(stories: Mapping[str, Story]) -> None:
-    """Name and first line of each story."""
+def list_stories(stories: Mapping[str, Story], systems: Mapping[str, SystemStory]) -> None:
+    """Name and first line of each story; of a system's, the title."""
     table = Table("Story", "What happens", box=None)
     for name, story in stories.items():
         table.add_row(name, (story.__doc__ or "").partition("\n")[0])
+    for name, system in systems.items():
+        table.add_row(name, system.title)
     Console().print(table)
 
 

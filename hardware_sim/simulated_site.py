@@ -11,11 +11,12 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from edge import clock
 from gate_controller.errors import SlagboomError
@@ -23,6 +24,7 @@ from gate_controller.facts import Fact, PhaseEntered
 from hardware_sim.broker import Broker
 from hardware_sim.camera import MjpegServer, draw
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
+from hardware_sim.portal.house import House
 from hardware_sim.portal.service import Portal
 from hardware_sim.world import Happened, Vehicle, World
 from sync.codec import UnknownFact
@@ -36,6 +38,7 @@ STOPS_WITHIN_S: Final = 10.0
 
 ENTRY, EXIT = "entry", "exit"
 TENANT, SITE, EDGE = "demo", "garage", "gatehouse"
+TIME_ZONE: Final = "Europe/Amsterdam"
 
 CONFIG: Final = """\
 [site]
@@ -134,6 +137,8 @@ class SimulatedSite:
         self.portal = portal
         self.broker = broker
         self.say = say
+        self.house: House
+        """Accounts, mailbox and records of the portal; `house.url` is where its pages are, if they are served."""
         self._reader = reader
         self._scanner = scanner
         self._daemon: asyncio.subprocess.Process | None = None
@@ -311,9 +316,11 @@ class SimulatedSite:
 
 @asynccontextmanager
 async def simulated_site(
-    folder: Path, say: Say, cars: Sequence[Vehicle], seed: int = 1
+    folder: Path, say: Say, cars: Sequence[Vehicle], seed: int = 1, *, pages: bool = False
 ) -> AsyncIterator[SimulatedSite]:
     """A running site in `folder`; what an earlier run left there goes on, with those of `cars` inside parked.
+
+    With `pages` the portal's pages are served on a free port of this machine.
 
     Everything started here has ended when the context is left, however that happens.
     """
@@ -344,17 +351,27 @@ async def simulated_site(
         )
         site = SimulatedSite(folder, world, board, reader, scanner, portal, broker, say)
         await site.forget_the_past()
+        works = [site.turn(), site.listen(), site.relay_log(), portal.serve("127.0.0.1", broker.port)]
+        site.house = await House.open(portal, TIME_ZONE)
+        if pages:
+            works.append(_pages(site.house, stack))
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(work)
-                for work in (site.turn(), site.listen(), site.relay_log(), portal.serve("127.0.0.1", broker.port))
-            ]
+            tasks = [*map(group.create_task, works)]
             try:
                 yield site
             finally:
                 await site.stop_daemon()
                 for task in tasks:
                     task.cancel()
+
+
+def _pages(house: House, stack: AsyncExitStack) -> Coroutine[Any, Any, None]:
+    """The portal's pages on a free port, which is the house's address from now on."""
+    from hardware_sim.portal.web import serving
+
+    listening = stack.enter_context(serving.bound("127.0.0.1", 0))
+    house.url = serving.url_of(listening)
+    return serving.serve(house, ZoneInfo(TIME_ZONE), listening)
 
 
 def _board(path: Path, world: World) -> BoardPeer:

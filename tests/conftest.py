@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,15 @@ from hardware_sim.broker import free_port
 settings.register_profile("slagboom", deadline=None, derandomize=True, database=None)
 settings.register_profile("fuzz", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "slagboom"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What proves a requirement passes or fails; skipped would look proven."""
+    report = yield
+    if report.skipped and item.get_closest_marker("proves") is not None:
+        report.outcome, report.longrepr = "failed", "it proves a requirement and was skipped"
+    return report
 
 
 class Mosquitto:

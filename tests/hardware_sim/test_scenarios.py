@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from hardware_sim.scenarios import CARS, STORIES, people
+from hardware_sim.scenarios import CARS, PROVES, STORIES, people
 from hardware_sim.simulated_site import ENTRY, EXIT, simulated_site
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.proves(*PROVES.get(name, ()))) for name in STORIES]
+)
 async def test_story(name: str, tmp_path: Path) -> None:
     told: list[str] = []
     async with simulated_site(tmp_path, lambda who, what: told.append(f"{who}: {what}"), CARS) as site:

@@ -7,15 +7,17 @@ import pytest
 
 from hardware_sim.scenarios import STORIES
 from hardware_sim.show import list_stories, play, told_of_the_portal
+from hardware_sim.stories.registry import SYSTEMS
 
 
 def test_each_story_is_listed_with_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
-    list_stories(STORIES)
+    list_stories(STORIES, SYSTEMS)
     shown = capsys.readouterr().out
     for name, story in STORIES.items():
         assert story.__doc__
         assert name in shown
     assert "second car waits" in shown
+    assert all(system.title in shown for system in SYSTEMS.values())
 
 
 async def test_a_story_ends_with_books_that_agree_and_can_be_told_again(

@@ -1,0 +1,10 @@
+"""Passwords are slow to try on purpose, and stories have many."""
+
+import pytest
+
+from hardware_sim.portal import passwords
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "COST", (4, 8, 1))
