@@ -50,6 +50,7 @@ from edge.config import load_config
 from edge.daemon import Daemon
 from edge.lane_task import LaneTask
 from edge.link import Link
+from edge.standing import StandingOrders
 from edge.watcher import Watcher
 from gate_controller.devices.codec import Drive
 from gate_controller.facts import Fact, Granted
@@ -264,7 +265,8 @@ async def measure(folder: Path) -> list[Car]:
         (folder / "site.toml").write_text(CONFIG.format(folder=folder, camera=outside.url))
         config = load_config(folder / "site.toml")
         listed = read_list(folder / "list.csv", config.tz()).allowlist
-        daemon = Daemon(config, "bench", store, Site(listed, config.tz(), rules=config.rules()), keeper=None)
+        site, standing = Site(listed, config.tz(), rules=config.rules()), StandingOrders(config, store)
+        daemon = Daemon(config, "bench", store, site, keeper=None, standing=standing)
         work = asyncio.ensure_future(daemon.run())
         await until(lambda: clocks.first_frame or work.done())
         await asyncio.sleep(2.5)  # the boom is known, and the vote takes what comes now for arrivals

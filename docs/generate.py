@@ -136,7 +136,8 @@ MEANING: Final[dict[str, str]] = {
     "lanes.NAME.outputs": "Which channel each relay is wired to; see below.",
     "lanes.NAME.inverted": "Inputs whose contact is closed when nothing is there, as fail-safe loops and fire "
     "contacts have it: a cut wire then counts as occupied, or as fire.",
-    "lanes.NAME.active": "A lane that is not active refuses everybody, for the reason `device_inactive`.",
+    "lanes.NAME.active": "A lane that is not active refuses everybody, for the reason `device_inactive`. An order"
+    " (`operate activate`, `portal activate`) counts in its place until this is changed.",
     "lanes.NAME.camera": "An RTSP or HTTP address, a video file, a folder of pictures, or a USB camera's number.",
     "lanes.NAME.exit_policy": "`any_vehicle` opens the exit for whoever stands there after a bounded attempt to "
     "read; `known_only` opens it for every vehicle that is inside and refuses others with `not_inside`.",

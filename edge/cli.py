@@ -233,6 +233,22 @@ def operate_acknowledge(lane: OnLane, reason: Why, config: SiteFile) -> None:
 
 
 @operate.command(
+    "activate", epilog='Example: slagboom operate activate entry --reason "wired and tried" --config site.toml'
+)
+def operate_activate(lane: OnLane, reason: Why, config: SiteFile) -> None:
+    """Switch a lane on that was switched off; it stays on until its settings are changed."""
+    _switch(config, lane, reason, active=True)
+
+
+@operate.command(
+    "deactivate", epilog='Example: slagboom operate deactivate entry --reason "rebuilt" --config site.toml'
+)
+def operate_deactivate(lane: OnLane, reason: Why, config: SiteFile) -> None:
+    """Switch an entry off, over restarts too; lanes that let vehicles out stay on."""
+    _switch(config, lane, reason, active=False)
+
+
+@operate.command(
     "clear", epilog='Example: slagboom operate clear A-1734 --reason "left at noon" --config site.toml'
 )
 def operate_clear(
@@ -244,6 +260,12 @@ def operate_clear(
     from edge.commands.operate import clear
 
     raise typer.Exit(clear(config, external_id, reason))
+
+
+def _switch(config: Path, lane: str, reason: str, *, active: bool) -> None:
+    from edge.commands.operate import switch
+
+    raise typer.Exit(switch(config, lane, reason, active=active))
 
 
 def _operate(config: Path, lane: str, kind: str, reason: str) -> None:

@@ -5,7 +5,7 @@ the file names, and reading the file itself (`tables`).
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -25,6 +25,7 @@ from gate_controller.errors import BadInput, ConfigError
 from gate_controller.facts import Direction, LaneId
 from gate_controller.lane import LaneSetup, Role, StorePolicy
 from gate_controller.site import ClaimPolicy, Rules
+from gate_controller.standing_orders import Switched, inactive_lanes
 
 if TYPE_CHECKING:  # cryptography takes longer to load than most commands to run
     from sync.identity import TlsFiles
@@ -243,6 +244,10 @@ class Config(Struct):
             claims=site.claims,
         )
 
+    def inactive(self, switched: Iterable[Switched] = ()) -> frozenset[LaneId]:
+        """The lanes that are off: by these settings, or by an order that came after them."""
+        return inactive_lanes({LaneId(name): lane.active for name, lane in self.lanes.items()}, switched)
+
     def tls(self) -> "TlsFiles | None":
         """The files of the link's certificates; None where it is not encrypted."""
         tls = self.portal.tls if self.portal is not None else None
@@ -251,10 +256,6 @@ class Config(Struct):
         from sync.identity import TlsFiles
 
         return TlsFiles(self.path(tls.ca), self.path(tls.cert), self.path(tls.key or tls.cert))
-
-    def inactive(self) -> frozenset[LaneId]:
-        """The lanes that are switched off."""
-        return frozenset(LaneId(name) for name, lane in self.lanes.items() if not lane.active)
 
     def site_name(self) -> str:
         """What the portal calls the site, "" without one."""

@@ -1,14 +1,14 @@
 """Orders from a person at the machine, over a socket beside the database that only its owner may open.
 
 One request a connection, one JSON line each way. What an order does is the lane's and the daemon's business; here
-is only how it gets there. Orders are for now: nothing is queued, kept or repeated.
+is only how it gets there. Orders are for now: nothing is queued or repeated.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ LINE_BYTES_MAX: Final = 4096
 ANSWER_WITHIN_S: Final = 5.0
 CALLERS_MAX: Final = 8
 
-Handle = Callable[[Request], Answer]
+Handle = Callable[[Request], Awaitable[Answer]]
 
 
 def socket_of(database: Path) -> Path:
@@ -89,7 +89,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ha
         async with asyncio.timeout(ANSWER_WITHIN_S):
             try:
                 request: Request = msgspec.json.decode(await reader.readline(), type=Request)
-                answer = handle(request)
+                answer = await handle(request)
             except (ValueError, msgspec.DecodeError) as error:  # ValueError: a line longer than the limit
                 answer = Answer(False, f"not a request: {error}")
             writer.write(msgspec.json.encode(answer) + b"\n")

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from edge import clock, control
+from edge import clock, control, orders
 from edge.config import IN_THE_CLEAR, Config, PortalTable
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
@@ -26,6 +26,7 @@ from edge.list_keeper import ListKeeper
 from edge.narrate import narrate
 from edge.recorder import Recorder
 from edge.renewal import CertificateKeeper
+from edge.standing import StandingOrders
 from edge.version import software
 from gate_controller.allowlist import Allowlist
 from gate_controller.credentials import BadgeRead, CodeRead
@@ -46,7 +47,6 @@ from gate_controller.errors import StoreError
 from gate_controller.facts import (
     AlarmRaised,
     Closed,
-    CommandRefused,
     Fact,
     Granted,
     HoldId,
@@ -58,8 +58,6 @@ from gate_controller.facts import (
 from gate_controller.lane import (
     ClaimAnswered,
     ClaimFailed,
-    ClearHold,
-    Command,
     CommitFailed,
     Committed,
     Contact,
@@ -77,7 +75,7 @@ from sync import enrolment
 from sync.device_key import device_key
 from sync.identity import TlsFiles
 from sync.mqtt import Endpoint
-from sync.orders import Answer, ClearUser, LaneOrder, Request
+from sync.orders import Answer, ClearUser, LaneOrder, Request, Revoke, SwitchLane
 from sync.pictures import Picture
 from sync.portal import PortalLink, Surroundings
 from sync.store import Store
@@ -96,9 +94,18 @@ ORDER_VALID_FOR_S: Final = 10.0
 class Daemon:
     """A site at work. `site` is replaced whole at every change; whoever reads it sees one instant."""
 
-    def __init__(self, config: Config, run: str, store: Store, site: Site, keeper: ListKeeper | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        run: str,
+        store: Store,
+        site: Site,
+        keeper: ListKeeper | None,
+        standing: StandingOrders,
+    ) -> None:
         """`run` is unique to this start of the program; use `Daemon.serve` to open everything and run."""
         self.site = site
+        self._standing = standing
         self._config = config
         self._store, self._keeper = store, keeper
         self._unsaid: list[Fact] = []
@@ -184,38 +191,27 @@ class Daemon:
             await self._recorder.flush()
             await asyncio.to_thread(self._evidence.close)
 
-    def answer(self, request: Request, valid_for_s: float = ORDER_VALID_FOR_S) -> Answer:
+    async def answer(self, request: Request, valid_for_s: float = ORDER_VALID_FOR_S) -> Answer:
         """Do what a person at the machine or the portal asks, now; the journal keeps who asked and why."""
         match request:
             case LaneOrder():
-                return self._order(request, valid_for_s)
+                return orders.give(self._lanes, request, valid_for_s)
             case ClearUser():
-                return self._clear(request)
+                return orders.clear(self._lanes, self.site.occupancy, self.record, request)
+            case SwitchLane() | Revoke():
+                return await self._keep(request)
 
-    def _order(self, order: LaneOrder, valid_for_s: float) -> Answer:
-        lane = self._lanes.get(LaneId(order.lane))
-        if lane is None:
-            return Answer(False, f"no lane {order.lane}; there are {', '.join(self._lanes)}")
-        name = secrets.token_hex(8)
-        expires_s = clock.now().mono_s + valid_for_s
-        facts = lane.put(Command(name, order.kind, order.by, order.reason, expires_s))
-        refused = [fact.why for fact in facts if isinstance(fact, CommandRefused)]
-        return Answer(not refused, refused[0] if refused else f"{order.lane}: {order.kind.value} is under way")
-
-    def _clear(self, request: ClearUser) -> Answer:
-        own = [s for s in self.site.occupancy.inside() if s.external_id == request.external_id]
-        closed = [session.closed(Closed.OPERATOR, request.by, request.reason) for session in own]
-        self.record(closed, clock.now())
-        facts = [
-            fact
-            for hold in self.site.occupancy.holds.values()
-            if hold.external_id == request.external_id
-            for fact in self._lanes[hold.lane].put(ClearHold(hold.id, request.by, request.reason))
-        ]
-        released = [f for f in facts if isinstance(f, HoldReleased) and f.why is Released.OPERATOR]
-        refused = "".join(f"; a grant stays: {f.why}" for f in facts if isinstance(f, CommandRefused))
-        said = f"{request.external_id}: {len(own)} open sessions and {len(released)} open grants ended{refused}"
-        return Answer(bool(own or released), said)
+    async def _keep(self, order: SwitchLane | Revoke) -> Answer:
+        why = self._standing.refusal(order)
+        if why:
+            return Answer(False, why)
+        try:
+            fact = await self._standing.keep(order, self.site.allowlist.epoch)
+        except StoreError as error:
+            return Answer(False, str(error))
+        self.site = self._standing.in_force(self.site)
+        self.record([fact], clock.now())
+        return Answer(True, narrate(fact))
 
     def _tasks(self, worker: ThreadPoolExecutor) -> list[Coroutine[None, None, None]]:
         links = [*self._links.values(), *self._readers.values()]
@@ -330,6 +326,8 @@ class Daemon:
             self.record(self.site.occupancy.expired(now.wall, self.site.rules.session_expires_after), now)
             try:
                 await self._note_list_age()
+                await self._standing.forget(self.site)
+                self.site = self._standing.in_force(self.site)
                 await self._forget(now.wall)
             except (StoreError, OSError) as error:
                 log.error("what is due could not be written or erased, and is tried again: %s", error)
@@ -427,11 +425,12 @@ async def serve(config: Config) -> None:
             rules=config.rules(),
             list_confirmed_at=confirmed_at,
             list_since_mono_s=clock.now().mono_s - (await store.list_age(confirmed_at) if confirmed_at else 0.0),
-            inactive=config.inactive(),
             name=config.site_name(),
         )
+        standing = StandingOrders(config, store)
+        await standing.load()
         inside = len([*site.occupancy.inside()])
         log.info("%d vehicles inside, list revision %d", inside, site.allowlist.revision)
-        await Daemon(config, secrets.token_hex(4), store, site, keeper).run()
+        await Daemon(config, secrets.token_hex(4), store, standing.in_force(site), keeper, standing).run()
     finally:
         await store.close()

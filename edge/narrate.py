@@ -16,11 +16,13 @@ from gate_controller.facts import (
     Granted,
     HoldReleased,
     LaneStarted,
+    LaneSwitched,
     LogGap,
     Opened,
     Passed,
     PhaseEntered,
     Refused,
+    Revoked,
     SessionClosed,
     Unarbitrated,
     UngrantedPassage,
@@ -87,6 +89,11 @@ def narrate(fact: Fact) -> str:
             return f"{fact.lane}: the portal keeps the user's place for it"
         case Unarbitrated():
             return f"{fact.lane}: granted without the portal's word: {fact.why}"
+        case LaneSwitched():
+            return f"{fact.lane}: switched {'on' if fact.active else 'off'} by {fact.by}: {fact.reason}"
+        case Revoked():
+            what = f" {masked(fact.credential)}" if fact.credential else ""
+            return f"{fact.external_id}{what} is void by {fact.by}: {fact.reason}"
 
 
 def _granted(fact: Granted) -> str:

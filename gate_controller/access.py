@@ -124,7 +124,11 @@ class _May:
 def _may(ask: Ask, site: Site, user: User, match: Match, now: Moment) -> _May:
     """What does not depend on who else is inside."""
     contract = chosen(user.contracts, user.default_contract)
-    reason = _credential_reason(match, now.wall) or (None if user.active else Reason.USER_INACTIVE)
+    reason = (
+        _credential_reason(match, now.wall)
+        or (Reason.CREDENTIAL_REVOKED if _is_void(match, site) else None)
+        or (Reason.USER_INACTIVE if not user.active or site.is_void(user.id) else None)
+    )
     if reason is not None:
         return _May(reason, contract=contract)
     local = now.wall.astimezone(site.tz)
@@ -171,6 +175,11 @@ def _credential_reason(match: Match, at: datetime) -> Reason | None:
         case CredentialState.REVOKED:
             return Reason.CREDENTIAL_REVOKED
     return _validity_reason(credential.valid_from, credential.valid_to, at)
+
+
+def _is_void(match: Match, site: Site) -> bool:
+    user, credential = match.user, match.credential
+    return user is not None and credential is not None and site.is_void(user.id, credential.text)
 
 
 def _validity_reason(valid_from: datetime | None, valid_to: datetime | None, at: datetime) -> Reason | None:

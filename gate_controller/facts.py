@@ -302,6 +302,27 @@ class Unarbitrated:
     clock_err_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class LaneSwitched:
+    """A lane was switched on or off by order; it stays so over restarts, until its settings are changed."""
+
+    lane: LaneId
+    active: bool
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """By order a user, or one `credential` of it where that is not "", is void before the list says so."""
+
+    user_id: str
+    external_id: str
+    credential: str
+    by: str
+    reason: str
+
+
 Fact = (
     LaneStarted
     | VehicleArrived
@@ -321,11 +342,14 @@ Fact = (
     | LogGap
     | Claimed
     | Unarbitrated
+    | LaneSwitched
+    | Revoked
 )
 
 PERSONAL: dict[type, tuple[str, ...]] = {
     Granted: ("plate", "basis.as_read", "basis.as_matched", "basis.evidence"),
     Refused: ("plate", "basis.as_read", "basis.as_matched", "basis.evidence"),
     SessionClosed: ("plate",),
+    Revoked: ("credential",),
 }
 """Fields of each kind that name a person's vehicle or badge, as dotted paths."""

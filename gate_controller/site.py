@@ -8,6 +8,7 @@ from gate_controller.allowlist import Allowlist
 from gate_controller.facts import LaneId
 from gate_controller.moment import Moment
 from gate_controller.occupancy import Occupancy
+from gate_controller.standing_orders import Void
 
 
 class ClaimPolicy(StrEnum):
@@ -50,7 +51,8 @@ class Site:
     `tz` is the site's time zone for schedules; `list_confirmed_at` is when the portal last said the list is
     current (None for a site without a portal), by the portal's clock, and `list_since_mono_s` an instant at which
     that was so already, by one that nobody can set. `inactive` holds the lanes that are switched off by the
-    configuration; `name` is what the portal calls the site, "" without one.
+    configuration or by order, `voids` what counts no more although the list does not say so yet; `name` is what the
+    portal calls the site, "" without one.
     """
 
     allowlist: Allowlist
@@ -60,7 +62,14 @@ class Site:
     list_confirmed_at: datetime | None = None
     list_since_mono_s: float | None = None
     inactive: frozenset[LaneId] = frozenset()
+    voids: frozenset[Void] = frozenset()
     name: str = ""
+
+    def is_void(self, user_id: str, credential: str = "") -> bool:
+        """Whether an order has made the user, or this credential of it, void before the list says so."""
+        listed = self.allowlist.epoch, self.allowlist.revision
+        named = user_id, credential
+        return any((v.user_id, v.credential) == named and not v.over(*listed) for v in self.voids)
 
     def list_age(self, now: Moment) -> timedelta | None:
         """How long nobody has confirmed the list, by whichever clock says longer; None without a portal.

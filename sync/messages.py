@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 
 from gate_controller.errors import ConfigError, MalformedMessage
-from sync.orders import ClearUser, LaneOrder, SendPicture, SyncNow
+from sync.orders import Request, SendPicture, SyncNow
 from sync.signing import Count, Signed, Spoken, Time
 
 PROTOCOL_VERSION: Final = 1
@@ -227,7 +227,7 @@ class Cmd(Signed, frozen=True, kw_only=True):
     cmd_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     cseq: Count
     nonce: str
-    ask: LaneOrder | ClearUser | SyncNow | SendPicture
+    ask: Request | SyncNow | SendPicture
 
 
 class CmdResult(Spoken, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ Not here: the daemon's own connection (`sync.store`).
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,12 @@ from pathlib import Path
 from gate_controller.allowlist import Allowlist
 from gate_controller.errors import StoreError
 from gate_controller.occupancy import Occupancy
+from gate_controller.standing_orders import Switched, Void
 from sync.cached_list import CachedList, ListCursor
 from sync.database import BUSY_FOR_MS, explained, pending_scripts, refuse_foreign
 from sync.journal import Journal, JournalRow
 from sync.list_age import ListAge
+from sync.standing_orders import StandingOrders
 from sync.store import EDGE
 
 
@@ -28,6 +30,8 @@ class Sight:
     cursor: ListCursor | None
     occupancy: Occupancy
     list_age_s: float = 0.0
+    switched: Sequence[Switched] = ()
+    voids: Sequence[Void] = ()
 
 
 def look_in(path: Path) -> Sight:
@@ -36,7 +40,9 @@ def look_in(path: Path) -> Sight:
         cached = CachedList(db)
         cursor = cached.cursor()
         age_s = ListAge(db).known(cursor.confirmed_at) if cursor and cursor.confirmed_at else 0.0
-        return Sight(cached.load(), cursor, Journal(db, "").standing.occupancy, age_s)
+        standing = StandingOrders(db)
+        occupancy = Journal(db, "").standing.occupancy
+        return Sight(cached.load(), cursor, occupancy, age_s, standing.switched(), standing.voids())
 
 
 def journal_of(path: Path, after_seq: int = 0, limit: int = 1_000_000) -> list[JournalRow]:

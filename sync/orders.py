@@ -1,7 +1,8 @@
 """What may be asked of an edge, by a person at the machine and by the portal alike, and the answer.
 
-Orders are for now: nothing is queued, kept or repeated. How they get to the daemon is told in `edge.control` and
-`sync.portal`; what they do is the lane's and the daemon's business.
+Orders are for now: nothing is queued or repeated, and what two of them bring about stays (`SwitchLane`, `Revoke`).
+How they get to the daemon is told in `edge.control` and `sync.portal`; what they do is the lane's and the daemon's
+business.
 """
 
 from typing import Annotated
@@ -30,6 +31,31 @@ class ClearUser(Struct, frozen=True, tag="clear"):
     reason: Words
 
 
+class SwitchLane(Struct, frozen=True, tag="activate"):
+    """Switch a lane on or off; it stays so over restarts, until its settings are changed. Exits stay on."""
+
+    lane: Words
+    active: bool
+    by: Words
+    reason: Words
+
+
+class Revoke(Struct, frozen=True, tag="revoke"):
+    """This user is void at once, or where `credential` is not "" that one alone; whoever is inside still gets out.
+
+    So it stays, over restarts too, until the list is at revision `rev` of `epoch`, which says the same, or another
+    list altogether has come.
+    """
+
+    user_id: Words
+    external_id: Words
+    credential: Annotated[str, Meta(max_length=200)]
+    epoch: Annotated[str, Meta(max_length=64)]
+    rev: Annotated[int, Meta(ge=0, le=2**53)]
+    by: Words
+    reason: Words
+
+
 class SyncNow(Struct, frozen=True, tag="sync"):
     """Ask the portal for the list at once."""
 
@@ -48,5 +74,5 @@ class Answer(Struct, frozen=True):
     text: str
 
 
-Request = LaneOrder | ClearUser
+Request = LaneOrder | ClearUser | SwitchLane | Revoke
 """What the daemon does; the other orders are the link's own."""

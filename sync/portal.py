@@ -40,7 +40,7 @@ LOOK_AT_AGE_EVERY_S: Final = 60.0
 
 log = logging.getLogger(__name__)
 
-OnOrder = Callable[[Request, float], Answer]
+OnOrder = Callable[[Request, float], Awaitable[Answer]]
 """Called with an order of the portal and for how many seconds more it may be begun."""
 
 OnClaim = Callable[[ClaimAnswered], None]
@@ -373,7 +373,7 @@ class PortalLink:
             answer = await self._send_picture(connection, cmd.ask)
         else:
             left_s = (cmd.exp - self._guard.now()).total_seconds()
-            answer = self._on_order(cmd.ask, left_s)
+            answer = await self._on_order(cmd.ask, left_s)
         status: Literal["done", "refused"] = "done" if answer.done else "refused"
         result = CmdResult(aud=self._address.audience, cmd_id=cmd.cmd_id, status=status, detail=answer.text[:1000])
         connection.publish(self._address.topic("cmd/r"), self._signer.sign(result))

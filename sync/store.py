@@ -13,12 +13,14 @@ from gate_controller.allowlist import Allowlist, Change
 from gate_controller.errors import StoreError
 from gate_controller.facts import Fact
 from gate_controller.occupancy import Occupancy
+from gate_controller.standing_orders import Switched, Void
 from sync.cached_list import CachedList, ListCursor, Shadow
 from sync.database import Blueprint, Database
 from sync.entries import Gathered
 from sync.journal import Journal, JournalRow
 from sync.list_age import ListAge
 from sync.marks import Mark, Marks
+from sync.standing_orders import StandingOrders
 from sync.strangers import Strangers
 
 EDGE: Final = Blueprint(0x534C4147, "sync.schema")
@@ -36,8 +38,9 @@ class Store:
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database, self._journal = database, journal
-        self._list, self._list_age, self._marks, self._strangers = (
+        self._list, self._list_age, self._marks, self._strangers, self._standing = (
             CachedList(database.sql), ListAge(database.sql), Marks(database.sql), Strangers(database.sql),
+            StandingOrders(database.sql),
         )  # fmt: skip
         self.appended = asyncio.Event()
         """Set after every append; whoever uploads clears it."""
@@ -268,6 +271,32 @@ class Store:
     async def execute(self, kid: str, mark: Mark, cmd_id: str) -> bool:
         """Note, before it is done, that an order is done; False if it was noted before."""
         return await self._write(self._marks.execute, kid, mark, cmd_id)
+
+    # ---- orders that stay in force ----
+
+    async def switched(self) -> list[Switched]:
+        """Lanes that an order switched on or off, each by the last one."""
+        return await self._database.run(self._standing.switched)
+
+    async def switch_lane(self, order: Switched) -> None:
+        """Keep that an order has switched a lane."""
+        await self._write(self._standing.switch, order)
+
+    async def forget_switch(self, order: Switched) -> None:
+        """An order to switch a lane counts no more."""
+        await self._write(self._standing.forget_switch, order)
+
+    async def voids(self) -> list[Void]:
+        """What orders made void, also what the list has overtaken since."""
+        return await self._database.run(self._standing.voids)
+
+    async def make_void(self, void: Void) -> None:
+        """Keep what an order made void."""
+        await self._write(self._standing.make_void, void)
+
+    async def drop_voids(self, voids: Sequence[Void]) -> None:
+        """Forget what the list says by now."""
+        await self._write(self._standing.drop, voids)
 
     # ---- inside ----
 

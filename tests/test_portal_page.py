@@ -34,7 +34,7 @@ def called(line: str, folder: Path) -> str:
 
 
 def test_the_walk_through_leads_where_it_says(tmp_path: Path) -> None:
-    begin, key_lines, people, pages, gates, keys = (text.splitlines() for text in blocks(""))
+    begin, key_lines, people, revoked, pages, gates, keys = (text.splitlines() for text in blocks(""))
     (settings,) = blocks("toml")
     init_line, serve_line = begin
     port = free_port()
@@ -64,6 +64,8 @@ def test_the_walk_through_leads_where_it_says(tmp_path: Path) -> None:
                 assert "in force on 1 of 1 edges" in called(line, tmp_path)
             listed = called(users_line, tmp_path)
             assert all(name in listed for name in ("anna", "bert", "gina", "dora"))
+            for line in revoked:
+                assert "void by order on gatehouse" in called(line, tmp_path)
             for line in gates:
                 called(line, tmp_path)
             for line in keys:

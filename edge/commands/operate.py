@@ -8,12 +8,17 @@ from edge.config import load_config
 from edge.control import ask, socket_of
 from gate_controller.errors import ControlError
 from gate_controller.lane import Order
-from sync.orders import ClearUser, LaneOrder, Request
+from sync.orders import ClearUser, LaneOrder, Request, SwitchLane
 
 
 def order(config: Path, lane: str, kind: Order, reason: str) -> int:
     """Give a lane an order. Raises `ControlError` with why the lane will not."""
     return _ask(config, LaneOrder(lane, kind, getpass.getuser(), reason))
+
+
+def switch(config: Path, lane: str, reason: str, *, active: bool) -> int:
+    """Switch a lane on or off. Raises `ControlError` for a lane that is not there, or must stay on."""
+    return _ask(config, SwitchLane(lane, active, getpass.getuser(), reason))
 
 
 def clear(config: Path, external_id: str, reason: str) -> int:

@@ -47,6 +47,10 @@ def changes(reason: Reason, case: Case, match: Match, permits: tuple[Permit, ...
     """What to do so that the case would pass this reason, as sentences for an operator."""
     who = match.user.external_id if match.user else ""
     match reason:
+        case Reason.DEVICE_INACTIVE:
+            yield f"Switch the lane on: `slagboom operate activate {case.ask.lane}`, or `active` in its settings."
+        case Reason.CREDENTIAL_REVOKED | Reason.USER_INACTIVE if _is_void(case, match):
+            yield f"An order of the portal made it void; let its newest list come, which decides on user {who}."
         case Reason.UNKNOWN_CREDENTIAL | Reason.CODE_WRONG:
             yield "Add it to a user of the list."
             yield from _near(case)
@@ -77,6 +81,13 @@ def changes(reason: Reason, case: Case, match: Match, permits: tuple[Permit, ...
                 yield "A permit without an end, and a credential without one, would count all the same."
         case Reason.NOT_INSIDE:
             yield "Let an operator open, or set the lane's exit_policy to any_vehicle."
+
+
+def _is_void(case: Case, match: Match) -> bool:
+    user, credential = match.user, match.credential
+    return user is not None and (
+        case.site.is_void(user.id) or (credential is not None and case.site.is_void(user.id, credential.text))
+    )
 
 
 def _near(case: Case) -> Iterator[str]:

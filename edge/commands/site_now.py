@@ -1,7 +1,5 @@
 """The site as its daemon has it: the cached list, the rules, who is inside. Looked at, never changed."""
 
-from dataclasses import replace
-
 from edge import clock, present
 from edge.config import Config
 from gate_controller.site import Site
@@ -18,7 +16,7 @@ def site_now(config: Config) -> Site:
     file = None if config.list is None else config.path(config.list.file)
     listed = None if file is None else read_list(file, tz).allowlist
     if listed is not None and not store.exists():
-        return _set_up(Site(listed, tz, rules=rules), config)
+        return Site(listed, tz, rules=rules, inactive=config.inactive(), name=config.site_name())
     seen = look_in(store)
     if listed is not None and listed.epoch != seen.allowlist.epoch:
         present.warning(
@@ -27,8 +25,6 @@ def site_now(config: Config) -> Site:
     confirmed_at = seen.cursor.confirmed_at if seen.cursor else None
     # As a time that runs like the wall's, which is what commands decide by.
     since_s = clock.now().wall.timestamp() - seen.list_age_s
-    return _set_up(Site(seen.allowlist, tz, seen.occupancy, rules, confirmed_at, since_s), config)
-
-
-def _set_up(site: Site, config: Config) -> Site:
-    return replace(site, inactive=config.inactive(), name=config.site_name())
+    inactive, voids = config.inactive(seen.switched), frozenset(seen.voids)
+    name = config.site_name()
+    return Site(seen.allowlist, tz, seen.occupancy, rules, confirmed_at, since_s, inactive, voids, name)

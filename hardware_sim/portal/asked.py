@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from sync.orders import ClearUser, LaneOrder, SyncNow
+from sync.orders import Request, SyncNow
 
 
 class Reply(Struct, frozen=True):
@@ -67,6 +67,16 @@ class AddCredential(Struct, frozen=True, tag=True):
 
 class RemoveCredential(Struct, frozen=True, tag=True):
     external_id: str
+    plate: str = ""
+    badge: str = ""
+
+
+class RevokeUser(Struct, frozen=True, tag=True):
+    """A user, or the plate or badge that is given, is void at once wherever an edge is connected."""
+
+    external_id: str
+    by: str
+    reason: str
     plate: str = ""
     badge: str = ""
 
@@ -161,7 +171,7 @@ class OrderEdge(Struct, frozen=True, tag=True):
     """An order to an edge, for now and never for later."""
 
     edge: str
-    order: LaneOrder | ClearUser | SyncNow
+    order: Request | SyncNow
 
 
 class RotateKeys(Struct, frozen=True, tag=True):
@@ -206,6 +216,7 @@ Asked = (
     | RemoveUser
     | AddCredential
     | RemoveCredential
+    | RevokeUser
     | SetGroups
     | Permits
     | PermitGroup

@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from edge import present
-from gate_controller.errors import SlagboomError
+from gate_controller.errors import BadInput, SlagboomError
 
 if TYPE_CHECKING:
     from hardware_sim.portal.asked import Asked
@@ -60,6 +60,17 @@ Schedule = Annotated[
     str | None, typer.Option(metavar="WEEKLY", help='When, such as "Mo-Fr 06:00-20:00"; always if left out.')
 ]
 Country = Annotated[str | None, typer.Option(help="The plates' country by its sign, such as NL.")]
+
+
+REASON_LEN_MAX: Final = 200
+Why = Annotated[str, typer.Option("--reason", help="Why: the edge's journal keeps it, with who ordered.")]
+
+
+def worded(reason: str) -> str:
+    """A reason as typed. Raises `BadInput`."""
+    if not 1 <= len(reason.strip()) <= REASON_LEN_MAX:
+        raise BadInput(f"--reason: write 1 to {REASON_LEN_MAX} characters; the journal keeps them")
+    return reason.strip()
 
 
 def told(folder: Path, asked: "Asked", *, as_json: bool) -> None:

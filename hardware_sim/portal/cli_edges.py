@@ -4,12 +4,11 @@ import getpass
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from edge import clock, present
-from gate_controller.errors import BadInput
 from hardware_sim.portal import asked
 from hardware_sim.portal.cli_common import (
     AsJson,
@@ -18,18 +17,17 @@ from hardware_sim.portal.cli_common import (
     Folder,
     Row,
     UserName,
+    Why,
     ago,
     listed,
     local,
     told,
+    worded,
 )
-
-REASON_LEN_MAX: Final = 200
 
 edge = typer.Typer(help="Edges: register, retire.", no_args_is_help=True)
 keys = typer.Typer(help="The portal's keys.", no_args_is_help=True)
 
-Why = Annotated[str, typer.Option("--reason", help="Why: the edge's journal keeps it, with who ordered.")]
 LaneName = Annotated[str, typer.Argument(metavar="LANE", help="The lane's name in the edge's settings.")]
 Clear = Annotated[bool, typer.Option("--clear", help="Plates in full; they are personal data.")]
 
@@ -210,25 +208,36 @@ def acknowledge(folder: Folder, name: EdgeName, lane: LaneName, reason: Why, as_
     _order(folder, name, lane, "acknowledge", reason, as_json=as_json)
 
 
+def activate(folder: Folder, name: EdgeName, lane: LaneName, reason: Why, as_json: AsJson = False) -> None:
+    """Switch a lane on; it stays on over restarts until its settings are changed."""
+    _switch(folder, name, lane, reason, as_json=as_json, active=True)
+
+
+def deactivate(folder: Folder, name: EdgeName, lane: LaneName, reason: Why, as_json: AsJson = False) -> None:
+    """Switch an entry off, over restarts too; lanes that let vehicles out stay on."""
+    _switch(folder, name, lane, reason, as_json=as_json, active=False)
+
+
+def _switch(folder: Path, name: str, lane: str, reason: str, *, as_json: bool, active: bool) -> None:
+    from sync.orders import SwitchLane
+
+    request = asked.OrderEdge(name, SwitchLane(lane, active, getpass.getuser(), worded(reason)))
+    told(folder, request, as_json=as_json)
+
+
 def _order(folder: Path, name: str, lane: str, kind: str, reason: str, *, as_json: bool) -> None:
     from gate_controller.lane import Order
     from sync.orders import LaneOrder
 
-    request = asked.OrderEdge(name, LaneOrder(lane, Order(kind), getpass.getuser(), _worded(reason)))
+    request = asked.OrderEdge(name, LaneOrder(lane, Order(kind), getpass.getuser(), worded(reason)))
     told(folder, request, as_json=as_json)
-
-
-def _worded(reason: str) -> str:
-    if not 1 <= len(reason.strip()) <= REASON_LEN_MAX:
-        raise BadInput(f"--reason: write 1 to {REASON_LEN_MAX} characters; the journal keeps them")
-    return reason.strip()
 
 
 def clear(folder: Folder, name: EdgeName, external_id: UserName, reason: Why, as_json: AsJson = False) -> None:
     """End a user's open sessions and grants at an edge, because the vehicle is gone."""
     from sync.orders import ClearUser
 
-    request = asked.OrderEdge(name, ClearUser(external_id, getpass.getuser(), _worded(reason)))
+    request = asked.OrderEdge(name, ClearUser(external_id, getpass.getuser(), worded(reason)))
     told(folder, request, as_json=as_json)
 
 

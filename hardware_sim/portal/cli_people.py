@@ -1,5 +1,6 @@
 """`slagboom portal`: users, plates, badges, groups, permits, guests and whole lists."""
 
+import getpass
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -19,11 +20,13 @@ from hardware_sim.portal.cli_common import (
     Row,
     Schedule,
     UserName,
+    Why,
     complete_permit,
     listed,
     local,
     moment,
     told,
+    worded,
 )
 
 user = typer.Typer(help="Users: who they are and whether they get in.", no_args_is_help=True)
@@ -116,6 +119,21 @@ def _permit_columns(tz: tzinfo) -> Sequence[Column]:
         ("From", lambda row: local(row["valid_from"], tz)),
         ("Until", lambda row: local(row["valid_to"], tz)),
     ]
+
+
+def revoke(
+    folder: Folder,
+    external_id: UserName,
+    reason: Why,
+    plate: Annotated[str, typer.Option(help="Only this plate.")] = "",
+    badge: Annotated[str, typer.Option(help="Only this badge.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Void at once: in the list, and by order at each edge that is there. Whoever is inside still gets out."""
+    if plate and badge:
+        raise BadInput("--plate, --badge: give one of them, or none for the user with all")
+    request = asked.RevokeUser(external_id, getpass.getuser(), worded(reason), plate, badge)
+    told(folder, request, as_json=as_json)
 
 
 def users(

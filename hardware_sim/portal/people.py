@@ -25,11 +25,13 @@ from hardware_sim.portal.asked import (
     RemovePermit,
     RemoveUser,
     Reply,
+    RevokeUser,
     SetGroups,
     ShowUser,
     SwitchUser,
     Users,
 )
+from hardware_sim.portal.revocation import revoke as revoked_now
 from hardware_sim.portal.service import Portal
 
 MADE_CODE_LEN: Final = 8
@@ -102,6 +104,16 @@ async def remove_credential(portal: Portal, asked: RemoveCredential) -> Reply:
         )
     await portal.change([UserPut(rest)])
     return Reply([_summary(rest)], f"{asked.external_id} has that {what} no more")
+
+
+async def revoke(portal: Portal, asked: RevokeUser) -> Reply:
+    credential = Plate.parse(asked.plate).key if asked.plate else ""
+    credential = Badge.parse(asked.badge).text if asked.badge else credential
+    void_on = await revoked_now(portal, asked.external_id, credential, asked.by, asked.reason)
+    what = f"plate {asked.plate}" if asked.plate else f"badge {asked.badge}" if asked.badge else "user"
+    edges = f"void by order on {', '.join(void_on)}" if void_on else "no edge was there to be ordered"
+    row = {**_summary(portal.user(asked.external_id)), "void_on": void_on}
+    return Reply([row], f"{asked.external_id}: {what} revoked; {edges}")
 
 
 async def set_groups(portal: Portal, asked: SetGroups) -> Reply:
@@ -206,6 +218,7 @@ CHANGES: Final[dict[type, Answer]] = {
     RemoveUser: remove_user,
     AddCredential: add_credential,
     RemoveCredential: remove_credential,
+    RevokeUser: revoke,
     SetGroups: set_groups,
     PermitGroup: permit_group,
     RemovePermit: remove_permit,

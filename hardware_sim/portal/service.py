@@ -41,6 +41,7 @@ from hardware_sim.portal.letters import Letters
 from hardware_sim.portal.order_desk import OrderDesk
 from hardware_sim.portal.picture_desk import PictureDesk
 from hardware_sim.portal.reading import Quarantined
+from hardware_sim.portal.revocation import given_badge, given_plate
 from sync import messages
 from sync.database import Blueprint, Database
 from sync.identity import TlsFiles
@@ -197,14 +198,14 @@ class Portal:
         await self.edit(external_id, lambda user: replace(user, status=status))
 
     async def add_plate(self, external_id: str, plate: str, country: str | None = None) -> None:
-        """Give a user one more plate."""
+        """Give a user one more plate, or again one that was revoked."""
         added = PlateCredential(Plate.parse(plate, country))
-        await self.edit(external_id, lambda user: replace(user, plates=(*user.plates, added)))
+        await self.edit(external_id, lambda user: given_plate(user, added))
 
     async def add_badge(self, external_id: str, badge: str) -> None:
-        """Give a user one more badge."""
+        """Give a user one more badge, or again one that was revoked."""
         added = Badge.parse(badge)
-        await self.edit(external_id, lambda user: replace(user, badges=(*user.badges, added)))
+        await self.edit(external_id, lambda user: given_badge(user, added))
 
     async def set_groups(self, external_id: str, groups: Sequence[str]) -> None:
         """Put a user into exactly these groups."""

@@ -19,7 +19,7 @@ OPEN = LaneOrder("entry", Order.OPEN, "joris", "ambulance")
 
 @asynccontextmanager
 async def listening(path: Path, heard: list[Request]) -> AsyncIterator[None]:
-    def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> Answer:
         heard.append(request)
         return Answer(True, "under way")
 

@@ -56,6 +56,7 @@ from gate_controller.plates import Plate, PlateRead
 from gate_controller.reasons import Note, Reason
 from gate_controller.schedule import Schedule
 from gate_controller.site import ClaimPolicy, Rules, Site
+from gate_controller.standing_orders import Void
 
 ENTRY, EXIT, SIDE = LaneId("entry"), LaneId("exit"), LaneId("side")
 TZ = ZoneInfo("Europe/Amsterdam")
@@ -583,6 +584,31 @@ def test_an_unknown_code_at_an_exit_is_judged_by_the_policy_at_once() -> None:
     stranger = CodeRead.of("https://example.org/menu")
     assert granted(House(*GINA).leave(stranger)).user_id is None
     assert reason(House(*GINA).leave(stranger, exit_policy=ExitPolicy.KNOWN_ONLY)) is Reason.NOT_INSIDE
+
+
+def test_whom_an_order_made_void_gets_in_no_more_until_the_list_decides() -> None:
+    void = Void("u-anna", "", "epoch", 8, instead_of="epoch")
+    house = House(*ANNA, user("bert", "B-NO 1"), permit("bert"), voids=frozenset({void}))
+    assert reason(house.ask("98-TH-D4")) is Reason.USER_INACTIVE
+    assert reason(house.ask(BadgeRead("000414CD7E", 40))) is Reason.USER_INACTIVE
+    assert granted(house.ask("B-NO 1"))
+    house.site = replace(house.site, allowlist=house.site.allowlist.apply([], 8))
+    assert granted(house.ask("98-TH-D4"))
+
+
+def test_one_credential_may_be_void_alone() -> None:
+    void = Void("u-anna", "98THD4", "epoch", 8, instead_of="epoch")
+    house = House(voids=frozenset({void}))
+    assert reason(house.ask("98-TH-D4")) is Reason.CREDENTIAL_REVOKED
+    assert granted(house.ask("AB-123-CD"))
+
+
+def test_whoever_is_inside_gets_out_though_void() -> None:
+    house = House()
+    house.passes(house.ask("98-TH-D4"))
+    void = Void("u-anna", "", "epoch", 8, instead_of="epoch")
+    house.site = replace(house.site, voids=frozenset({void}))
+    assert granted(house.leave("98-TH-D4")).closes
 
 
 # ---- devices, groups, contracts, desks ----

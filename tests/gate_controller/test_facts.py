@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 from gate_controller import facts
 
 KINDS = get_args(facts.Fact)
-NAMES_A_PERSON = {"plate", "as_read", "as_matched", "evidence", "name", "badge", "card"}
+NAMES_A_PERSON = {"plate", "as_read", "as_matched", "evidence", "name", "badge", "card", "credential"}
 
 
 def fields_of(kind: type, before: str = "") -> Iterator[str]:

@@ -38,11 +38,11 @@ class Watched(daemon.Daemon):
         self.watch.said(facts)
         super().record(facts, now)
 
-    def answer(self, request: Request, valid_for_s: float = daemon.ORDER_VALID_FOR_S) -> Answer:
+    async def answer(self, request: Request, valid_for_s: float = daemon.ORDER_VALID_FOR_S) -> Answer:
         """What the portal orders."""
         if isinstance(request, LaneOrder):
             self.watch.ordered(request.by)
-        return super().answer(request, valid_for_s)
+        return await super().answer(request, valid_for_s)
 
     def _list_in_force(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
         super()._list_in_force(allowlist, confirmed_at)

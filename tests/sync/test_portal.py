@@ -80,7 +80,7 @@ class Edge:
     def on_list(self, allowlist: Allowlist, confirmed_at: datetime) -> None:
         self.allowlist, self.confirmed_at = allowlist, confirmed_at
 
-    def on_order(self, request: Request, valid_for_s: float) -> Answer:
+    async def on_order(self, request: Request, valid_for_s: float) -> Answer:
         assert 0 < valid_for_s <= 10
         self.asked.append(request)
         return Answer(True, "under way")

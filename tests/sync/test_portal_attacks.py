@@ -85,7 +85,7 @@ class Victim:
     def _on_list(self, *_: Any) -> None:
         self.lists += 1
 
-    def _on_order(self, request: Request, valid_for_s: float) -> Answer:
+    async def _on_order(self, request: Request, valid_for_s: float) -> Answer:
         assert 0 < valid_for_s <= 10
         self.asked.append(request)
         return Answer(request == OPEN, "under way")

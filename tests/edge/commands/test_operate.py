@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands.operate import clear, order
+from edge.commands.operate import clear, order, switch
 from edge.control import serve
 from gate_controller.errors import ControlError
 from gate_controller.lane import Order
-from sync.orders import Answer, ClearUser, LaneOrder, Request
+from sync.orders import Answer, ClearUser, LaneOrder, Request, SwitchLane
 
 SITE = """\
 [site]
@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> Path:
 async def test_orders_carry_who_and_why(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heard: list[Request] = []
 
-    def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> Answer:
         heard.append(request)
         return Answer(isinstance(request, LaneOrder), "under way" if isinstance(request, LaneOrder) else "nobody")
 
@@ -47,9 +47,15 @@ async def test_orders_carry_who_and_why(config: Path, capsys: pytest.CaptureFixt
     assert await asyncio.to_thread(order, config, "entry", Order.ACKNOWLEDGE, "reset") == 0
     with pytest.raises(ControlError, match="refused: nobody"):
         await asyncio.to_thread(clear, config, "A-1", "gone")
+    with pytest.raises(ControlError, match="refused: nobody"):
+        await asyncio.to_thread(switch, config, "entry", "rebuilt", active=False)
     task.cancel()
     me = getpass.getuser()
-    assert heard == [LaneOrder("entry", Order.ACKNOWLEDGE, me, "reset"), ClearUser("A-1", me, "gone")]
+    assert heard == [
+        LaneOrder("entry", Order.ACKNOWLEDGE, me, "reset"),
+        ClearUser("A-1", me, "gone"),
+        SwitchLane("entry", False, me, "rebuilt"),
+    ]
     assert "under way" in capsys.readouterr().out
 
 

@@ -14,6 +14,7 @@ from gate_controller.plates import Plate, PlateRead
 from gate_controller.reasons import Reason
 from gate_controller.schedule import Schedule
 from gate_controller.site import Rules, Site
+from gate_controller.standing_orders import Void
 from gate_controller.users import Action, Permit, User, UserStatus
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -99,6 +100,21 @@ CASES = [
         ["Make this credential of user 4711 active again, or list another one."],
     ),
     (case(site(replace(USER, status=UserStatus.INACTIVE))), Reason.USER_INACTIVE, ["Activate user 4711."]),
+    (
+        case(replace(site(), inactive=frozenset({LaneId("entry")}))),
+        Reason.DEVICE_INACTIVE,
+        ["Switch the lane on: `slagboom operate activate entry`, or `active` in its settings."],
+    ),
+    (
+        case(replace(site(), voids=frozenset({Void("u1", "", "e", 2, "e")}))),
+        Reason.USER_INACTIVE,
+        ["An order of the portal made it void; let its newest list come, which decides on user 4711."],
+    ),
+    (
+        case(replace(site(), voids=frozenset({Void("u1", PLATE.text, "e", 2, "e")}))),
+        Reason.CREDENTIAL_REVOKED,
+        ["An order of the portal made it void; let its newest list come, which decides on user 4711."],
+    ),
     (
         case(site(USER, None)),
         Reason.NO_PERMIT,

@@ -12,6 +12,7 @@ from gate_controller.errors import ListFileError, StoreError
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Passed
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
+from gate_controller.standing_orders import Switched, Void
 from gate_controller.users import User
 from sync.listfile import read_list
 from sync.store import Store
@@ -67,12 +68,17 @@ async def test_a_portals_site_is_what_its_database_holds(tmp_path: Path) -> None
     assert site.list_confirmed_at == AT
     store = await Store.open(tmp_path / "slagboom.db", lambda: "ledger")
     await store.note_list_age(AT, 7200.0)
+    void = Void("4711", "", "e", 8, "e")
+    await store.make_void(void)
+    await store.switch_lane(Switched(LaneId("entry"), active=False, setting=True))
     await store.close()
     # As if somebody had set the clock back to the very moment.
     age = site_now(settings(tmp_path, PORTAL)).list_age(Moment(AT, clock.now().wall.timestamp()))
     assert age is not None
     assert 7199 < age.total_seconds() < 7300
     assert [session.plate for session in site.occupancy.inside()] == ["AB1"]
+    now = site_now(settings(tmp_path, PORTAL))
+    assert (now.inactive, now.voids) == ({"entry"}, {void})
 
 
 async def test_a_list_file_changed_since_then_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,6 +70,8 @@ def test_keys_are_rotated(portal: Slagboom) -> None:
     [
         ("open", ("gatehouse", "entry", "--reason", "ambulance")),
         ("clear", ("gatehouse", "anna", "--reason", "left")),
+        ("deactivate", ("gatehouse", "entry", "--reason", "rebuilt")),
+        ("activate", ("gatehouse", "entry", "--reason", "tried")),
         ("sync", ("gatehouse",)),
         ("watch", ()),
     ],

@@ -68,6 +68,27 @@ def test_members_of_a_group_park_by_its_permit(portal: Slagboom) -> None:
     assert portal("permit list", "--json").objects() == []
 
 
+def test_what_was_revoked_is_off_the_list_until_it_is_given_again(portal: Slagboom) -> None:
+    portal("user add", "anna", "--plate", "98-THD-4", "--badge", "000414CD7E")
+
+    def states() -> list[str]:
+        return [one["state"] for one in portal("user show", "anna", "--json").objects()[0]["credentials"]]
+
+    said = portal("revoke", "anna", "--badge", "000414CD7E", "--reason", "lost")
+    assert said.out == (
+        "anna: badge 000414CD7E revoked; no edge was there to be ordered;"
+        " list revision 2: the edges get it when the portal runs\n"
+    )
+    assert states() == ["active", "revoked"]
+    assert (
+        "the list stays at revision 2" in portal("revoke", "anna", "--badge", "000414CD7E", "--reason", "lost").out
+    )
+    portal("badge add", "anna", "000414CD7E")
+    assert states() == ["active", "active"]
+    (row,) = portal("revoke", "anna", "--reason", "left", "--json").objects()
+    assert (row["status"], row["void_on"], row["revision"]) == ("inactive", [], 4)
+
+
 def test_a_guest_gets_a_code_that_is_told_once(portal: Slagboom) -> None:
     (row,) = portal("guest add", "gina", "--until", "2027-03-31T18:00", "--json").objects()
     assert len(row["code"].replace("-", "")) == 8
@@ -101,6 +122,9 @@ def test_a_list_file_is_taken_over_whole_or_not_at_all(portal: Slagboom, tmp_pat
         ("plate remove", ("anna", "XX-1"), "anna has no plate XX-1"),
         ("badge add", ("anna", "12"), "badge '12'"),
         ("badge add", ("anna", ""), "badge: empty"),
+        ("revoke", ("anna", "--plate", "XX-1", "--reason", "x"), "anna has no such plate or badge"),
+        ("revoke", ("anna", "--plate", "1", "--badge", "2", "--reason", "x"), "--plate, --badge: give one of them"),
+        ("revoke", ("anna", "--reason", " "), "--reason: write 1 to 200"),
         ("permit remove", ("park-x",), "no permit park-x"),
         ("guest add", ("gina", "--until", "tomorrow"), '--until: "tomorrow" is no time'),
         ("guest add", ("gina", "--code", "12"), "guest code of 2 characters"),
