@@ -391,7 +391,8 @@ class Daemon:
             case CardRead(bits, value):
                 self._at(reader).put(Presented(BadgeRead.of(value, bits)))
             case LineRead(text):
-                self._at(reader).put(Presented(CodeRead.of(text)))
+                signed = self._portal.read_pass(text) if self._portal is not None else None
+                self._at(reader).put(Presented(signed or CodeRead.of(text)))
             case DeviceSilent(why):
                 log.warning("reader %s: silent: %s", reader, why)
             case DeviceOnline():

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from gate_controller.allowlist import Action, Allowlist, Match, MatchKind, Permit, User
 from gate_controller.contracts import Contract, chosen
-from gate_controller.credentials import BadgeRead, CodeRead, CredentialState, Shown
+from gate_controller.credentials import BadgeRead, CodeRead, CredentialState, PassRead, Shown
 from gate_controller.delegation import DeviceState, billed_to
 from gate_controller.desk import Reservation, licence_reason, reservation_now
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Refused
@@ -109,6 +109,7 @@ def _decide_entry(ask: Ask, site: Site, now: Moment, basis: Basis) -> Granted | 
         contract=may.contract.id if may.contract else "",
         payer=_payer(match.user, may.contract),
         group=group,
+        spends=ask.credential.valid_to if isinstance(ask.credential, PassRead) and ask.credential.once else None,
     )
 
 
@@ -125,14 +126,15 @@ def _may(ask: Ask, site: Site, user: User, match: Match, now: Moment) -> _May:
     """What does not depend on who else is inside."""
     contract = chosen(user.contracts, user.default_contract)
     reason = (
-        _credential_reason(match, now.wall)
+        _pass_reason(ask.credential, site, now.wall)
+        or _credential_reason(match, now.wall)
         or (Reason.CREDENTIAL_REVOKED if _is_void(match, site) else None)
         or (Reason.USER_INACTIVE if not user.active or site.is_void(user.id) else None)
     )
     if reason is not None:
         return _May(reason, contract=contract)
     local = now.wall.astimezone(site.tz)
-    permits = site.allowlist.permits_of(user, ask.action)
+    permits = _permits(ask, site, user)
     fit = tuple(permit for permit in permits if permit.covers(ask.lane) and _one_permit(permit, local) is None)
     if not fit:
         return _May(permit_reason(permits, ask.lane, local), contract=contract)
@@ -144,6 +146,15 @@ def _may(ask: Ask, site: Site, user: User, match: Match, now: Moment) -> _May:
     if contract is not None and not contract.payable:
         return _May(Reason.NO_PAYMENT_PROFILE, contract=contract)
     return _May(None, fit, contract)
+
+
+def _permits(ask: Ask, site: Site, user: User) -> tuple[Permit, ...]:
+    """The user's permits; a guest of whom the list does not know yet may park, by word of the pass alone."""
+    read = ask.credential
+    if isinstance(read, PassRead) and site.allowlist.user(user.id) is None:
+        permit = Permit("", Action.PARK, user.id, valid_from=read.valid_from, valid_to=read.valid_to)
+        return (permit,) if ask.action is Action.PARK else ()
+    return site.allowlist.permits_of(user, ask.action)
 
 
 def trip_of(user: User, site: Site, at: datetime) -> Reservation | Reason:
@@ -161,6 +172,16 @@ def _unknown(credential: PlateRead | Shown) -> Reason:
         return Reason.NOT_AN_ACCESS_PASS
     mistyped = isinstance(credential, CodeRead) and credential.code is not None
     return Reason.CODE_WRONG if mistyped else Reason.UNKNOWN_CREDENTIAL
+
+
+def _pass_reason(read: PlateRead | Shown | None, site: Site, at: datetime) -> Reason | None:
+    if not isinstance(read, PassRead):
+        return None
+    if read.elsewhere:
+        return Reason.WRONG_SITE
+    if at >= read.valid_to:
+        return Reason.PASS_EXPIRED
+    return Reason.PASS_REPLAYED if read.once and site.occupancy.used(read.text) else None
 
 
 def _credential_reason(match: Match, at: datetime) -> Reason | None:
@@ -344,6 +365,10 @@ def _session_of(credential: PlateRead | Shown | None, site: Site) -> tuple[Parki
             return session, Matched.BADGE
         case CodeRead():
             return _session_of_code(credential, site)
+        case PassRead():
+            session = site.occupancy.by_credential(credential.text)
+            own = site.occupancy.of_user(credential.user_id)
+            return session or next(iter(own), None), Matched.SIGNED_PASS
     return None, Matched.NONE
 
 
@@ -385,7 +410,7 @@ def _seen(credential: PlateRead | Shown | None, allowlist: Allowlist) -> Basis:
                 votes=credential.votes,
                 evidence=credential.evidence,
             )
-        case BadgeRead() | CodeRead():
+        case BadgeRead() | CodeRead() | PassRead():
             return replace(basis, as_read=credential.text)
     return replace(basis, confidence=0.0, weakest=0.0, votes=0)
 
@@ -396,6 +421,7 @@ _MATCHED = {
     MatchKind.BADGE: Matched.BADGE,
     MatchKind.QR_PASS: Matched.QR_PASS,
     MatchKind.GUEST_CODE: Matched.GUEST_CODE,
+    MatchKind.SIGNED_PASS: Matched.SIGNED_PASS,
     MatchKind.AMBIGUOUS: Matched.NONE,
     MatchKind.NONE: Matched.NONE,
 }

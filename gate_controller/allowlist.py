@@ -36,7 +36,10 @@ from gate_controller.credentials import (
     CodeRead,
     CredentialKind,
     CredentialState,
+    PassRead,
     PlateCredential,
+    Shown,
+    SignedPass,
     low_bits,
     whole_number,
 )
@@ -70,6 +73,7 @@ class MatchKind(StrEnum):
     BADGE = "badge"
     QR_PASS = "qr_pass"
     GUEST_CODE = "guest_code"
+    SIGNED_PASS = "signed_pass"
     AMBIGUOUS = "ambiguous"
     NONE = "none"
 
@@ -84,7 +88,7 @@ class Match:
 
     kind: MatchKind
     user: User | None = None
-    credential: ListedCredential | None = None
+    credential: ListedCredential | SignedPass | None = None
     plate: Plate | None = None
     candidates: tuple[User, ...] = ()
 
@@ -185,9 +189,24 @@ class Allowlist:
             ]
         )
 
-    def find(self, read: PlateRead | BadgeRead | CodeRead) -> Match:
+    def find_pass(self, read: PassRead) -> Match:
+        """Whose a signed pass is: a listed user's who has an app, or a guest's of whom the list may not know yet.
+
+        Whoever was removed from the list is not made a guest again by an old pass.
+        """
+        user = self.user(read.user_id)
+        state = CredentialState.ACTIVE if user is None else user.app
+        if user is None and read.guest and self.tables.removed.get(read.user_id) is None:
+            user = User(read.user_id, read.guest)
+        if user is None or state is None:
+            return NOTHING
+        return Match(MatchKind.SIGNED_PASS, user, SignedPass(read.text, state, read.valid_from, read.valid_to))
+
+    def find(self, read: PlateRead | Shown) -> Match:
         """Who a credential belongs to, whatever its kind."""
         match read:
+            case PassRead():
+                return self.find_pass(read)
             case BadgeRead():
                 return self.find_badge(read)
             case CodeRead():

@@ -43,6 +43,7 @@ class CredentialKind(StrEnum):
     BADGE = "badge"
     QR_PASS = "qr_pass"
     GUEST_CODE = "guest_code"
+    SIGNED_PASS = "signed_pass"
 
 
 class CredentialState(StrEnum):
@@ -276,8 +277,22 @@ class PassRead:
         return f"pass:{self.number}"
 
 
+@dataclass(frozen=True, slots=True)
+class SignedPass:
+    """What a signed pass stands for once its user is known: the state of the user's app, and its own validity."""
+
+    text: str
+    state: CredentialState
+    valid_from: datetime
+    valid_to: datetime
+
+    @property
+    def kind(self) -> CredentialKind:
+        return CredentialKind.SIGNED_PASS
+
+
 Secret = QrPass | GuestCode
 """What a list keeps as a digest only."""
 
-Shown = BadgeRead | CodeRead
+Shown = BadgeRead | CodeRead | PassRead
 """What a person holds out or types, and no camera sees."""

@@ -6,6 +6,7 @@ Adding a kind means adding a dataclass and its place in `Fact`; renaming one bre
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
@@ -31,6 +32,7 @@ class Matched(StrEnum):
     BADGE = "badge"
     QR_PASS = "qr_pass"
     GUEST_CODE = "guest_code"
+    SIGNED_PASS = "signed_pass"
     NONE = "none"
 
 
@@ -119,7 +121,8 @@ class Granted:
     `hold` also names the opening pulse. `user_id` is None only at an exit that opens for anyone. `plate` is the
     canonical key of the vehicle, "" when only a badge is known. When it passes, the sessions in `closes` end: at an
     entry as missed exits, at an exit because this is their exit. `contract` and `payer` are fixed at the entry and
-    said again at the exit; `billed_to` pays for the scan; `group` is whose quota the vehicle counts to.
+    said again at the exit; `billed_to` pays for the scan; `group` is whose quota the vehicle counts to. Until
+    `spends` the credential lets nobody in again, once the vehicle has passed.
     """
 
     lane: LaneId
@@ -135,6 +138,7 @@ class Granted:
     payer: str = ""
     billed_to: str = ""
     group: str = ""
+    spends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

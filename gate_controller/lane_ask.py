@@ -6,7 +6,7 @@ Not here: the answer itself (`access`), and the opening that may follow (`lane`)
 from dataclasses import replace
 
 from gate_controller.access import Ask, decide
-from gate_controller.credentials import BadgeRead, CodeRead, Shown
+from gate_controller.credentials import BadgeRead, CodeRead, PassRead, Shown
 from gate_controller.facts import AlarmRaised, CredentialDropped, Direction, Granted, HoldId, Refused
 from gate_controller.lane_scan import Scan
 from gate_controller.lane_state import DEAF, OPEN_TO_ALL, WAITING, Credential, Lane, Stray
@@ -127,7 +127,7 @@ def _drop(scan: Scan, credential: Credential | None) -> None:
     arrival = scan.lane.arrival
     if credential is None or arrival is None or arrival.dropped:
         return
-    kind = {BadgeRead: "badge", CodeRead: "code"}.get(type(credential), "plate")
+    kind = {BadgeRead: "badge", CodeRead: "code", PassRead: "pass"}.get(type(credential), "plate")
     scan.facts.append(CredentialDropped(scan.lane.setup.id, kind))
     scan.put(arrival=replace(arrival, dropped=True))
 

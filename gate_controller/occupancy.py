@@ -46,7 +46,7 @@ NEAREST_MARGIN: Final = 2
 class Hold:
     """A user's place, from grant to passage or release; `fence` is the portal's for it, if it was asked.
 
-    `contract`, `payer` and `group` are the grant's.
+    `contract`, `payer`, `group` and `spends` are the grant's.
     """
 
     id: HoldId
@@ -62,6 +62,7 @@ class Hold:
     contract: str = ""
     payer: str = ""
     group: str = ""
+    spends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,15 @@ class Occupancy:
     """All holds and sessions at one instant; `fold` gives the next.
 
     `anonymous` counts vehicles inside without a user (tailgates, unidentified exits make it negative, which
-    means the record is behind). `neutral` holds the ids of users whose next movement is believed.
+    means the record is behind). `neutral` holds the ids of users whose next movement is believed. `spent` holds
+    what let somebody in and was good for that once, each until it is over anyway.
     """
 
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
     sessions: Mapping[str, tuple[ParkingSession, ...]] = field(default_factory=dict)
     neutral: frozenset[str] = frozenset()
     anonymous: int = 0
+    spent: Mapping[str, datetime] = field(default_factory=dict)
 
     def of_user(self, user_id: str) -> tuple[ParkingSession, ...]:
         """The user's open sessions, oldest first."""
@@ -122,6 +125,12 @@ class Occupancy:
     def by_credential(self, credential: str) -> ParkingSession | None:
         """The open session that was entered by exactly this credential."""
         return next((s for s in self.inside() if s.credential == credential), None)
+
+    def used(self, credential: str) -> bool:
+        """Whether a credential that lets in once has done so, or is about to."""
+        return credential in self.spent or any(
+            hold.credential == credential and hold.direction is Direction.IN for hold in self.holds.values()
+        )
 
     def inside(self) -> Iterable[ParkingSession]:
         """Every open session."""
@@ -197,6 +206,7 @@ class Occupancy:
             contract=fact.contract,
             payer=fact.payer,
             group=fact.group,
+            spends=fact.spends,
         )
         return replace(self, holds={**self.holds, hold.id: hold})
 
@@ -238,7 +248,13 @@ class Occupancy:
             group=hold.group,
         )
         own = (*rest.of_user(hold.user_id), session)
-        return replace(rest, sessions={**rest.sessions, hold.user_id: own})
+        return replace(rest._spending(hold, at), sessions={**rest.sessions, hold.user_id: own})
+
+    def _spending(self, hold: Hold, at: datetime) -> "Occupancy":
+        if hold.spends is None:
+            return self
+        live = {credential: until for credential, until in self.spent.items() if until > at}
+        return replace(self, spent={**live, hold.credential: hold.spends})
 
     def _left_without_session(self, user_id: str) -> "Occupancy":
         """A known user left by another vehicle than the books say: whichever is still inside is in doubt."""

@@ -20,6 +20,8 @@ class Reason(StrEnum):
     TOO_MANY_TRIES = "too_many_tries"
     AMBIGUOUS_PLATE = "ambiguous_plate"
     CREDENTIAL_PENDING = "credential_pending"
+    PASS_EXPIRED = "pass_expired"
+    PASS_REPLAYED = "pass_replayed"
     CREDENTIAL_SUSPENDED = "credential_suspended"
     CREDENTIAL_REVOKED = "credential_revoked"
     USER_INACTIVE = "user_inactive"
@@ -76,6 +78,8 @@ DRIVER: dict[Reason, str] = {
     Reason.TOO_MANY_TRIES: "Too many wrong codes. Please wait a few minutes or call for help.",
     Reason.AMBIGUOUS_PLATE: "Your number plate is not clear enough. Please show your badge.",
     Reason.CREDENTIAL_PENDING: "Your access is not active yet. Please try again in a few minutes.",
+    Reason.PASS_EXPIRED: "This pass is over. Please show a new one.",
+    Reason.PASS_REPLAYED: "This pass was used before. Please show a new one.",
     Reason.CREDENTIAL_SUSPENDED: "Your access is suspended. Please ask your manager.",
     Reason.CREDENTIAL_REVOKED: "This badge, plate or code has been withdrawn.",
     Reason.USER_INACTIVE: "Your account is switched off. Please ask your manager.",
@@ -88,7 +92,7 @@ DRIVER: dict[Reason, str] = {
     Reason.NO_RESERVATION: "You have no reservation.",
     Reason.TOO_EARLY: "Your reservation has not begun. The key is ready 15 minutes before it.",
     Reason.RESERVATION_ENDED: "Your reservation has ended.",
-    Reason.WRONG_SITE: "Your reservation is at another place.",
+    Reason.WRONG_SITE: "Your reservation or pass is for another place.",
     Reason.NO_PAYMENT_PROFILE: "Your private account has no payment profile yet. Please add one in the app.",
     Reason.ANOTHER_VEHICLE_PARKED: "Another of your vehicles is already parked here.",
     Reason.ALREADY_INSIDE: "You are already inside.",
@@ -119,6 +123,8 @@ OPERATOR: dict[Reason, str] = {
     Reason.TOO_MANY_TRIES: "Too many guest codes were wrong here; for two minutes none is looked at.",
     Reason.AMBIGUOUS_PLATE: "The read fits plates of two users; no guess is made.",
     Reason.CREDENTIAL_PENDING: "The credential waits for its activation.",
+    Reason.PASS_EXPIRED: "The signed pass was good until a moment that is past.",
+    Reason.PASS_REPLAYED: "The signed pass is good for one entry, and was used for one here.",
     Reason.CREDENTIAL_SUSPENDED: "The credential is suspended.",
     Reason.CREDENTIAL_REVOKED: "The credential has been revoked.",
     Reason.USER_INACTIVE: "The user's status is inactive.",
@@ -131,7 +137,7 @@ OPERATOR: dict[Reason, str] = {
     Reason.NO_RESERVATION: "The user drives no vehicle by reservation, at this site or another.",
     Reason.TOO_EARLY: "The reservation begins more than 15 minutes from now.",
     Reason.RESERVATION_ENDED: "The reservation is over.",
-    Reason.WRONG_SITE: "The reservation that is on now is at another site.",
+    Reason.WRONG_SITE: "The reservation that is on now, or the signed pass, is for another site.",
     Reason.NO_PAYMENT_PROFILE: "The contract that would pay is private and has no payment profile.",
     Reason.ANOTHER_VEHICLE_PARKED: "The user's place is taken, here or at another edge of the site: another "
     "vehicle is inside or on its way in.",

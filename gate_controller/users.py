@@ -43,6 +43,7 @@ class User:
     `id` is written once and never changes; `external_id` is unique within `customer` and printed on invoices.
     What a fleet desk and contracts ask for comes last: `number` is what the portal gave with a badge, `home_site`
     the user's own place, `contracts` who may pay, the first of them unless `default_contract` says otherwise.
+    `app` is the state of the user's phone, which shows signed passes; None for who has none.
     """
 
     id: str
@@ -63,6 +64,7 @@ class User:
     licence: Licence | None = None
     contracts: tuple[Contract, ...] = ()
     default_contract: str | None = None
+    app: CredentialState | None = None
 
     @property
     def active(self) -> bool:
@@ -161,7 +163,7 @@ def permit_of(row: Row) -> Permit:
     return Permit(key, Action(action), user_id, group_id, device, schedule, valid_from, valid_to, quota)
 
 
-_NO_ACCOUNT: Final = (None, None, None, None, None, (), None)
+_NO_ACCOUNT: Final = (None, None, None, None, None, (), None, None)
 
 
 def _account_row(user: User) -> Row | None:
@@ -175,12 +177,13 @@ def _account_row(user: User) -> Row | None:
         (licence.status.value, licence.checked_at, licence.valid_until) if licence else None,
         tuple([(c.id, c.kind.value, c.payer, c.payable, c.linked_account_no) for c in user.contracts]),
         user.default_contract,
+        user.app.value if user.app else None,
     )
     return None if row == _NO_ACCOUNT else row
 
 
 def _account_of(row: Row) -> Row:
-    number, home_site, registration, terms_accepted_at, licence, contracts, default = row
+    number, home_site, registration, terms_accepted_at, licence, contracts, default, app = row
     return (
         number,
         home_site,
@@ -189,6 +192,7 @@ def _account_of(row: Row) -> Row:
         Licence(LicenceStatus(licence[0]), *licence[1:]) if licence else None,
         tuple(Contract(name, ContractKind(kind), *rest) for name, kind, *rest in contracts),
         default,
+        CredentialState(app) if app else None,
     )
 
 

@@ -18,12 +18,13 @@ from typing import Final, Literal
 import msgspec
 
 from gate_controller.allowlist import Allowlist
+from gate_controller.credentials import PassRead
 from gate_controller.errors import MalformedMessage, MessageRefused, PortalError, StoreError
 from gate_controller.facts import Fact, Granted, HoldId
 from gate_controller.lane import ClaimAnswered
 from gate_controller.moment import Moment
 from gate_controller.occupancy import Occupancy
-from sync import messages
+from sync import messages, passes
 from sync.claims import Claims
 from sync.follower import ASK_AGAIN_S, Follower, OnList
 from sync.guard import Guard
@@ -134,6 +135,10 @@ class PortalLink:
         await self._guard.load()
         await self._list.load()
         self._stale = self._list.stale
+
+    def read_pass(self, text: str) -> PassRead | None:
+        """The signed pass that a scanned text is, by the keys of the newest key set; None for any other text."""
+        return passes.read(text, self._guard.pass_keys, self._address.site_audience)
 
     # ---- places ----
 

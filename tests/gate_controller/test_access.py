@@ -31,6 +31,7 @@ from gate_controller.credentials import (
     CodeRead,
     CredentialState,
     GuestCode,
+    PassRead,
     PlateCredential,
     QrPass,
     Shown,
@@ -609,6 +610,84 @@ def test_whoever_is_inside_gets_out_though_void() -> None:
     void = Void("u-anna", "", "epoch", 8, instead_of="epoch")
     house.site = replace(house.site, voids=frozenset({void}))
     assert granted(house.leave("98-TH-D4")).closes
+
+
+# ---- signed passes ----
+
+PHONE = PassRead("u-anna", "aa" * 16, MONDAY, MONDAY + timedelta(seconds=90), once=True)
+VISIT = PassRead("g-1", "bb" * 16, MONDAY, MONDAY + timedelta(hours=4), guest="Gina")
+ANNAS_APP = (user("anna", "98-TH-D4", app=CredentialState.ACTIVE), permit("anna"))
+
+
+def test_a_phone_s_pass_lets_its_user_in_and_out_and_in_no_second_time() -> None:
+    house = House(*ANNAS_APP)
+    answer = granted(house.ask(PHONE))
+    assert (answer.external_id, answer.basis.matched, answer.spends) == (
+        "anna",
+        Matched.SIGNED_PASS,
+        PHONE.valid_to,
+    )
+    assert reason(house.ask(PHONE)) is Reason.PASS_REPLAYED, "while the first is on the way in"
+    house.passes(answer)
+    house.passes(house.leave(PHONE, exit_policy=ExitPolicy.KNOWN_ONLY))
+    assert reason(house.ask(PHONE)) is Reason.PASS_REPLAYED
+    assert granted(house.ask(replace(PHONE, number="cc" * 16)))
+
+
+def test_a_pass_whose_vehicle_did_not_drive_in_is_still_good() -> None:
+    house = House(*ANNAS_APP)
+    house.fold(HoldReleased(ENTRY, granted(house.ask(PHONE)).hold, Released.BACK_OUT))
+    assert granted(house.ask(PHONE))
+
+
+def test_what_is_spent_is_forgotten_when_it_is_over_anyway() -> None:
+    house = House(*ANNAS_APP)
+    house.passes(house.ask(PHONE))
+    house.passes(house.leave(PHONE))
+    later, at = replace(PHONE, number="cc" * 16, valid_to=MONDAY + timedelta(hours=2)), MONDAY + timedelta(hours=1)
+    taken = granted(house.ask(later, now=Moment(at, 3700.0)))
+    assert [*house.site.occupancy.fold(Passed(ENTRY, Direction.IN, taken.hold), at).spent] == [later.text]
+
+
+@pytest.mark.parametrize(
+    ("shown", "app", "expected"),
+    [
+        (replace(PHONE, elsewhere=True), CredentialState.ACTIVE, Reason.WRONG_SITE),
+        (replace(PHONE, valid_to=MONDAY), CredentialState.ACTIVE, Reason.PASS_EXPIRED),
+        (replace(PHONE, valid_from=FUTURE, valid_to=FUTURE), CredentialState.ACTIVE, Reason.NOT_YET_VALID),
+        (PHONE, CredentialState.PENDING, Reason.CREDENTIAL_PENDING),
+        (PHONE, CredentialState.REVOKED, Reason.CREDENTIAL_REVOKED),
+        (PHONE, None, Reason.UNKNOWN_CREDENTIAL),
+    ],
+)
+def test_a_signature_alone_opens_nothing(shown: PassRead, app: CredentialState | None, expected: Reason) -> None:
+    house = House(user("anna", "98-TH-D4", app=app), permit("anna"))
+    assert reason(house.ask(shown)) is expected
+    assert granted(house.ask("98-TH-D4")), "plates work whatever the app does"
+
+
+def test_a_guest_of_whom_the_list_does_not_know_yet_comes_by_word_of_the_pass() -> None:
+    house = House(*ANNAS_APP)
+    answer = granted(house.ask(VISIT))
+    assert (answer.user_id, answer.external_id) == ("g-1", "Gina")
+    house.passes(answer)
+    assert reason(house.ask(VISIT)) is Reason.ALREADY_INSIDE
+    house.passes(house.leave(VISIT, exit_policy=ExitPolicy.KNOWN_ONLY))
+    assert granted(house.ask(VISIT)), "a guest's pass is good as long as it is valid"
+    assert reason(house.ask(replace(VISIT, guest=""))) is Reason.UNKNOWN_CREDENTIAL
+
+
+def test_a_guest_who_was_removed_is_not_made_one_again_by_the_pass() -> None:
+    guest = UserPut(User("g-1", "Gina", app=CredentialState.ACTIVE))
+    house = House(guest, PermitPut(Permit("p-g", Action.PARK, user_id="g-1")))
+    house.passes(house.ask(VISIT))
+    house.site = replace(house.site, allowlist=house.site.allowlist.apply([UserRemoved("g-1")], 8))
+    house.passes(house.leave(VISIT, exit_policy=ExitPolicy.KNOWN_ONLY))
+    assert reason(house.ask(VISIT)) is Reason.UNKNOWN_CREDENTIAL
+
+
+def test_a_pass_for_parking_drives_nothing() -> None:
+    assert reason(House(*ANNAS_APP).ask(VISIT, action=Action.DRIVE)) is Reason.NO_PERMIT
 
 
 # ---- devices, groups, contracts, desks ----
