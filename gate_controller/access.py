@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from gate_controller.allowlist import Action, Allowlist, Match, MatchKind, Permit, User
 from gate_controller.contracts import Contract, chosen
-from gate_controller.credentials import BadgeRead, CodeRead, CredentialState, PassRead, Shown
+from gate_controller.credentials import BadgeRead, CodeRead, PassRead, Shown
 from gate_controller.delegation import DeviceState, billed_to
 from gate_controller.desk import Reservation, licence_reason, reservation_now
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Refused
@@ -20,6 +20,7 @@ from gate_controller.moment import Moment
 from gate_controller.occupancy import ParkingSession
 from gate_controller.plates import PlateRead, fold
 from gate_controller.reasons import Note, Reason
+from gate_controller.rights import credential_reason, one_permit, pass_reason, permit_reason
 from gate_controller.site import Site
 
 
@@ -126,8 +127,8 @@ def _may(ask: Ask, site: Site, user: User, match: Match, now: Moment) -> _May:
     """What does not depend on who else is inside."""
     contract = chosen(user.contracts, user.default_contract)
     reason = (
-        _pass_reason(ask.credential, site, now.wall)
-        or _credential_reason(match, now.wall)
+        pass_reason(ask.credential, site, now.wall)
+        or credential_reason(match, now.wall)
         or (Reason.CREDENTIAL_REVOKED if _is_void(match, site) else None)
         or (Reason.USER_INACTIVE if not user.active or site.is_void(user.id) else None)
     )
@@ -135,7 +136,7 @@ def _may(ask: Ask, site: Site, user: User, match: Match, now: Moment) -> _May:
         return _May(reason, contract=contract)
     local = now.wall.astimezone(site.tz)
     permits = _permits(ask, site, user)
-    fit = tuple(permit for permit in permits if permit.covers(ask.lane) and _one_permit(permit, local) is None)
+    fit = tuple(permit for permit in permits if permit.covers(ask.lane) and one_permit(permit, local) is None)
     if not fit:
         return _May(permit_reason(permits, ask.lane, local), contract=contract)
     if ask.action is Action.DRIVE:
@@ -174,62 +175,9 @@ def _unknown(credential: PlateRead | Shown) -> Reason:
     return Reason.CODE_WRONG if mistyped else Reason.UNKNOWN_CREDENTIAL
 
 
-def _pass_reason(read: PlateRead | Shown | None, site: Site, at: datetime) -> Reason | None:
-    if not isinstance(read, PassRead):
-        return None
-    if read.elsewhere:
-        return Reason.WRONG_SITE
-    if at >= read.valid_to:
-        return Reason.PASS_EXPIRED
-    return Reason.PASS_REPLAYED if read.once and site.occupancy.used(read.text) else None
-
-
-def _credential_reason(match: Match, at: datetime) -> Reason | None:
-    credential = match.credential
-    if credential is None:
-        return None
-    match credential.state:
-        case CredentialState.PENDING:
-            return Reason.CREDENTIAL_PENDING
-        case CredentialState.SUSPENDED:
-            return Reason.CREDENTIAL_SUSPENDED
-        case CredentialState.REVOKED:
-            return Reason.CREDENTIAL_REVOKED
-    return _validity_reason(credential.valid_from, credential.valid_to, at)
-
-
 def _is_void(match: Match, site: Site) -> bool:
     user, credential = match.user, match.credential
     return user is not None and credential is not None and site.is_void(user.id, credential.text)
-
-
-def _validity_reason(valid_from: datetime | None, valid_to: datetime | None, at: datetime) -> Reason | None:
-    if valid_from is not None and at < valid_from:
-        return Reason.NOT_YET_VALID
-    if valid_to is not None and at >= valid_to:
-        return Reason.EXPIRED
-    return None
-
-
-def permit_reason(permits: tuple[Permit, ...], place: str, local: datetime) -> Reason | None:
-    """Why none of the permits lets a vehicle park at `place` at this local time, or None if one does.
-
-    Of several permits the one that comes nearest to fitting gives the reason.
-    """
-    reasons = [_one_permit(permit, local) for permit in permits if permit.covers(place)]
-    if not reasons:
-        return Reason.NO_PERMIT
-    if None in reasons:
-        return None
-    order = (Reason.OUTSIDE_SCHEDULE, Reason.NOT_YET_VALID, Reason.EXPIRED)
-    return min((r for r in reasons if r is not None), key=order.index)
-
-
-def _one_permit(permit: Permit, local: datetime) -> Reason | None:
-    reason = _validity_reason(permit.valid_from, permit.valid_to, local)
-    if reason is None and permit.schedule is not None and not permit.schedule.allows(local):
-        return Reason.OUTSIDE_SCHEDULE
-    return reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +245,7 @@ def is_temporary(match: Match, site: Site, place: str, at: datetime) -> bool:
         return True
     local = at.astimezone(site.tz)
     permits = site.allowlist.permits_of(match.user)
-    return _temporary(match, tuple(p for p in permits if p.covers(place) and _one_permit(p, local) is None))
+    return _temporary(match, tuple(p for p in permits if p.covers(place) and one_permit(p, local) is None))
 
 
 def _temporary(match: Match, fit: tuple[Permit, ...]) -> bool:

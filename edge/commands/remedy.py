@@ -11,12 +11,13 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from gate_controller.access import Ask, decide, is_temporary, permit_reason
+from gate_controller.access import Ask, decide, is_temporary
 from gate_controller.allowlist import Match, Permit
 from gate_controller.facts import Granted, Refused
 from gate_controller.moment import Moment
 from gate_controller.plates import PlateRead
 from gate_controller.reasons import Reason
+from gate_controller.rights import permit_reason
 from gate_controller.site import Site
 
 NEAR_EDITS_MAX: Final = 2

@@ -14,7 +14,7 @@ from edge.commands.site_now import site_now
 from edge.commands.when import instant, local_zone
 from edge.config import LaneTable, load_config
 from edge.tables import did_you_mean
-from gate_controller.access import Ask, ExitPolicy, is_temporary, permit_reason
+from gate_controller.access import Ask, ExitPolicy, is_temporary
 from gate_controller.allowlist import Match, MatchKind, Permit
 from gate_controller.credentials import CODE_LEN_MIN, DIGEST_MARK, PASS_LEN_MAX, Badge, BadgeRead, CodeRead, Shown
 from gate_controller.errors import BadgeError, BadInput, PlateError
@@ -22,6 +22,7 @@ from gate_controller.facts import Direction, Granted, HoldId, LaneId, Matched, R
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.reasons import DRIVER, OPERATOR
+from gate_controller.rights import permit_reason
 from gate_controller.site import Site
 from sync.listfile import read_list
 
