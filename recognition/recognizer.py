@@ -17,7 +17,7 @@ from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, PlateRead
 from recognition.detector import BuiltinDetector, Corners, Detection, Detector
 from recognition.frame import Image
 from recognition.looks import Look, merged
-from recognition.ocr import MARGIN_AGAIN, Ocr, Options, TextRead, rectify
+from recognition.ocr import MARGIN_AGAIN, Ocr, Options, TextRead, light_on_dark, negative, rectify
 
 CHARACTERS_MIN = 4
 """A shorter text is never accepted from a picture: the shortest common series have five, vanity plates four."""
@@ -133,7 +133,7 @@ class Recognizer:
     def _look(self, image: Image, found: list[Detection]) -> list[Look]:
         """What can be read at these finds; what is no plate is left out."""
         crops = [rectify(image, one.corners, self._ocr.width_px, self._ocr.height_px) for one in found]
-        texts = self._surer(image, found, self._ocr.read(crops))
+        texts = self._surer(image, found, crops)
         looks = [
             Look.of(one, text)
             for one, text in zip(found, texts, strict=True)
@@ -157,20 +157,31 @@ class Recognizer:
             spelled=text.text,
         )
 
-    def _surer(self, image: Image, found: list[Detection], texts: list[TextRead]) -> list[TextRead]:
-        """The same texts, with a second look at those that might be right but are not sure."""
-        size = self._ocr.width_px, self._ocr.height_px
+    def _surer(self, image: Image, found: list[Detection], crops: list[Image]) -> list[TextRead]:
+        """The crops' texts, with second looks where a text might be right but is not sure.
+
+        A plate that is light on dark is looked at as its negative too, and goes on as what is read surer.
+        """
+        texts = self._ocr.read(crops)
+        dark = [at for at, text in enumerate(texts) if text.sure < SURE_ABOVE and light_on_dark(crops[at])]
+        turned: dict[int, TextRead] = {}
+        for at, text in zip(dark, self._ocr.read([negative(crops[at]) for at in dark]), strict=True):
+            if text.sure > texts[at].sure:
+                turned[at], texts[at] = texts[at], text
         unsure = [at for at, text in enumerate(texts) if text.tables is not None and _worth_a_look(text)]
-        crops = [rectify(image, found[at].corners, *size, MARGIN_AGAIN) for at in unsure]
-        for at, text in zip(unsure, self._ocr.read_again([texts[at] for at in unsure], crops), strict=True):
+        size = self._ocr.width_px, self._ocr.height_px
+        wider = {at: rectify(image, found[at].corners, *size, MARGIN_AGAIN) for at in unsure}
+        again = [negative(wider[at]) if at in turned else wider[at] for at in unsure]
+        for at, text in zip(unsure, self._ocr.read_again([texts[at] for at in unsure], again), strict=True):
             texts[at] = text
+        for at, plain in turned.items():
+            texts[at] = texts[at].of_country(plain)
         return texts
 
 
 def _worth_a_look(text: TextRead) -> bool:
     """Whether a second look may change what comes of a text."""
-    probability = math.prod(options[0][1] for options in text.alternatives) * text.complete
-    return len(text.text) >= CHARACTERS_MIN and LOST_BELOW < probability < SURE_ABOVE
+    return len(text.text) >= CHARACTERS_MIN and LOST_BELOW < text.sure < SURE_ABOVE
 
 
 def judge(read: PlateRead, text: TextRead, accept_at: float) -> Rejected | None:

@@ -10,7 +10,7 @@ import pytest
 from recognition.detector import Detection
 from recognition.frame import as_bgr
 from recognition.looks import settled_read
-from recognition.ocr import Ocr, TextRead
+from recognition.ocr import Ocr, TextRead, light_on_dark
 from recognition.recognizer import Recognizer, Rejected, judge
 from recognition.training.draw import Freedom, draw_plate
 
@@ -179,6 +179,29 @@ def test_one_weak_character_is_not_hidden_by_the_others() -> None:
     weak = (*options("KAPT53"), (("8", 0.49), ("3", 0.48)))
     text = TextRead("KAPT538", weak, 1.0, (), False)
     assert judge(settled_read(weak, (), 1.0), text, accept_at=0.1) == Rejected.WEAK
+
+
+def test_a_plate_that_is_light_on_dark_is_read_as_its_negative_where_that_is_surer() -> None:
+    class Negatives(Ocr):
+        """Reads only plates that are dark on light."""
+
+        shown = 0
+
+        def read(self, crops: Sequence[np.ndarray]) -> list[TextRead]:
+            self.shown += len(crops)
+            reads = super().read(crops)
+            return [
+                TextRead("", (), 1.0, (("XY", 1.0),), False) if light_on_dark(crop) else read
+                for crop, read in zip(crops, reads, strict=True)
+            ]
+
+    inside = ((220.0, 230.0), (440.0, 237.0), (440.0, 290.0), (220.0, 283.0))
+    image = car(("FP", "786", "YF"), "F")
+    for picture, crops in ((image, 1), (255 - image, 2)):
+        ocr = Negatives()
+        (read,) = Recognizer(detector=Everywhere(Detection(inside, 0.9)), ocr=ocr).read(picture)
+        assert (read.read.plate.key, ocr.shown) == ("FP786YF", crops)
+        assert (read.countries[0][0] == "XY") is (crops == 2)
 
 
 class Twice(Ocr):
