@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from gate_controller.errors import PortalError, StoreError
+from hardware_sim.portal.metering import Load
 from sync.mqtt import Connection, Incoming
 
 RECEIVE_MAX: Final = 1000
@@ -23,25 +24,20 @@ def as_lost() -> Iterator[None]:
         raise PortalError(str(error)) from error
 
 
-async def take(connection: Connection, handle: Handle) -> None:
-    """Handle messages one after the other until the connection ends, with PortalError; acknowledge each after."""
-    with as_lost():
-        async for message in connection.incoming():
-            await handle(message)
-            message.ack()
-
-
-async def work(connection: Connection, urgent: Callable[[str], bool], handle: Handle) -> None:
+async def work(
+    connection: Connection, handle: Handle, load: Load, urgent: Callable[[str], bool] = lambda _: False
+) -> None:
     """Handle messages until the connection ends, with PortalError; at once what is urgent by its topic.
 
-    Everything else is handled one after the other. A message is acknowledged when it has been handled.
+    Everything else is handled one after the other, and counts to the `load` until then. A message is acknowledged
+    when it has been handled.
     """
+    backlog: asyncio.Queue[Incoming] = asyncio.Queue(RECEIVE_MAX)
     try:
         async with asyncio.TaskGroup() as group:
-            backlog: asyncio.Queue[Incoming] = asyncio.Queue(RECEIVE_MAX)
-            group.create_task(_work_off(backlog, handle))
+            group.create_task(_work_off(backlog, handle, load))
             # Here and not as a second task: a group that fails while it only waits stays marked as cancelled.
-            await _receive(connection, urgent, handle, backlog)
+            await _receive(connection, urgent, handle, backlog, load)
     except* (PortalError, StoreError) as failed:
         why: BaseException = failed
         while isinstance(why, BaseExceptionGroup):
@@ -49,11 +45,17 @@ async def work(connection: Connection, urgent: Callable[[str], bool], handle: Ha
         lost = PortalError(str(why))
     else:
         return
+    finally:
+        load.waiting -= backlog.qsize()
     raise lost
 
 
 async def _receive(
-    connection: Connection, urgent: Callable[[str], bool], handle: Handle, backlog: asyncio.Queue[Incoming]
+    connection: Connection,
+    urgent: Callable[[str], bool],
+    handle: Handle,
+    backlog: asyncio.Queue[Incoming],
+    load: Load,
 ) -> None:
     try:
         async for message in connection.incoming():
@@ -62,15 +64,17 @@ async def _receive(
                 message.ack()
             else:
                 await backlog.put(message)
+                load.waiting += 1
     except PortalError:
         # What has come is handled, even if nobody can be told any more.
         await backlog.join()
         raise
 
 
-async def _work_off(backlog: asyncio.Queue[Incoming], handle: Handle) -> None:
+async def _work_off(backlog: asyncio.Queue[Incoming], handle: Handle, load: Load) -> None:
     while True:
         message = await backlog.get()
+        load.waiting -= 1
         await handle(message)
         message.ack()
         backlog.task_done()

@@ -12,6 +12,7 @@ from typing import TypeVar
 from gate_controller.errors import MessageRefused
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.metering import Load
 from hardware_sim.portal.reading import Delivered, read
 from sync.database import Database
 from sync.messages import PAYLOAD_LEN_MAX, SMALL_LEN_MAX, Address, EventAck, Rows, State
@@ -24,9 +25,10 @@ class Ingest:
     """What edges send up. Every method raises MessageRefused, and then nothing has changed, or StoreError."""
 
     def __init__(
-        self, database: Database, ledgers: Ledgers, keys: PortalKeys, wall: Callable[[], datetime]
+        self, database: Database, ledgers: Ledgers, keys: PortalKeys, wall: Callable[[], datetime], load: Load
     ) -> None:
         self._database, self._ledgers, self._keys, self._wall = database, ledgers, keys, wall
+        self._load = load
 
     async def opened(self, edge: Address, kind: type[S], payload: bytes, bytes_max: int = SMALL_LEN_MAX) -> S:
         """A message that this edge signed as its own."""
@@ -64,5 +66,7 @@ class Ingest:
             missing=held.missing,
             batch=batch,
             tail=held.tail,
+            window=self._load.window,
+            pause_ms=self._load.pause_ms,
         )
         return self._keys.sign(ack)

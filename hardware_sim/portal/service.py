@@ -38,6 +38,7 @@ from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Alarm, EdgeSeen, Ledgers, PortalEvent
 from hardware_sim.portal.letters import Letters
+from hardware_sim.portal.metering import Load
 from hardware_sim.portal.order_desk import OrderDesk
 from hardware_sim.portal.picture_desk import PictureDesk
 from hardware_sim.portal.reading import Quarantined
@@ -95,7 +96,8 @@ class Portal:
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
         self.database, self._books, self._ledgers = database, books, ledgers
-        self._ingest = Ingest(database, ledgers, keys, lambda: around.clock().wall)
+        self.load = Load()
+        self._ingest = Ingest(database, ledgers, keys, lambda: around.clock().wall, self.load)
         self._tenant, self._site = tenant, site
         self.around = around
         self.places = ClaimDesk(database, ledgers.stays, self._ingest, keys, tenant, site, around)
@@ -322,7 +324,7 @@ class Portal:
         suffixes = ["+/state", "+/list/get", "+/cmd/r", "+/claim", "+/evidence", *([] if workers else ["+/ev"])]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_heads())
-            take = partial(inbox.take, handle=self._handle)
+            take = partial(inbox.work, handle=self._handle, load=self.load)
             for number in range(workers):
                 worker = replace(endpoint, client_id=f"{name}.{number}")
                 shared = [f"$share/ingest/{self._topic('+/ev')}"]
@@ -345,7 +347,7 @@ class Portal:
             self._publish_keys()
             with inbox.as_lost():
                 await self._tell_head()
-            await inbox.work(connection, lambda topic: topic.endswith("/claim"), self._handle)
+            await inbox.work(connection, self._handle, self.load, lambda topic: topic.endswith("/claim"))
         finally:
             self._connection = None
 

@@ -8,6 +8,7 @@ import pytest
 
 from gate_controller.errors import PortalError, StoreError
 from hardware_sim.portal import inbox
+from hardware_sim.portal.metering import Load
 from sync.mqtt import Connection, Incoming
 
 
@@ -35,12 +36,11 @@ async def done(line: Line, slow_s: float = 0.02, sick: str = "", in_turn: bool =
         handled.append(message.topic)
 
     connection = cast(Connection, line)
-    urgent = inbox.work(connection, lambda topic: topic.endswith("claim"), handle)
-    turns = inbox.take(connection, handle)
-    chosen, other = (turns, urgent) if in_turn else (urgent, turns)
-    other.close()
+    load = Load()
+    chosen = inbox.work(connection, handle, load, *(() if in_turn else (lambda topic: topic.endswith("claim"),)))
     with pytest.raises(PortalError, match="full" if sick else "gone"):
         await chosen
+    assert load.waiting == 0, "what went with the connection waits no more"
     return handled
 
 

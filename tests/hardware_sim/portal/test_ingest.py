@@ -17,6 +17,7 @@ from hardware_sim.portal import inbox
 from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.metering import Load
 from hardware_sim.portal.service import PORTAL, Portal
 from sync.database import Database
 from sync.messages import Address, Event, EventAck, EventBatch, Rows, State
@@ -58,7 +59,7 @@ async def ingest(tmp_path: Path) -> AsyncIterator[Ingest]:
     database = await Database.open(tmp_path / "portal.db", PORTAL)
     ledgers, keys = Ledgers(database.sql), PortalKeys.open(tmp_path / "keys", "t/s", T0)
     await database.write(ledgers.put_key, "g", DEVICE.public)
-    yield Ingest(database, ledgers, keys, lambda: T0)
+    yield Ingest(database, ledgers, keys, lambda: T0, Load())
     await database.close()
 
 
@@ -111,22 +112,22 @@ async def test_two_workers_share_what_comes_and_each_event_is_stored_once(
     portal = await Portal.open(tmp_path / "portal.db", "t", "s", NOW)
     await portal.register("g", DEVICE.public)
     took: dict[int, int] = {}
-    take = inbox.take
+    work = inbox.work
 
-    async def counted(connection: Connection, handle: inbox.Handle) -> None:
+    async def counted(connection: Connection, handle: inbox.Handle, *args: Any, **named: Any) -> None:
         async def count(message: Incoming) -> None:
             took[id(connection)] += 1
             await handle(message)
 
         took[id(connection)] = 0
-        await take(connection, count)
+        await work(connection, count, *args, **named)
 
-    monkeypatch.setattr(inbox, "take", counted)
+    monkeypatch.setattr(inbox, "work", counted)
     serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK, workers=2))
     endpoint = Endpoint("127.0.0.1", mosquitto.port, "edge", receive_max=1000)
     batches = [rows(first, first + 19) for first in range(1, 2001, 20)]
     async with connect(endpoint, None, [EDGE.topic("ev/ack")]) as edge, asyncio.timeout(30):
-        while portal._connection is None or len(took) < 2:
+        while len(took) < 3:
             await asyncio.sleep(0.02)
         # Every batch three times over, and the last ones first.
         for batch in [*reversed(batches), *batches, *batches]:

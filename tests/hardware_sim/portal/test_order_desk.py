@@ -15,6 +15,7 @@ from hardware_sim.portal.books import Books
 from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.metering import Load
 from hardware_sim.portal.order_desk import OrderDesk
 from hardware_sim.portal.service import PORTAL
 from sync.database import Database
@@ -48,7 +49,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     books = await database.write(lambda: Books(database.sql, "e", T0))
     for edge in (EDGE, OTHER):
         await database.write(ledgers.put_key, edge.edge, DEVICE.public)
-    yield Desk(database, books, Ingest(database, ledgers, keys, lambda: T0))
+    yield Desk(database, books, Ingest(database, ledgers, keys, lambda: T0, Load()))
     await database.close()
 
 

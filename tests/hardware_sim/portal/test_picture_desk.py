@@ -16,6 +16,7 @@ from hardware_sim.portal.books import Books
 from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.metering import Load
 from hardware_sim.portal.order_desk import OrderDesk
 from hardware_sim.portal.picture_desk import KEPT_MAX, PictureDesk
 from hardware_sim.portal.service import PORTAL
@@ -63,7 +64,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     ledgers, keys = Ledgers(database.sql), PortalKeys.open(tmp_path / "keys", "t/s", T0)
     books = await database.write(lambda: Books(database.sql, "e", T0))
     await database.write(ledgers.put_key, "g", DEVICE.public)
-    yield Desk(database, books, Ingest(database, ledgers, keys, lambda: T0))
+    yield Desk(database, books, Ingest(database, ledgers, keys, lambda: T0, Load()))
     await database.close()
 
 
