@@ -127,6 +127,21 @@ CHANNELS: Final = (
     Channel(
         "claim/left", "portal", wire.Left, "Sessions that ended at another edge.", bytes_max=wire.SMALL_LEN_MAX
     ),
+    Channel(
+        "enrol",
+        "edge",
+        wire.Enrol,
+        "A badge that a desk handed out, until it is answered.",
+        bytes_max=wire.SMALL_LEN_MAX,
+        reply="enrol/r",
+    ),
+    Channel(
+        "enrol/r",
+        "portal",
+        wire.EnrolReply,
+        "The user's number, or why there is none.",
+        bytes_max=wire.SMALL_LEN_MAX,
+    ),
 )
 
 _REF: Final = "#/components/schemas/"

@@ -26,6 +26,7 @@ from sync.messages import (
     Address,
     ClaimReply,
     Cmd,
+    EnrolReply,
     EventAck,
     Left,
     ListDelta,
@@ -180,6 +181,10 @@ class Guard:
         """
         return self._open(payload, ClaimReply, self._ring)[1]
 
+    def enrolled(self, payload: bytes) -> EnrolReply:
+        """An answer to a desk of this edge, whatever the clock says: it names a question that was asked once."""
+        return self._open(payload, EnrolReply, self._ring)[1]
+
     def left(self, payload: bytes) -> Left:
         """Sessions that ended elsewhere. Their names are used once in an edge's life: repeated, it says nothing."""
         return self._open(payload, Left, self._ring)[1]
@@ -188,7 +193,7 @@ class Guard:
 
     def _open(self, payload: bytes, kind: type[S], ring: KeyRing, bytes_max: int = SMALL_LEN_MAX) -> tuple[str, S]:
         address = self._address
-        to_edge = issubclass(kind, Cmd | EventAck | ClaimReply | Left)
+        to_edge = issubclass(kind, Cmd | EventAck | ClaimReply | Left | EnrolReply)
         audience = address.audience if to_edge else address.site_audience
         return verify(payload, kind, audience, ring, bytes_max)
 

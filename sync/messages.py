@@ -44,6 +44,8 @@ PICTURE_PARTS_MAX: Final = 12
 """Parts of one picture, each a message of at most `PART_LEN_MAX` bytes; a picture has some 10 KiB."""
 CLAIM_LIVES: Final = timedelta(seconds=2)
 """How long a broker may keep a question for a place or its answer."""
+ENROL_LIVES: Final = timedelta(minutes=10)
+"""How long the answer to a desk counts; a desk that missed it asks again."""
 CLOSES_LEN_MAX: Final = 64
 """Sessions that end with one passage."""
 LEFT_LEN_MAX: Final = 64
@@ -291,6 +293,33 @@ class Left(Signed, frozen=True, kw_only=True):
 
     kind: Literal["claim/left"] = "claim/left"
     sessions: Annotated[list[ClaimName], msgspec.Meta(max_length=LEFT_LEN_MAX)]
+
+
+class Enrol(Spoken, frozen=True, kw_only=True):
+    """A badge was tapped at a desk for a user whom a clerk had chosen; asked again until it is answered.
+
+    `user` is the user's id, `clerk` who stood at the desk. Until the portal's answer the badge has no rights.
+    `aud` is filled in by whoever sends it.
+    """
+
+    kind: Literal["enrol"] = "enrol"
+    aud: str = ""
+    enrol_id: ClaimName
+    desk: Annotated[str, msgspec.Meta(max_length=64)]
+    user: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    badge: Annotated[str, msgspec.Meta(max_length=20)]
+    bits: Annotated[int, msgspec.Meta(ge=1, le=80)]
+    clerk: Annotated[str, msgspec.Meta(max_length=200)]
+    at: Time
+
+
+class EnrolReply(Signed, frozen=True, kw_only=True):
+    """The portal's answer: the user's number, and the list with badge and contracts follows; or the `reason`."""
+
+    kind: Literal["enrol/r"] = "enrol/r"
+    enrol_id: ClaimName
+    user_number: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 Message = ListGet

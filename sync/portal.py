@@ -26,9 +26,10 @@ from gate_controller.moment import Moment
 from gate_controller.occupancy import Occupancy
 from sync import messages, passes
 from sync.claims import Claims
+from sync.enrols import Enrols
 from sync.follower import ASK_AGAIN_S, Follower, OnList
 from sync.guard import Guard
-from sync.messages import CLAIM_LIVES, Address, Claim, CmdResult, State
+from sync.messages import CLAIM_LIVES, Address, Claim, CmdResult, Enrol, EnrolReply, State
 from sync.mqtt import Connection, Endpoint, Incoming, Will, keep_connected
 from sync.orders import Answer, Request, SendPicture, SyncNow
 from sync.pictures import FindPicture, Picture, no_picture, parts_of, picture_of
@@ -48,6 +49,8 @@ OnClaim = Callable[[ClaimAnswered], None]
 """Called with the portal's answer to a question for a place."""
 OnLeft = Callable[[list[HoldId]], None]
 """Called with sessions whose vehicles left through another edge; maybe again."""
+OnEnrolled = Callable[[EnrolReply], None]
+"""Called with the portal's answer to a desk, once."""
 
 
 def _nobody_asked(_: object) -> None:
@@ -81,6 +84,7 @@ class PortalLink:
         on_claim: OnClaim = _nobody_asked,
         on_left: OnLeft = _nobody_asked,
         find_picture: FindPicture = no_picture,
+        on_enrolled: OnEnrolled = _nobody_asked,
     ) -> None:
         """`allowlist` is the one loaded from `store`; every later one goes to `on_list`.
 
@@ -96,7 +100,7 @@ class PortalLink:
         self._list = Follower(store, self._guard, allowlist, on_list, self._ask_at_latest, self._ask_next)
         self._on_claim, self._on_left = on_claim, on_left
         self._find_picture = find_picture
-        self._claims = Claims()
+        self._claims, self._enrols, self._on_enrolled = Claims(), Enrols(), on_enrolled
         self._connection: Connection | None = None
         self._nonce = surroundings.new_id()
         self._conn = self._states_told = 0
@@ -115,6 +119,7 @@ class PortalLink:
             address.topic("cmd"): self._on_cmd,
             address.topic("claim/r"): self._on_claim_reply,
             address.topic("claim/left"): self._on_left_elsewhere,
+            address.topic("enrol/r"): self._on_enrol_reply,
             address.topic("list/part"): self._on_part,
             address.topic("list/delta"): self._on_delta,
             address.site_topic("list/delta"): self._on_delta,
@@ -134,11 +139,35 @@ class PortalLink:
         """What the last run knew; `run` begins with it."""
         await self._guard.load()
         await self._list.load()
+        self._enrols = Enrols.of(await self._store.enrols())
         self._stale = self._list.stale
 
     def read_pass(self, text: str) -> PassRead | None:
         """The signed pass that a scanned text is, by the keys of the newest key set; None for any other text."""
         return passes.read(text, self._guard.pass_keys, self._address.site_audience)
+
+    # ---- badges ----
+
+    async def enrol(self, asked: Enrol) -> bool:
+        """Ask for a user's number until there is an answer; false if there is no way to the portal now.
+
+        That the question is on disk comes first: StoreError if it cannot be.
+        """
+        asked = msgspec.structs.replace(asked, aud=self._address.audience)
+        await self._store.put_enrol(asked)
+        self._enrols = self._enrols.asked(asked)
+        self._bell.set()
+        return self._connection is not None
+
+    async def _on_enrol_reply(self, _connection: Connection, message: Incoming) -> None:
+        reply = self._guard.enrolled(message.payload)
+        answered = self._enrols.answered(reply.enrol_id)
+        if answered is None:
+            self._refuse("answered_before", reply.enrol_id)
+            return
+        await self._store.drop_enrol(reply.enrol_id)
+        self._enrols = answered
+        self._on_enrolled(reply)
 
     # ---- places ----
 
@@ -165,12 +194,17 @@ class PortalLink:
             return False
         return True
 
-    def _ask_places_again(self) -> float | None:
-        self._claims, again = self._claims.due(self._around.clock().mono_s)
-        for claim in again:
+    def _ask_again(self, connection: Connection) -> float | None:
+        """Repeat what waits for an answer; the seconds until something is due again."""
+        now_s = self._around.clock().mono_s
+        self._claims, claims = self._claims.due(now_s)
+        for claim in claims:
             self._send_claim(claim)
-        due_s = self._claims.deadline_s()
-        return None if due_s is None else max(0.0, due_s - self._around.clock().mono_s)
+        self._enrols, enrols = self._enrols.due(now_s)
+        for enrol in enrols:
+            connection.publish(self._address.topic("enrol"), self._signer.sign(enrol))
+        due = [due_s for due_s in (self._claims.deadline_s(), self._enrols.deadline_s()) if due_s is not None]
+        return max(0.0, min(due) - now_s) if due else None
 
     async def _on_claim_reply(self, _connection: Connection, message: Incoming) -> None:
         reply = self._guard.claim(message.payload)
@@ -217,6 +251,7 @@ class PortalLink:
     def _begin(self) -> None:
         """Whatever was under way is lost: send what is not acknowledged, and ask for the list."""
         self._rows.begin(self._conn)
+        self._enrols = self._enrols.begun()
         self._ask_at_s = 0.0
         self._bell.set()
 
@@ -234,7 +269,7 @@ class PortalLink:
             if loop.time() >= self._ask_at_s:
                 self._ask(connection)
             wake_s = min(self._ask_at_s, self._rows.deadline_s() or self._ask_at_s)
-            again_s = self._ask_places_again()
+            again_s = self._ask_again(connection)
             wake_s = wake_s if again_s is None else min(wake_s, loop.time() + again_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(wake_s):

@@ -16,10 +16,12 @@ from gate_controller.occupancy import Occupancy
 from gate_controller.standing_orders import Switched, Void
 from sync.cached_list import CachedList, ListCursor, Shadow
 from sync.database import Blueprint, Database
+from sync.enrols import EnrolBook
 from sync.entries import Gathered
 from sync.journal import Journal, JournalRow
 from sync.list_age import ListAge
 from sync.marks import Mark, Marks
+from sync.messages import Enrol
 from sync.standing_orders import StandingOrders
 from sync.strangers import Strangers
 
@@ -38,9 +40,9 @@ class Store:
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database, self._journal = database, journal
-        self._list, self._list_age, self._marks, self._strangers, self._standing = (
+        self._list, self._list_age, self._marks, self._strangers, self._standing, self._enrols = (
             CachedList(database.sql), ListAge(database.sql), Marks(database.sql), Strangers(database.sql),
-            StandingOrders(database.sql),
+            StandingOrders(database.sql), EnrolBook(database.sql),
         )  # fmt: skip
         self.appended = asyncio.Event()
         """Set after every append; whoever uploads clears it."""
@@ -297,6 +299,20 @@ class Store:
     async def drop_voids(self, voids: Sequence[Void]) -> None:
         """Forget what the list says by now."""
         await self._write(self._standing.drop, voids)
+
+    # ---- badges that wait for the portal ----
+
+    async def enrols(self) -> list[Enrol]:
+        """What desks asked and nobody has answered."""
+        return await self._database.run(self._enrols.all)
+
+    async def put_enrol(self, asked: Enrol) -> None:
+        """Keep what a desk asks until it is answered; StoreError when too many wait."""
+        await self._write(self._enrols.put, asked)
+
+    async def drop_enrol(self, enrol_id: str) -> None:
+        """It was answered."""
+        await self._write(self._enrols.drop, enrol_id)
 
     # ---- inside ----
 

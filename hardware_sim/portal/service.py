@@ -31,6 +31,7 @@ from gate_controller.credentials import Badge, PlateCredential
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage, MessageRefused, PortalError, StoreError
 from gate_controller.plates import Plate
 from hardware_sim.portal import inbox, newcomers
+from hardware_sim.portal.badge_desk import BadgeDesk
 from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes
 from hardware_sim.portal.claim_desk import ClaimDesk
 from hardware_sim.portal.enrolment import Enrolment
@@ -102,6 +103,7 @@ class Portal:
         self.around = around
         self.places = ClaimDesk(database, ledgers.stays, self._ingest, keys, tenant, site, around)
         """Users' places among edges, and the conflicts of those that nobody could ask about."""
+        self._badges = BadgeDesk(lambda: self.allowlist, self.change, self._ingest, keys, around, self._send)
         self._connection: Connection | None = None
         self._conn = ""
         self._changing = asyncio.Lock()
@@ -321,7 +323,7 @@ class Portal:
         """
         name = f"{self._tenant}.{self._site}.portal"
         endpoint = Endpoint(host, port, name, inbox.RECEIVE_MAX, backoff or Backoff(), tls)
-        suffixes = ["+/state", "+/list/get", "+/cmd/r", "+/claim", "+/evidence", *([] if workers else ["+/ev"])]
+        suffixes = ["+/state", "+/list/get", "+/cmd/r", "+/claim", "+/evidence", "+/enrol"]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_heads())
             take = partial(inbox.work, handle=self._handle, load=self.load)
@@ -329,7 +331,7 @@ class Portal:
                 worker = replace(endpoint, client_id=f"{name}.{number}")
                 shared = [f"$share/ingest/{self._topic('+/ev')}"]
                 group.create_task(keep_connected(worker, self.around.chance, lambda: None, shared, take))
-            topics = [*map(self._topic, suffixes)]
+            topics = [*map(self._topic, suffixes if workers else [*suffixes, "+/ev"])]
             await keep_connected(endpoint, self.around.chance, lambda: None, topics, self._talk)
 
     async def _tell_heads(self) -> None:
@@ -360,6 +362,7 @@ class Portal:
             "cmd/r": self._orders.on_result,
             "evidence": self._pictures.on_part,
             "claim": self._on_claim,
+            "enrol": self._badges.on_enrol,
         }
         try:
             address = Address(self._tenant, self._site, edge)
