@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 from gate_controller.allowlist import (
@@ -30,8 +31,9 @@ from sync.roots import Buckets
 
 SWEEP_ROWS: Final = 500
 """Rows of a former list deleted in one transaction, so that no grant waits longer than about 20 ms behind it."""
-STATEMENT_ROWS: Final = 200
-"""Rows written by one statement: other threads go on meanwhile, and between two statements it waits for them."""
+STATEMENT_ROWS: Final = 1024
+"""Rows written by one statement at most, halved until the rest fits: a few texts that SQLite has prepared already.
+Other threads go on meanwhile, and between two statements it waits for them."""
 LOOK_ROWS: Final = 2000
 """Users looked at in one transaction for those whom a new list leaves out, for the same reason."""
 
@@ -141,18 +143,22 @@ class CachedList:
                 raise StoreError(f"part {before.next} of revision {before.rev} does not follow what is written")
             generation, buckets = found[0], Buckets(found[1])
         buckets.join(entries.sums)
-        for at in range(0, len(entries.rows), STATEMENT_ROWS):
-            self._insert_rows(generation, entries.rows[at : at + STATEMENT_ROWS])
+        self._insert_rows(generation, entries.rows)
         self._db.execute(
             "INSERT OR REPLACE INTO list_shadow VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
             (after.epoch, after.rev, after.root, after.parts, after.next, generation, buckets.blob),
         )
 
     def _insert_rows(self, generation: int, rows: Sequence[Row]) -> None:
-        # A key that comes twice is written once, and then the root is not what was promised.
-        places = ", ".join([f"({generation}, ?, ?, ?, ?)"] * len(rows))
-        values = [value for row in rows for value in row]
-        self._db.execute(f"INSERT OR IGNORE INTO list_entry VALUES {places}", values)
+        at, size = 0, STATEMENT_ROWS
+        while at < len(rows):
+            while size > len(rows) - at:
+                size //= 2
+            values = [generation, *chain.from_iterable(rows[at : at + size])]
+            # A key that comes twice is written once, and then the root is not what was promised.
+            places = ", ".join(["(?1, ?, ?, ?, ?)"] * size)
+            self._db.execute(f"INSERT OR IGNORE INTO list_entry VALUES {places}", values)
+            at += size
 
     def shadow_bodies(self, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
         """Key and body of at most `limit` entries of the shadow that follow this key."""

@@ -6,7 +6,7 @@ half a list is worse than none. The messages themselves are `sync.messages`'.
 
 import re
 from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -135,10 +135,8 @@ _OPS: Final = msgspec.json.Decoder[Any](Union[tuple(_op_of(*change) for change i
 
 
 def encode_change(change: Change) -> msgspec.Raw:
-    """A change as one JSON object, its kind under `op`; what is None or empty is left out."""
-    return msgspec.Raw(
-        msgspec.json.encode({"op": CHANGE_KINDS[type(change)], **_lean(msgspec.to_builtins(change))})
-    )
+    """A change as one JSON object, its kind under `op`; what is as its default says is left out."""
+    return msgspec.Raw(msgspec.json.encode({"op": CHANGE_KINDS[type(change)], **_lean(change)}))
 
 
 def decode_changes(ops: Iterable[bytes | msgspec.Raw], first: int = 0) -> list[Change]:
@@ -155,6 +153,15 @@ def decode_changes(ops: Iterable[bytes | msgspec.Raw], first: int = 0) -> list[C
 
 
 def _lean(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _lean(held) for name, held in value.items() if held is not None and held != ()}
-    return [_lean(held) for held in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_lean(held) for held in value]
+    if not is_dataclass(value):
+        return value
+    kind: Any = type(value)
+    told = ((name, getattr(value, name), default) for name, default in _defaults(kind))
+    return {name: _lean(held) for name, held, default in told if held != default}
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in fields(kind))

@@ -8,6 +8,7 @@ over when they come, which is what a clock that is ahead makes of them. What is 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -31,7 +32,7 @@ ASK_AGAIN_S: Final = 30.0
 """After this long without an answer the list is asked for again."""
 READ_BACK_ROWS: Final = 1000
 """Entries of a new list read from the disk at once, so that no grant waits longer than about 20 ms behind it."""
-READ_SLICE_LEN: Final = 50
+READ_SLICE_LEN: Final = 100
 """Entries read between two looks at what else there is to do: about 1 ms. Not in a thread, which would hold all the
 others up for 5 ms at each turn."""
 LARGE_LEN_MIN: Final = 8 * 1024
@@ -71,6 +72,7 @@ class Follower:
         self._shadow: Shadow | None = None
         self._written: Shadow | None = None
         self._gathered = Gathered()
+        self._writing: asyncio.Future[None] | None = None
         # The list that it becomes, if all of its parts came in this run; otherwise they are read from the disk.
         self._new: WholeList | None = None
         self._to_sweep = asyncio.Event()
@@ -236,6 +238,7 @@ class Follower:
 
     async def _take(self, part: ListPart, before: Shadow) -> None:
         if part.part == 0:
+            await self._let_go()
             self._written, self._gathered = before, Gathered()
             self._new = WholeList(self.allowlist.reader_bits)
         self._shadow = shadow = replace(before, next=part.part + 1)
@@ -249,6 +252,8 @@ class Follower:
             await self._read(part)
             if at_the_end:
                 await self._write(shadow)
+            if self._complete:
+                await self._settled()
         except (ListRejected, MalformedMessage, ValueError) as error:
             await self._stuck(error)
         except StoreError:
@@ -265,13 +270,29 @@ class Follower:
             await asyncio.sleep(0)
 
     async def _write(self, shadow: Shadow) -> None:
+        """Begin to write what was read, behind what is being written: the next parts are read meanwhile."""
+        await self._settled()
         entries, self._gathered = self._gathered, Gathered()
         assert self._written is not None, "parts follow what is written"
-        await self._store.add_parts(self._written, shadow, entries)
+        self._writing = asyncio.ensure_future(self._store.add_parts(self._written, shadow, entries))
+        # Whoever wants to know asks `_settled`; nobody does when the program ends.
+        self._writing.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._written = shadow
+
+    async def _settled(self) -> None:
+        """All that was given to `_write` is on the disk. Raises StoreError if it is not."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
+
+    async def _let_go(self) -> None:
+        """Of what is being written nothing is needed."""
+        with contextlib.suppress(StoreError):
+            await self._settled()
 
     async def _back_to_disk(self) -> None:
         """What came and is not written is asked for again."""
+        await self._let_go()
         self._shadow = self._written = await self._store.shadow()
         self._gathered, self._new = Gathered(), None
 
@@ -312,6 +333,7 @@ class Follower:
 
     async def _stuck(self, error: Exception) -> NoReturn:
         """The old list stays in force; said once, shown in the state, and asked for again, ever more rarely."""
+        await self._let_go()
         await self._store.drop_shadow()
         if not self._unusable:
             log.error("the portal's list cannot be used, so an old one stays in force: %s", error)

@@ -42,13 +42,13 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the parts of a whole list."""
+    """One of the parts of a whole list; `ops` is the JSON array of its changes."""
 
     rev: int
     root: str
     part: int
     parts: int
-    ops: list[msgspec.Raw]
+    ops: msgspec.Raw
 
 
 class Books:
@@ -136,10 +136,7 @@ class Books:
             "SELECT part, root, ops FROM snapshot WHERE part >= ? ORDER BY part LIMIT ?",
             (first, PARTS_AHEAD - first % PARTS_AHEAD),
         ).fetchall()
-        return [
-            Part(rev, root, part, parts, msgspec.json.decode(ops, type=list[msgspec.Raw]))
-            for part, root, ops in rows
-        ]
+        return [Part(rev, root, part, parts, msgspec.Raw(ops.encode())) for part, root, ops in rows]
 
     def _cut(self, rev: int) -> None:
         """The newest list in parts, in place of an older one's."""

@@ -4,9 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from gate_controller.allowlist import Allowlist
 from hardware_sim.portal.books import Changes, Part
 from sync.messages import LIST_LIVES, ListDelta, ListHead, ListPart
+
+
+class EncodedPart(ListPart, frozen=True, kw_only=True):
+    """A `ListPart` whose changes are JSON already, as they are kept: it is cut once and sent to many."""
+
+    ops: msgspec.Raw  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Letters:
     def part(self, epoch: str, part: Part) -> ListPart:
         """A part of a whole list."""
         now = self.wall()
-        return ListPart(
+        return EncodedPart(
             aud=self.audience,
             iat=now,
             exp=now + LIST_LIVES,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_controller.changes import UserPut
-from gate_controller.credentials import CredentialState, GuestCode, QrPass
+from gate_controller.credentials import CredentialState, GuestCode, PlateCredential, QrPass
 from gate_controller.errors import MalformedMessage
 from gate_controller.facts import (
     PERSONAL,
@@ -22,7 +22,8 @@ from gate_controller.facts import (
     Matched,
     VehicleLeft,
 )
-from gate_controller.users import User
+from gate_controller.plates import Plate
+from gate_controller.users import User, UserStatus
 from sync.codec import UnknownFact, decode_changes, decode_fact, encode_change, encode_fact
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
@@ -103,3 +104,12 @@ def test_passes_and_codes_go_over_the_wire_as_digests_and_nothing_else_does() ->
     assert b"PX94" not in op
     with pytest.raises(MalformedMessage):
         decode_changes([op.replace(guest_code.digest.encode(), b"K7M2PX94")])
+
+
+def test_what_is_as_its_default_says_is_not_written() -> None:
+    user = User("u1", "ann", plates=(PlateCredential(Plate("B1", (), "D")),))
+    op = bytes(encode_change(UserPut(user)))
+    plate = b'{"plate":{"key":"B1","country":"D"}}'
+    assert op == b'{"op":"user_put","user":{"id":"u1","external_id":"ann","plates":[%b]}}' % plate
+    told = replace(user, customer="acme", pool_size=2, status=UserStatus.INACTIVE)
+    assert decode_changes([op, encode_change(UserPut(told))]) == [UserPut(user), UserPut(told)]

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from gate_controller.allowlist import Allowlist, Change, Permit, PermitPut, User, UserPut, UserRemoved
-from gate_controller.errors import ListRejected, MessageRefused
+from gate_controller.errors import ListRejected, MessageRefused, StoreError
 from gate_controller.facts import VehicleLeft
 from gate_controller.users import Action
 from sync.follower import ASK_AGAIN_S, Follower
@@ -378,3 +378,46 @@ async def test_the_journal_does_not_wait_for_a_long_list(store: Store) -> None:
     # The median is this machine's disk; nothing that belongs to the list may add a transaction of its own length.
     assert sorted(waits)[len(waits) // 2] < 0.1
     assert len(waits) > 20
+
+
+async def test_a_disk_that_refuses_behind_the_back_of_the_reader_is_told_and_asked_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, cut = await follows(store), parts(5, users(3 * PARTS_AHEAD), 1)
+    add_parts = store.add_parts
+
+    async def full(*_: object) -> None:
+        raise StoreError("no space left on the disk")
+
+    monkeypatch.setattr(store, "add_parts", full)
+    for part in cut[:PARTS_AHEAD]:
+        await made.list.on_part(part)
+    assert made.list.question().written == Written("e1", 5, PARTS_AHEAD)
+    monkeypatch.setattr(store, "add_parts", add_parts)
+    for part in cut[PARTS_AHEAD : 2 * PARTS_AHEAD - 1]:
+        await made.list.on_part(part)
+    with pytest.raises(StoreError, match="no space"):
+        await made.list.on_part(cut[2 * PARTS_AHEAD - 1])
+    assert made.list.question().written is None
+    for part in cut:
+        await made.list.on_part(part)
+    assert made.in_force == [(5, T0)]
+    await made.consistent()
+
+
+async def test_parts_of_a_newer_list_are_not_held_up_by_those_of_an_older_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, add_parts = await follows(store), store.add_parts
+
+    async def full(*_: object) -> None:
+        raise StoreError("no space left on the disk")
+
+    monkeypatch.setattr(store, "add_parts", full)
+    for part in parts(5, users(2 * PARTS_AHEAD), 1)[:PARTS_AHEAD]:
+        await made.list.on_part(part)
+    monkeypatch.setattr(store, "add_parts", add_parts)
+    for part in parts(6, users(3), 1):
+        await made.list.on_part(part)
+    assert made.in_force == [(6, T0)]
+    await made.consistent()
