@@ -6,14 +6,15 @@ that tell how long it has worked at what. Its parts are timed where they are cal
 """
 
 import asyncio
-import contextlib
 import json
 import logging
+import os
 import random
 import secrets
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -123,7 +124,7 @@ async def serve_portal(folder: Path, port: int, edges: int) -> None:
     """A portal with a small list, until killed."""
     meter = watched()
     portal = await Portal.open(folder / "portal.db", TENANT, SITE, around())
-    await portal._database.write(lambda: [portal._ledgers.put_key(f"e{n}", _key(n).public) for n in range(edges)])
+    await portal.database.write(lambda: [portal._ledgers.put_key(f"e{n}", _key(n).public) for n in range(edges)])
     users = [_user(number) for number in range(USERS)]
     permits = [Permit(f"park-{user.id}", Action.PARK, user_id=user.id) for user in users]
     await portal.change([*map(UserPut, users), *map(PermitPut, permits)])
@@ -239,9 +240,12 @@ def _user(number: int) -> User:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # a thousand edges say the same when their broker goes
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         match sys.argv[1:]:
             case "portal", folder, port, edges:
                 asyncio.run(serve_portal(Path(folder), int(port), int(edges)))
             case "edges", folder, disks, port, first, count:
                 asyncio.run(run_edges(Path(folder), Path(disks), int(port), int(first), int(count)))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # the databases' threads would wait for ever

@@ -44,6 +44,7 @@ from hardware_sim.portal.order_desk import OrderDesk
 from hardware_sim.portal.picture_desk import PictureDesk
 from hardware_sim.portal.reading import Quarantined
 from hardware_sim.portal.revocation import given_badge, given_plate
+from hardware_sim.portal.seldom import Seldom
 from sync import messages
 from sync.database import Blueprint, Database
 from sync.identity import TlsFiles
@@ -68,6 +69,9 @@ HEAD_EVERY_S: Final = 1800.0
 
 Changing = Sequence[Change] | Callable[[Allowlist], Sequence[Change]]
 """Changes, or what makes them out of the list as it is by then."""
+
+KEYS_EVERY_S: Final = 1.0
+"""How often at most the keys are told again, to all edges, because some lack them."""
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +109,8 @@ class Portal:
         """Users' places among edges, and the conflicts of those that nobody could ask about."""
         self._badges = BadgeDesk(lambda: self.allowlist, self.change, self._ingest, keys, around, self._send)
         self._connection: Connection | None = None
+        # All edges hear them: for each that lacks them, a thousand would hear them a thousand times.
+        self._lacks_keys = Seldom(self._publish_keys, KEYS_EVERY_S)
         self._conn = ""
         self._changing = asyncio.Lock()
         self._orders = OrderDesk(database, books, self._ingest, around, self._publish_order)
@@ -382,7 +388,7 @@ class Portal:
         state, noted, ack = await self._ingest.state(edge, payload)
         if state.status == "online" and state.keyset != self.keys.version:
             # A broker that forgot the key set keeps it from nobody.
-            self._publish_keys()
+            self._lacks_keys.want()
         if ack is not None:
             self._send(edge.topic("ev/ack"), ack)
         if not noted:
@@ -404,7 +410,7 @@ class Portal:
         get = messages.decode(ListGet, payload)
         if get.keyset != self.keys.version:
             # The key set may have been lost on its way; the answer would be refused.
-            self._publish_keys()
+            self._lacks_keys.want()
         answer, epoch = await self.database.write(self._books.answer, get), self.allowlist.epoch
         if isinstance(answer, Changes):
             self._publish(edge.topic("list/delta"), self._letters.delta(epoch, answer))

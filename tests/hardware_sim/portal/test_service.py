@@ -186,6 +186,29 @@ async def test_keys_that_an_edge_lacks_come_before_the_list_it_asks_for(mosquitt
     await asyncio.gather(serving, return_exceptions=True)
 
 
+async def test_keys_that_many_edges_lack_are_told_once_for_all(
+    mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardware_sim.portal.service.KEYS_EVERY_S", 3600.0)
+    portal = await open_portal(tmp_path)
+    serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK))
+    heard: Counter[str] = Counter()
+    topics = ["slagboom/1/t/s/keys", "slagboom/1/t/s/+/list/part"]
+    async with connect(Endpoint("127.0.0.1", mosquitto.port, "edges"), None, topics) as edges, asyncio.timeout(30):
+        async for message in edges.incoming():
+            message.ack()
+            heard[message.topic.rpartition("/")[2]] += 1
+            if heard == {"keys": 1}:
+                for number in range(30):
+                    edges.publish(f"slagboom/1/t/s/g{number}/list/get", messages.encode(ListGet()))
+            if heard["part"] == 30:
+                break
+    assert heard == {"keys": 2, "part": 30}
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    await portal.close()
+
+
 def some_rows(first: int, *seqs: int, last: int | None = None) -> EventBatch:
     events = [Event(seq=seq, at=T0, kind="k", body=msgspec.Raw(b"{}")) for seq in seqs]
     return EventBatch(
