@@ -100,7 +100,9 @@ class Enrolment:
                 f"edge {edge}: not a name for an edge; without dots, none of {', '.join(NOT_AN_EDGE)}, and"
                 f" {address.client_id} at most {NAME_LEN_MAX} characters"
             )
-        if not (serial.isascii() and serial.isprintable() and 0 < len(serial) <= NAME_LEN_MAX):
+        if not (
+            serial.isascii() and serial.isprintable() and 0 < len(serial.strip()) == len(serial) <= NAME_LEN_MAX
+        ):
             raise BadInput(f"serial: write it as it is on the device, 1 to {NAME_LEN_MAX} plain characters")
         code = new_code()
         await self._database.write(self._registry.register, edge, serial, code, self._clock().wall)

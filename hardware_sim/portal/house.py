@@ -167,6 +167,13 @@ class House:
 
         return await self.write(deed)
 
+    async def is_password(self, account: Account, secret: str) -> bool:
+        """Whether it is this account's password; a try that counts like one to log in."""
+        attempt = await self.write(self.accounts.begin_try, account.name, self.now())
+        async with self._hashing:
+            right = await passwords.matches(secret, attempt.stored)
+        return right and await self.write(self.accounts.succeeded, attempt) is not None
+
     async def who(self, token: str) -> tuple[Account, Session] | None:
         """Whose session a token is; None where it has ended."""
 

@@ -36,7 +36,7 @@ def line(text: str, field: str, len_max: int = NAME_LEN_MAX) -> str:
         raise WrongField(field, "is missing")
     if len(clean) > len_max:
         raise WrongField(field, f"has {len(clean)} characters; {len_max} are the most")
-    if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in clean):
+    if any(unicodedata.category(letter).startswith("C") or letter in "\u2028\u2029" for letter in clean):
         raise WrongField(field, "has a character that cannot be seen; type it anew")
     return clean
 

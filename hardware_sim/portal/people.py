@@ -131,6 +131,8 @@ async def permits(portal: Portal, _: Permits) -> Reply:
 
 async def permit_group(portal: Portal, asked: PermitGroup) -> Reply:
     _named(asked.group, "group")
+    if asked.lane is not None:
+        _named(asked.lane, "lane")
     permit = await portal.permit_group(asked.group, asked.schedule, asked.lane)
     where, when = asked.lane or "everywhere", asked.schedule or "at any time"
     return Reply([_permit(permit)], f"group {asked.group} may park: {where}, {when}")

@@ -65,6 +65,20 @@ NEW_PASSWORD: Final = Form(
     ],
     "Set the password",
 )
+CHANGED_PASSWORD: Final = Form(
+    [
+        Field(
+            "current",
+            "Current password",
+            Kind.PASSWORD,
+            mandatory=True,
+            len_max=PASSWORD_LEN_MAX,
+            autocomplete="current-password",
+        ),
+        *NEW_PASSWORD.fields,
+    ],
+    NEW_PASSWORD.button,
+)
 FORGOTTEN: Final = Form(
     [Field("name", "Name or e-mail address", mandatory=True, len_max=LOGIN_LEN_MAX, autocomplete="username")],
     "Send the link",
@@ -102,16 +116,25 @@ async def logout(request: AnyRequest) -> Page:
 
 @get("/password", seen_by=anybody, on_the_way=True)
 async def password_page(request: AnyRequest) -> Page:
-    return await drawn(request, "Set your password", NEW_PASSWORD.with_values(), intro=_why(request))
+    return await drawn(request, "Set your password", _password_form(request).with_values(), intro=_why(request))
 
 
 @post("/password", status_code=200, seen_by=anybody, on_the_way=True)
 async def password(request: AnyRequest) -> Page:
+    """Whoever sits down at somebody's open page cannot take the account over: the current one is asked for."""
+
     async def deed(filled: Filled) -> Page:
-        await house_of(request).set_password(caller_of(request).account, _chosen(filled))
+        house, account = house_of(request), caller_of(request).account
+        if not account.must_change and not await house.is_password(account, filled.secret("current")):
+            raise WrongField("current", "is not right")
+        await house.set_password(account, _chosen(filled))
         return see("/login?said=password", cookies=[_session(request, "", 0)])
 
-    return await taken(request, NEW_PASSWORD, deed, "Set your password", intro=_why(request))
+    return await taken(request, _password_form(request), deed, "Set your password", intro=_why(request))
+
+
+def _password_form(request: AnyRequest) -> Form:
+    return NEW_PASSWORD if caller_of(request).account.must_change else CHANGED_PASSWORD
 
 
 def _why(request: AnyRequest) -> str:

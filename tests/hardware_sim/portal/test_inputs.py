@@ -10,7 +10,9 @@ def test_a_line_is_told_without_its_edges_and_in_one_form() -> None:
     assert inputs.line("  Zoe\u0308 de Boer ", "name") == "Zoë de Boer"
 
 
-@pytest.mark.parametrize("text", ["", "  ", "a\nb", "a\0b", "a\u202eb", "a\u2028b", "x" * 101, "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "a\nb", "a\0b", "a\u202eb", "a\u2028b", "x" * 101, "\ud800", "\U0010ffff", "\ue000"]
+)
 def test_a_line_that_nobody_could_read_is_refused(text: str) -> None:
     with pytest.raises(WrongField) as found:
         inputs.line(text, "name")

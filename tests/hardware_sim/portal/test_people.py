@@ -8,7 +8,7 @@ import pytest
 from gate_controller.credentials import GuestCode
 from gate_controller.errors import BadInput
 from hardware_sim.portal import people
-from hardware_sim.portal.asked import AddGuest, AddUser, RemoveCredential
+from hardware_sim.portal.asked import AddGuest, AddUser, PermitGroup, RemoveCredential
 from hardware_sim.portal.folder import PortalFolder
 from hardware_sim.portal.service import Portal
 
@@ -25,6 +25,13 @@ async def test_codes_that_are_made_differ_and_are_kept_as_digests(portal: Portal
     assert len(set(codes)) == 5
     listed = {code for user in portal.allowlist.users() for code in user.codes}
     assert listed == {GuestCode.parse(code) for code in codes}
+
+
+@pytest.mark.parametrize("lane", ["", " ", "a\nb", "x" * 101])
+async def test_a_lane_that_nobody_could_name_gets_no_permit(portal: Portal, lane: str) -> None:
+    with pytest.raises(BadInput, match="lane"):
+        await people.permit_group(portal, PermitGroup("staff", lane=lane))
+    assert not [*portal.allowlist.permits()]
 
 
 async def test_the_other_plates_stay_when_one_is_taken(portal: Portal) -> None:

@@ -35,6 +35,19 @@ async def test_who_came_with_a_code_sees_nothing_before_a_password_is_set(web: S
     assert "Accounts" in page
 
 
+async def test_changing_the_password_asks_for_the_current_one(web: Served) -> None:
+    anna = await web.staff("anna", Role.CLERK)
+    await anna.open("/password")
+    new = {"New password": "five loud herons", "New password again": "five loud herons"}
+    assert (await anna.submit("Set the password", {"Current password": "wrong", **new})).status == 422
+    assert "Current password is not right" in anna.page
+    assert (
+        await anna.submit("Set the password", {"Current password": PASSWORD, **new})
+    ).path == "/login?said=password"
+    assert await web.house.log_in("anna", PASSWORD) is None
+    assert await web.house.log_in("anna", "five loud herons") is not None
+
+
 async def test_logged_out_is_logged_out_also_for_a_copied_cookie(web: Served) -> None:
     anna = await web.staff("anna", Role.OPERATOR)
     copied = dict(anna.client.cookies)

@@ -8,7 +8,7 @@ from tests.hardware_sim.portal.web.web_rig import Served
 async def test_staff_see_how_the_list_stands(web: Served) -> None:
     await web.house.portal.add_user("anna", ["98-THD-4", "AB-123-CD"], groups=["staff"])
     frida = await web.staff("frida", Role.FLEET_MANAGER)
-    assert "List revision 1 with 1 users, applied on 0 of 0." in await frida.open("/")
+    assert "List revision 1 with 1 users, applied on 0 of 0 edges." in await frida.open("/")
     assert "anna active 2 0 staff" in (await frida.open("/users")).text.replace("\n", " ")
     assert "Nothing yet." in await frida.open("/journal")
     assert "Nothing yet." in await frida.open("/conflicts")
