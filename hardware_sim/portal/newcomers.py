@@ -1,13 +1,18 @@
 """New users, guests and permits as the portal lists them: values only. What makes them count is `Portal.change`."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from gate_controller.allowlist import Action, Permit, User
-from gate_controller.credentials import Badge, GuestCode, PlateCredential, QrPass
+from gate_controller.credentials import CODE_ALPHABET, Badge, GuestCode, PlateCredential, QrPass
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
+
+GUEST_CODE_LEN: Final = 8
+"""Characters of a guest code that the portal makes: 38 bits, which a lane's few tries do not find."""
 
 
 def user(
@@ -40,6 +45,12 @@ def guest(user_id: str, external_id: str, qr_pass: str, code: str, valid_to: dat
         passes=tuple(replace(one, valid_to=valid_to) for one in passes),
         codes=tuple(replace(one, valid_to=valid_to) for one in codes),
     )
+
+
+def new_guest_code() -> str:
+    """A guest code without characters that are taken for one another."""
+    letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(GUEST_CODE_LEN))
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 def parking(

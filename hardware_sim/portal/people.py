@@ -4,17 +4,17 @@ Every change goes through `Portal.change`, so that the list's own rules refuse i
 (`gates`), and whole list files (`importing`).
 """
 
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from gate_controller.allowlist import Permit, User, UserPut, UserStatus
-from gate_controller.credentials import CODE_ALPHABET, Badge, PlateCredential
+from gate_controller.credentials import Badge, PlateCredential
 from gate_controller.errors import BadInput
 from gate_controller.plates import Plate
 from gate_controller.users import ListedCredential
+from hardware_sim.portal import newcomers
 from hardware_sim.portal.asked import (
     AddCredential,
     AddGuest,
@@ -33,9 +33,6 @@ from hardware_sim.portal.asked import (
 )
 from hardware_sim.portal.revocation import revoke as revoked_now
 from hardware_sim.portal.service import Portal
-
-MADE_CODE_LEN: Final = 8
-"""Characters of a guest code that the portal makes: 38 bits, which a lane's few tries do not find."""
 
 Row = dict[str, Any]
 
@@ -149,18 +146,13 @@ async def remove_permit(portal: Portal, asked: RemovePermit) -> Reply:
 
 async def add_guest(portal: Portal, asked: AddGuest) -> Reply:
     _named(asked.external_id, "external id")
-    made = "" if asked.code or asked.qr_pass else _new_code()
+    made = "" if asked.code or asked.qr_pass else newcomers.new_guest_code()
     guest = await portal.add_guest(
         asked.external_id, qr_pass=asked.qr_pass, code=asked.code or made, valid_to=asked.until
     )
     # The one time that it is told: the list keeps a digest.
     row = {**_summary(guest), "code": made or None, "until": _utc(asked.until)}
     return Reply([row], f"{guest.external_id} added" + (f"; guest code {made}, told this once" if made else ""))
-
-
-def _new_code() -> str:
-    letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(MADE_CODE_LEN))
-    return f"{letters[:4]}-{letters[4:]}"
 
 
 def _named(text: str, what: str) -> None:

@@ -42,10 +42,17 @@ class Stage:
         return self._browsers[person]
 
     async def account(
-        self, person: str, *roles: Role, email: str | None = None, sites: Sequence[str] = ()
+        self,
+        person: str,
+        *roles: Role,
+        email: str | None = None,
+        sites: Sequence[str] = (),
+        user_id: str | None = None,
     ) -> Account:
         """An account with a password, for people whose first login is not the story; `log_in` logs in."""
-        made, _ = await self.house.add_account("story", person, self.house.tenant, roles, email=email, sites=sites)
+        made, _ = await self.house.add_account(
+            "story", person, self.house.tenant, roles, email=email, sites=sites, user_id=user_id
+        )
         await self.house.set_password(made, PASSWORD)
         return made
 
