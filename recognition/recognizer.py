@@ -123,7 +123,8 @@ class Recognizer:
     def read(self, image: Image) -> list[LocatedRead]:
         """The plates in an (H, W, 3) uint8 BGR image, most confident first; what is no plate is left out."""
         looks = self._look(image, self._detector.detect(image))
-        if any(self._rejected(image, look) for look in looks):
+        unsure = [look for look in looks if self._rejected(image, look)]
+        if unsure and (len(unsure) == len(looks) or any(look.read.confidence >= PLAUSIBLE_MIN for look in unsure)):
             finer = self._look(image, self._detector.finer(image))
             likely = [look for look in finer if look.read.confidence >= PLAUSIBLE_MIN]
             looks = merged(looks, likely, self._ocr.joined)
