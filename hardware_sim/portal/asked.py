@@ -136,6 +136,30 @@ class Alarms(Struct, frozen=True, tag=True):
     """What the portal found wrong with what edges sent, the newest first."""
 
 
+class Quarantined(Struct, frozen=True, tag=True):
+    """What edges sent and cannot be read or is not believed, the newest first."""
+
+    limit: int = 100
+
+
+class ShowQuarantined(Struct, frozen=True, tag=True):
+    """One of them, with what came."""
+
+    number: int
+
+
+class DropQuarantined(Struct, frozen=True, tag=True):
+    """Delete some of them."""
+
+    numbers: tuple[int, ...]
+
+
+class FetchPicture(Struct, frozen=True, tag=True):
+    """The picture that decided an event, from the portal or from its edge."""
+
+    event: int
+
+
 class Conflicts(Struct, frozen=True, tag=True):
     """Entries that took a place too many, and exits that no entry explains."""
 
@@ -227,6 +251,10 @@ Asked = (
     | AddEdge
     | KeyOfEdge
     | Alarms
+    | Quarantined
+    | ShowQuarantined
+    | DropQuarantined
+    | FetchPicture
     | Conflicts
     | SettleConflict
     | RetireEdge

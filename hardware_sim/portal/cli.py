@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from edge import present
-from hardware_sim.portal import asked, cli_edges, cli_house, cli_people
+from hardware_sim.portal import asked, cli_edges, cli_evidence, cli_house, cli_people
 from hardware_sim.portal.cli_common import AsJson, Folder
 
 app = typer.Typer(help="A portal: who may park, and what the gates report.", no_args_is_help=True)
@@ -24,6 +24,7 @@ for name, part in (
     ("account", cli_house.account),
     ("edge", cli_edges.edge),
     ("keys", cli_edges.keys),
+    ("quarantine", cli_evidence.quarantine),
 ):
     app.add_typer(part, name=name)
 
@@ -121,6 +122,7 @@ _mount("edges", cli_edges.edges, "north")
 _mount("events", cli_edges.events, "north --limit 20")
 _mount("conflicts", cli_edges.conflicts, "north")
 _mount("settle", cli_edges.settle, "north CONFLICT --pardon")
+_mount("picture", cli_evidence.picture, "north 1742 vehicle.jpg")
 _mount("alarms", cli_edges.alarms, "north")
 _mount("open", cli_edges.open_once, 'north gatehouse entry --reason "ambulance"')
 _mount("hold-open", cli_edges.hold_open, 'north gatehouse exit --reason "removal van"')

@@ -136,6 +136,7 @@ def events(
 def event_columns(tz: tzinfo, *, clear: bool) -> Sequence[Column]:
     """The columns of a table of events."""
     columns: list[Column] = [
+        ("Number", lambda row: row["number"]),
         ("At", lambda row: local(row["at"], tz)),
         ("Edge", lambda row: row["edge"]),
         ("What", lambda row: row["text"]),

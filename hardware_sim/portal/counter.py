@@ -132,7 +132,7 @@ async def _over_the_counter(folder: PortalFolder, portal: "Portal", line: bytes)
 
 async def answer(folder: PortalFolder, portal: "Portal", asked: Asked, *, running: bool) -> Reply:
     """What became of it; never an error of ours, whose text is in the reply instead."""
-    from hardware_sim.portal import gates, people, reception
+    from hardware_sim.portal import evidence, gates, people, reception
     from hardware_sim.portal.house import House
     from hardware_sim.portal.importing import import_list
 
@@ -142,8 +142,8 @@ async def answer(folder: PortalFolder, portal: "Portal", asked: Asked, *, runnin
             return _as_known(await gates.LOOKS[kind](portal, asked), running=running)
         if kind in reception.ASKED:
             return await reception.ASKED[kind](await House.open(portal, folder.tz.key), asked)
-        if kind in people.LOOKS or kind in gates.DEEDS:
-            return await (people.LOOKS | gates.DEEDS)[kind](portal, asked)
+        if (other := (people.LOOKS | gates.DEEDS | evidence.ANSWERS).get(kind)) is not None:
+            return await other(portal, asked)
         if isinstance(asked, Import):
             reply = await import_list(portal, asked, folder.tz)
         else:

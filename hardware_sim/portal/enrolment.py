@@ -109,8 +109,20 @@ class Enrolment:
         return Invitation(edge, serial, code, self.authority.fingerprint)
 
     async def retire(self, edge: str) -> None:
-        """No certificate for this edge any more; with a new access list its present one is good for nothing."""
-        await self._database.write(self._registry.retire, edge)
+        """Believe nothing of this edge any more; with a new access list its certificate is good for nothing.
+
+        Raises BadInput for one that nobody knows.
+        """
+        now = self._clock().wall
+
+        def retire() -> None:
+            self._registry.retire(edge, now, known=self._ledgers.retire(edge, now))
+
+        await self._database.write(retire)
+
+    async def is_retired(self, edge: str) -> bool:
+        """Whether the name is one that is not given again."""
+        return await self._database.run(self._registry.is_retired, edge)
 
     async def edges(self) -> list[EnrolledEdge]:
         """Every edge that was ever registered, the retired ones too."""

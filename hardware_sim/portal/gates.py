@@ -182,7 +182,8 @@ async def retire_edge(portal: Portal, asked: RetireEdge) -> Reply:
     await portal.enrolment.retire(asked.edge)
     return Reply(
         [{"edge": asked.edge, "retired": True}],
-        f"{asked.edge} gets no certificate any more; now `slagboom portal broker` writes the access list anew",
+        f"{asked.edge} is retired: nothing it signs is believed, and no certificate of it renewed; now"
+        " `slagboom portal broker` writes the access list anew",
     )
 
 

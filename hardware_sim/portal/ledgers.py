@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gate_controller.facts import Fact
+from hardware_sim.portal.quarantine import Quarantine
 from hardware_sim.portal.reading import Quarantined, Read, Why
 from hardware_sim.portal.stays import Stays
 from sync.codec import UnknownFact, decode_fact, digest, instant_text
@@ -89,6 +90,7 @@ class Ledgers:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self.stays = Stays(db)
+        self.quarantine = Quarantine(db)
 
     # ---- keys ----
 
@@ -100,6 +102,15 @@ class Ledgers:
         """The public key of an edge; None for one that is not registered."""
         found = self._db.execute("SELECT public FROM edge_key WHERE edge = ?", (edge,)).fetchone()
         return None if found is None else bytes(found[0])
+
+    def retire(self, edge: str, at: datetime) -> bool:
+        """Believe nothing of this edge any more, nor that it has anybody's place; whether it was known at all."""
+        known = self._db.execute(
+            "SELECT 1 FROM edge_key WHERE edge = ? UNION SELECT 1 FROM edge WHERE name = ?", (edge, edge)
+        ).fetchone()
+        self._db.execute("DELETE FROM edge_key WHERE edge = ?", (edge,))
+        self.stays.retire(edge, at)
+        return known is not None
 
     # ---- what edges say of themselves ----
 
@@ -122,8 +133,11 @@ class Ledgers:
         return None
 
     def edges(self) -> list[EdgeSeen]:
-        """Every edge that ever spoke, by name."""
-        found = self._db.execute("SELECT name, seen_at, state FROM edge ORDER BY name")
+        """Every edge that ever spoke and is not retired, by name."""
+        found = self._db.execute(
+            "SELECT name, seen_at, state FROM edge"
+            " WHERE name NOT IN (SELECT edge FROM enrolment WHERE retired) ORDER BY name"
+        )
         return [self._edge(*values) for values in found.fetchall()]
 
     # ---- events ----
@@ -134,15 +148,19 @@ class Ledgers:
         self._enter(edge, batch.ledger, batch.after, batch.follows, batch.conn)
         known = self._rows(edge, batch.ledger, batch.first, batch.last)
         older = self._of_ancestors(edge, batch)
+        before_it = self._spans(edge, batch.ledger)
+        held = {n for n in range(batch.first, batch.last + 1) if any(a <= n <= b for a, b in before_it)}
         new: list[Event] = []
         for one in read:
             match one:
+                case Quarantined(seq=seq) if seq in held and seq not in known:
+                    pass  # Set apart before, and maybe dropped since.
                 case Quarantined():
-                    self._set_apart(edge, batch.ledger, one, at)
+                    self.quarantine.put(edge, batch.ledger, one, at)
                 case Event(seq=seq) if seq in known:
                     if known[seq] != _says(one):
                         text = msgspec.json.encode(one).decode()
-                        self._set_apart(edge, batch.ledger, Quarantined(seq, Why.REWRITTEN, text), at)
+                        self.quarantine.put(edge, batch.ledger, Quarantined(seq, Why.REWRITTEN, text), at)
                         self._alarm(edge, at, "ledger_rewritten", f"row {seq} of ledger {batch.ledger}")
                 case Event(seq=seq) if seq in older and older[seq] == _says(one):
                     pass
@@ -175,13 +193,6 @@ class Ledgers:
         )
         return [_event(*values) for values in found]
 
-    def quarantined(self, limit: int) -> list[tuple[str, str, Quarantined]]:
-        """Edge, ledger and event of what was set apart, the newest first."""
-        found = self._db.execute(
-            "SELECT edge, ledger, seq, reason, text FROM quarantine ORDER BY number DESC LIMIT ?", (limit,)
-        )
-        return [(edge, ledger, Quarantined(seq, Why(why), text)) for edge, ledger, seq, why, text in found]
-
     def alarms(self, limit: int) -> list[Alarm]:
         """What needs a person, the newest first."""
         found = self._db.execute("SELECT at, edge, kind, detail FROM alarm ORDER BY number DESC LIMIT ?", (limit,))
@@ -212,13 +223,6 @@ class Ledgers:
         self._db.executemany(
             "INSERT INTO event (edge, ledger, seq, at, kind, body, personal) VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((edge, ledger, event.seq, *_says(event), _personal(event)) for event in events),
-        )
-
-    def _set_apart(self, edge: str, ledger: str, one: Quarantined, at: datetime) -> None:
-        self._db.execute(
-            "INSERT INTO quarantine (edge, ledger, seq, received_at, reason, text) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO NOTHING",
-            (edge, ledger, one.seq, _text(at), one.why, one.text),
         )
 
     def _alarm(self, edge: str, at: datetime, kind: str, detail: str) -> None:

@@ -86,11 +86,23 @@ class Registry:
         found = self._db.execute("SELECT retired FROM enrolment WHERE edge = ?", (edge,)).fetchone()
         return found is not None and not found[0]
 
-    def retire(self, edge: str) -> None:
-        """The edge gets no certificate any more; its serial is free again. Raises BadInput."""
+    def is_retired(self, edge: str) -> bool:
+        """Whether the name is one that is not given again."""
+        found = self._db.execute("SELECT retired FROM enrolment WHERE edge = ?", (edge,)).fetchone()
+        return found is not None and bool(found[0])
+
+    def retire(self, edge: str, now: datetime, *, known: bool = False) -> None:
+        """The edge gets no certificate any more; its serial is free again. Raises BadInput.
+
+        One that is not registered here may be `known` by its key alone.
+        """
         done = self._db.execute("UPDATE enrolment SET retired = 1, serial = NULL WHERE edge = ?", (edge,))
-        if done.rowcount == 0:
+        if done.rowcount == 0 and not known:
             raise BadInput(f"no edge {edge} is registered")
+        self._db.execute(
+            "INSERT OR IGNORE INTO enrolment (edge, code_hash, code_until, retired) VALUES (?, zeroblob(32), ?, 1)",
+            (edge, now.isoformat()),
+        )
 
     def edges(self) -> list[EnrolledEdge]:
         """All that were ever registered, by name."""

@@ -42,7 +42,6 @@ from hardware_sim.portal.letters import Letters
 from hardware_sim.portal.metering import Load
 from hardware_sim.portal.order_desk import OrderDesk
 from hardware_sim.portal.picture_desk import PictureDesk
-from hardware_sim.portal.reading import Quarantined
 from hardware_sim.portal.revocation import given_badge, given_plate
 from hardware_sim.portal.seldom import Seldom
 from sync import messages
@@ -101,7 +100,7 @@ class Portal:
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
         self.database, self._books, self._ledgers = database, books, ledgers
-        self.load = Load()
+        self.load, self.quarantine = Load(), ledgers.quarantine
         self._ingest = Ingest(database, ledgers, keys, lambda: around.clock().wall, self.load)
         self._tenant, self._site = tenant, site
         self.around = around
@@ -254,10 +253,12 @@ class Portal:
             KeyRing.of_edge(public)
         except (ConfigError, ValueError) as error:
             raise BadInput(f"edge {edge!r} cannot be registered: {error}") from error
+        if await self.enrolment.is_retired(edge):
+            raise BadInput(f"edge {edge} is retired and its name is never given again; choose another")
         await self.database.write(self._ledgers.put_key, edge, public)
 
     async def edges(self) -> list[EdgeSeen]:
-        """Every edge that ever spoke: online or not, at which revision, how far its events have come."""
+        """Every edge that spoke and is not retired: whether it is online, its revision, how far its events came."""
         return await self.database.run(self._ledgers.edges)
 
     async def applied(self) -> tuple[int, int]:
@@ -269,10 +270,6 @@ class Portal:
     async def events(self, after_number: int = 0, limit: int = 1000) -> list[PortalEvent]:
         """Events in the order of their arrival; begin again after the last `number` seen."""
         return await self.database.run(self._ledgers.events, after_number, limit)
-
-    async def quarantined(self, limit: int = 100) -> list[tuple[str, str, Quarantined]]:
-        """Edge, ledger and text of events that cannot be read or are not believed, the newest first."""
-        return await self.database.run(self._ledgers.quarantined, limit)
 
     async def alarms(self, limit: int = 100) -> list[Alarm]:
         """What needs a person at an edge, the newest first."""
@@ -345,6 +342,7 @@ class Portal:
             with contextlib.suppress(StoreError):
                 await self._pictures.erase()
                 await self.database.write(self._books.forget, self.around.clock().wall)
+                await self.database.write(self.quarantine.forget, self.around.clock().wall)
             await asyncio.sleep(HEAD_EVERY_S)
             with contextlib.suppress(StoreError):
                 await self._tell_head()

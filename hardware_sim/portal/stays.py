@@ -140,6 +140,12 @@ class Stays:
         for user, since in touched.items():
             self._settle(user, since)
 
+    def retire(self, edge: str, at: datetime) -> None:
+        """An edge tells no more: whoever is inside by it holds no place, and who was on the way in did not pass."""
+        for user, since in self._doubt(edge, None, _text(at)):
+            self._settle(user, since)
+        self._db.execute(f"UPDATE stay SET ended_at = ? WHERE edge = ? AND {_OPEN}", (_text(at), edge))
+
     def _note(self, id: EventId, at: str, fact: Any) -> Iterable[tuple[str, datetime]]:
         """Write down one fact; whose stays changed, and from when on."""
         edge = id.edge

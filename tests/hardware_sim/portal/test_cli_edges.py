@@ -43,6 +43,8 @@ def test_an_edge_that_is_not_enrolled_is_known_by_its_key(portal: Slagboom) -> N
     assert portal("edge key", "gatehouse", f"{key}\n").code == 0
     assert portal("edge key", "gatehouse", "xyz").err.startswith("error: key 'xyz': write the 64 characters")
     assert portal("edge key", "Gate House", key).code == 2
+    assert portal("edge retire", "gatehouse").code == 0, "it was never enrolled, and is retired all the same"
+    assert portal("edge key", "gatehouse", key).err.startswith("error: edge gatehouse is retired")
     assert portal("alarms", "--json").objects() == []
     assert portal("conflicts", "--json").objects() == []
     assert portal("settle", "c1").err.startswith("error: no conflict 'c1'")

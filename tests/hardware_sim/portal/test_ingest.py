@@ -97,8 +97,8 @@ async def test_a_bad_event_is_acknowledged_and_a_forged_batch_is_not(ingest: Ing
 
     payload = DEVICE.sign(Loose(**body))
     assert opened(await ingest.events(EDGE, payload), ingest._keys).through == 3
-    found = await ingest._database.run(ingest._ledgers.quarantined, 10)
-    assert [(edge, ledger, one.seq, one.why) for edge, ledger, one in found] == [("g", "L", 2, "impossible_time")]
+    (found,) = await ingest._database.run(ingest._ledgers.quarantine.newest, 10)
+    assert (found.edge, found.ledger, found.event.seq, found.event.why) == ("g", "L", 2, "impossible_time")
     for by, reason in ((THIEF, "unknown_key"), (Signer(THIEF.key, DEVICE.kid), "bad_signature")):
         with pytest.raises(MessageRefused, match=reason):
             await ingest.events(EDGE, by.sign(Loose(**body)))

@@ -144,7 +144,11 @@ async def test_what_is_set_apart_holds_nobody_up(shelf: Shelf) -> None:
         await shelf.database.write(shelf.ledgers.ingest, "g", batch, events, T0)
     assert (await shelf.held()).through == 3
     assert await shelf.keys() == [("L", 1), ("L", 3)]
-    assert await shelf.database.run(shelf.ledgers.quarantined, 10) == [("g", "L", events[1])]
+    (found,) = await shelf.database.run(shelf.ledgers.quarantine.newest, 10)
+    assert (found.edge, found.ledger, found.event) == ("g", "L", events[1])
+    await shelf.database.write(shelf.ledgers.quarantine.drop, [found.number])
+    await shelf.database.write(shelf.ledgers.ingest, "g", batch, events, T0)
+    assert await shelf.database.run(shelf.ledgers.quarantine.newest, 10) == [], "what was dropped stays away"
 
 
 @settings(max_examples=20)
@@ -233,7 +237,8 @@ async def test_a_row_under_a_number_that_is_taken_replaces_nothing(shelf: Shelf)
     assert await shelf.ingest(4, 7, body=restored(5)) == 7
     by_seq = {event.seq: event.fact for event in await shelf.database.run(shelf.ledgers.events, 0, 10)}
     assert by_seq[5] == UnknownFact("k", b"{}")
-    ((_, _, apart),) = await shelf.database.run(shelf.ledgers.quarantined, 10)
+    (found,) = await shelf.database.run(shelf.ledgers.quarantine.newest, 10)
+    apart = found.event
     assert (apart.seq, apart.why) == (5, Why.REWRITTEN)
     assert "restored" in apart.text
     assert await shelf.alarms() == [("ledger_rewritten", "g")]

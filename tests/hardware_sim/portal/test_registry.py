@@ -88,7 +88,7 @@ def test_a_new_code_may_be_claimed_by_a_new_key(registry: Registry) -> None:
 
 def test_a_retired_edge_gets_nothing_and_its_name_is_never_given_again(registry: Registry) -> None:
     assert registry.may_renew("gate")
-    registry.retire("gate")
+    registry.retire("gate", NOW)
     assert not registry.may_renew("gate")
     assert registry.claim("SB-1", CODE, OURS, NOW) is None
     with pytest.raises(BadInput, match="never given again"):
@@ -100,7 +100,10 @@ def test_a_retired_edge_gets_nothing_and_its_name_is_never_given_again(registry:
 def test_who_is_not_registered_is_nobody(registry: Registry) -> None:
     assert not registry.may_renew("other")
     with pytest.raises(BadInput, match="no edge other"):
-        registry.retire("other")
+        registry.retire("other", NOW)
+    registry.retire("by-its-key", NOW, known=True)
+    assert registry.is_retired("by-its-key")
+    assert not registry.is_retired("other")
     with pytest.raises(BadInput, match="that of edge gate"):
         registry.register("other", "SB-1", CODE, NOW)
 

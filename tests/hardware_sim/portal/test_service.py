@@ -260,7 +260,7 @@ async def test_nonsense_from_the_broker_changes_nothing(mosquitto: Any, portal: 
     assert portal.refused == Counter(reason for attacks in bad.values() for _, reason in attacks)
     assert len(await portal.events()) == 1
     assert await portal.edges() == []
-    assert await portal.quarantined() == []
+    assert await portal.database.run(portal.quarantine.newest, 10) == []
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
@@ -269,6 +269,32 @@ async def test_an_edge_is_registered_with_a_name_and_a_key_or_not_at_all(portal:
     for name, key in (("a/b", DEVICE.public), ("list", DEVICE.public), ("g", b"short")):
         with pytest.raises(BadInput, match="cannot be registered"):
             await portal.register(name, key)
+
+
+async def test_a_retired_edge_is_believed_nothing_and_counts_no_more(portal: Portal, mosquitto: Any) -> None:
+    serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK))
+    await portal.register("g", DEVICE.public)
+    birth = State(aud="t/s/g", status="online", conn=1, ledger="L", next_seq=2, acked=0)
+    async with (
+        connect(Endpoint("127.0.0.1", mosquitto.port, "g"), None, ["slagboom/1/t/s/keys"]) as edge,
+        asyncio.timeout(30),
+    ):
+        while portal._connection is None:
+            await asyncio.sleep(0.02)
+        edge.publish("slagboom/1/t/s/g/state", DEVICE.sign(birth))
+        while await portal.applied() != (0, 1):
+            await asyncio.sleep(0.02)
+        await portal.enrolment.retire("g")
+        assert (await portal.applied(), await portal.edges()) == ((0, 0), [])
+        edge.publish("slagboom/1/t/s/g/state", DEVICE.sign(msgspec.structs.replace(birth, conn=2)))
+        while not portal.refused:
+            await asyncio.sleep(0.02)
+    assert portal.refused == Counter(["unregistered"])
+    assert await portal.edges() == []
+    with pytest.raises(BadInput, match="edge g is retired"):
+        await portal.register("g", DEVICE.public)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_a_guest_comes_by_pass_or_code_until_the_visit_is_over(portal: Portal) -> None:

@@ -209,6 +209,17 @@ async def test_a_question_that_died_with_its_program_takes_nothing(desk: Desk) -
     assert isinstance(await desk.claim("west", "in-1"), Given)
 
 
+async def test_an_edge_that_is_retired_holds_nobody_s_place(desk: Desk) -> None:
+    await desk.tell("east", *entry("in-1", 0))
+    await desk.claim("east", "in-2", user="u-pool")
+    await desk.claim("east", "in-3", user="u-pool")
+    assert await desk.claim("west", "in-1") == Held("east")
+    await desk.database.write(desk.ledgers.stays.retire, "east", T0)
+    assert isinstance(await desk.claim("west", "in-2"), Given)
+    assert isinstance(await desk.claim("west", "in-3", user="u-pool"), Given)
+    assert not await desk.conflicts()
+
+
 async def test_whoever_is_neutral_is_believed(desk: Desk) -> None:
     ways: list[Fact] = [
         LogGap(LANE, HoldId("in-9"), "u-ann"),
