@@ -39,6 +39,8 @@ from sync.uplink import Uplink
 
 LOOK_AT_AGE_EVERY_S: Final = 60.0
 """How often the age of the list is looked at."""
+ASK_AGAIN_MAX_S: Final = 600.0
+"""While nobody answers the list is asked for ever more rarely, at most so far apart."""
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +112,7 @@ class PortalLink:
         self._rows = Uplink(
             store, signer, address, lambda: surroundings.clock().wall, surroundings.chance, surroundings.new_id
         )
-        self._ask_at_s = 0.0
+        self._ask_at_s, self._asked = 0.0, 0
         # One bell for the sender: rows were appended, an acknowledgement came, the list must be asked for.
         self._bell = store.appended
         self._handlers: dict[str, Callable[[Connection, Incoming], Awaitable[None]]] = {
@@ -252,7 +254,7 @@ class PortalLink:
         """Whatever was under way is lost: send what is not acknowledged, and ask for the list."""
         self._rows.begin(self._conn)
         self._enrols = self._enrols.begun()
-        self._ask_at_s = 0.0
+        self._ask_at_s, self._asked = 0.0, 0
         self._bell.set()
 
     # ---- up ----
@@ -277,12 +279,17 @@ class PortalLink:
 
     def _ask(self, connection: Connection) -> None:
         connection.publish(self._address.topic("list/get"), messages.encode(self._list.question()))
-        self._ask_next(ASK_AGAIN_S)
+        # A portal that was away says that it is back; until then it need not be asked twice a minute.
+        wait_s = min(ASK_AGAIN_S * 2.0 ** min(self._asked, 32), ASK_AGAIN_MAX_S)
+        self._ask_at_s = asyncio.get_running_loop().time() + wait_s
+        self._asked += 1
 
     def _ask_next(self, wait_s: float) -> None:
+        self._asked = 0
         self._ask_at_s = asyncio.get_running_loop().time() + wait_s
 
     def _ask_at_latest(self, wait_s: float) -> None:
+        self._asked = 0
         self._ask_at_s = min(self._ask_at_s, asyncio.get_running_loop().time() + wait_s)
         self._bell.set()
 

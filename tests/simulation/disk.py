@@ -44,6 +44,8 @@ class Disk:
     async def _connect(self) -> "Disk":
         await asyncio.sleep(self._random.uniform(0.001, 0.02))
         self._conn = sqlite3.connect(self._path, **self._options)
+        # Nobody looks in from outside, so the index of the log need not be shared.
+        self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._owner.disk = self
         self.fill(self._owner.node.full)
         return self

@@ -1,6 +1,7 @@
 """What goes wrong in a week: kinds and times are drawn from the seed, a different mixture for each."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ DAY_S: Final = 86400.0
 FUSE_MAX: Final = 60
 CALM_SHARE: Final = 0.4
 """Of all weathers: an edge that asks for a place needs an answer now and then."""
+FULL_FOR_S: Final = 900.0
+SEVERE_FOR_S: Final = 3600.0
+"""Very late, slow and lost messages for longer are more of the same, at thousands of messages an hour."""
 TORN_AFTER_MAX: Final = 400
 """Instructions of SQLite's machine, within the next transaction."""
 
@@ -44,7 +48,8 @@ class Faults:
         world = self._world
         world.broker.up, world.broker.weather = True, Weather()
         for node in world.nodes:
-            node.cut, node.offset = False, timedelta()
+            node.cut = False
+            node.set_clock(timedelta())
             self._fill(node, "")
             node.start()
 
@@ -91,7 +96,7 @@ class Faults:
         """The portal's is the one that all others are measured by."""
         self._world.count("clock steps")
         node = self._random.choice(self._world.nodes[1:])
-        node.offset = timedelta(days=self._random.choice((-1, 0, 1)))
+        node.set_clock(timedelta(days=self._random.choice((-1, 0, 1))))
 
     def _replay(self) -> None:
         self._world.count("replays")
@@ -102,8 +107,8 @@ class Faults:
         node = self._somebody()
         self._world.count("full disks")
         self._fill(node, self._random.choice(("full", "full", "dead")))
-        # Longer is more of the same: an attempt every few minutes.
-        self._at(min(self._duration(1800.0), 4 * 3600.0), self._fill, node, "")
+        # Longer is more of the same, several attempts a minute.
+        self._at(self._random.uniform(0.3, 1.5) * FULL_FOR_S, self._fill, node, "")
 
     def _fill(self, node: Node, how: str) -> None:
         node.full = how
@@ -116,7 +121,7 @@ class Faults:
         if draw.random() < CALM_SHARE:
             self._world.broker.weather = Weather()
             return
-        self._world.broker.weather = Weather(
+        severe = Weather(
             loss=draw.choice((0.0, 0.0, 0.02, 0.02, 0.2, 0.6)),
             double=draw.choice((0.0, 0.05, 0.5)),
             delay_s=draw.choice((0.02, 0.02, 0.5, 10.0)),
@@ -124,6 +129,19 @@ class Faults:
             forgets=draw.choice((0.0, 0.5)),
             heeds_expiry=draw.random() < 0.5,
         )
+        self._world.broker.weather = severe
+        mild = replace(
+            severe,
+            loss=min(severe.loss, 0.02),
+            double=min(severe.double, 0.05),
+            delay_s=min(severe.delay_s, 0.5),
+            late=min(severe.late, 0.02),
+        )
+        self._at(draw.uniform(0.5, 1.5) * SEVERE_FOR_S, self._abate, severe, mild)
+
+    def _abate(self, severe: Weather, mild: Weather) -> None:
+        if self._world.broker.weather is severe:
+            self._world.broker.weather = mild
 
     # ---- inside ----
 

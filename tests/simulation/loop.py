@@ -140,21 +140,12 @@ def _name(handle: asyncio.Handle) -> bytes:
 
 
 def inline(future: "asyncio.Future[Any]", function: Callable[..., Any], *args: Any) -> None:
-    """Run a function here and give its result to a future, in a later callback, as a thread would."""
-    loop = future.get_loop()
+    """Run a function here and give its result to a future; whoever waits for it hears in a later callback."""
     try:
         result = function(*args)
     except BaseException as error:
-        loop.call_soon(_fail, future, error)
+        if not future.done():
+            future.set_exception(error)
     else:
-        loop.call_soon(_settle, future, result)
-
-
-def _settle(future: "asyncio.Future[Any]", result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
+        if not future.done():
+            future.set_result(result)

@@ -16,8 +16,10 @@ import edge.clock
 import edge.daemon
 import hardware_sim.portal.books
 import hardware_sim.portal.keys
+import hardware_sim.portal.service
 import sync.database
 import sync.device_key
+import sync.follower
 import sync.journal
 import sync.mqtt
 import sync.outbox
@@ -159,7 +161,9 @@ def _seams(world: World) -> Iterator[None]:
         (sync.device_key, "secrets", chance),
         (sync.signing, "Ed25519PrivateKey", seals.Seal),
         (sync.signing, "Ed25519PublicKey", seals.PublicSeal),
-        (sync.portal, "LOOK_AT_AGE_EVERY_S", 900.0),
+        (sync.portal, "LOOK_AT_AGE_EVERY_S", draw.choice((900.0, 3600.0))),
+        (sync.follower, "CONFIRM_EVERY_S", draw.choice((3600.0, 6 * 3600.0))),
+        (hardware_sim.portal.service, "HEAD_EVERY_S", draw.choice((1800.0, 3600.0))),
         (sync.outbox, "BATCH_LEN_MAX", draw.choice((3, 10, 100))),
         (sync.journal, "CHECKPOINT_EVERY_ROWS", draw.choice((10, 100, 1000))),
         (hardware_sim.portal.books, "DELTAS_KEPT_MAX", draw.choice((1, 5, 1000))),

@@ -100,7 +100,7 @@ class Bug:
     seed: int = 0
 
 
-CARRY_OUT = "        in_time(cmd, self.now(), ORDER_LIVES)\n        return cmd"
+CARRY_OUT = "        self._refuse_untimely(cmd)\n        return cmd"
 PUT = "            self._list.put(epoch, from_rev, {}, changes, confirmed_at, ops, root)\n"
 
 BUGS = {
@@ -183,7 +183,7 @@ BUGS = {
     ),
     "an order is good for ever": Bug(
         (
-            ("sync.guard", "in_time(cmd, self.now(), ORDER_LIVES)\n        if cmd.nonce", "if cmd.nonce"),
+            ("sync.guard", "self._refuse_untimely(cmd)\n        if cmd.nonce", "if cmd.nonce"),
             ("sync.guard", CARRY_OUT, "        return cmd"),
         ),
         "S9",

@@ -123,7 +123,7 @@ class Node:
 
     def __init__(self, world: World, name: str, main: Main, watch: EdgeWatch | PortalWatch) -> None:
         self.world, self.name, self.watch = world, name, watch
-        self.offset = timedelta()
+        self.set_clock(timedelta())
         self.cut = False
         self.full = ""
         self.running: Incarnation | None = None
@@ -139,7 +139,15 @@ class Node:
     def now(self) -> Moment:
         """What the machine's clocks say."""
         seconds = self.world.loop.time()
-        return Moment(T0 + timedelta(seconds=seconds) + self.offset, seconds)
+        if self._now.mono_s != seconds:
+            self._now = Moment(T0 + timedelta(seconds=seconds) + self.offset, seconds)
+        return self._now
+
+    def set_clock(self, offset: timedelta) -> None:
+        """Somebody or something sets the wall clock; it is so much ahead of the portal's, or behind."""
+        self.offset = offset
+        seconds = self.world.loop.time()
+        self._now = Moment(T0 + timedelta(seconds=seconds) + offset, seconds)
 
     def surroundings(self) -> Surroundings:
         """For the code under test."""

@@ -782,6 +782,31 @@ async def test_a_list_that_cannot_be_read_is_told_once_shown_and_asked_for_ever_
         await until(lambda: _last_trouble(hand, ""))
 
 
+async def test_a_portal_that_is_away_is_asked_ever_more_rarely_until_there_is_news(tmp_path: Path) -> None:
+    async with an_edge(tmp_path, 1) as edge:
+        link, loop = edge.link, asyncio.get_running_loop()
+        asked = Silent()
+        waits = []
+        for _ in range(7):
+            link._ask(cast(Any, asked))
+            waits.append(link._ask_at_s - loop.time())
+        assert waits == pytest.approx([30, 60, 120, 240, 480, 600, 600], abs=5)
+        assert len(asked.topics) == 7
+        link._ask_at_latest(2.0)
+        link._ask(cast(Any, asked))
+        assert link._ask_at_s - loop.time() == pytest.approx(30, abs=5)
+
+
+class Silent:
+    """A connection on which nobody answers."""
+
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+
+    def publish(self, topic: str, payload: bytes, **_: Any) -> None:
+        self.topics.append(topic)
+
+
 async def _whole_lists_asked_for(hand: HandMadePortal, wanted: int) -> bool:
     return sum(whole for _, whole in hand.asked) >= wanted
 
