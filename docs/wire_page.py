@@ -71,6 +71,12 @@ CHANNELS: Final = (
         "A whole list in parts; an edge goes on where it was cut off.",
         bytes_max=wire.PART_LEN_MAX,
     ),
+    Channel(
+        "list/mend",
+        "portal",
+        wire.ListMend,
+        "What differs, for an edge whose list has another root.",
+    ),
     Channel("list/delta", "portal", wire.ListDelta, "The changes that one edge asked for."),
     Channel("list/delta", "portal", wire.ListDelta, "A change of the list, to every edge at once.", of_site=True),
     Channel(
@@ -162,7 +168,7 @@ def schemas() -> dict[str, Any]:
     for change in get_args(Change):
         found[change.__name__]["properties"]["op"] = {"const": codec.CHANGE_KINDS[change]}
         found[change.__name__]["required"].append("op")
-    for carrier in (wire.ListDelta, wire.ListPart):
+    for carrier in (wire.ListDelta, wire.ListPart, wire.ListMend):
         ops = {"oneOf": [_ref(change) for change in get_args(Change)]}
         found[carrier.__name__]["properties"]["ops"]["items"] = ops
     for channel in CHANNELS:

@@ -7,8 +7,9 @@ sees half a list. Whom a list leaves out keeps its id, in a table of its own tha
 change is allowed is `Allowlist.apply`'s business, asked before.
 """
 
+import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -23,11 +24,13 @@ from gate_controller.allowlist import (
     UserRemoved,
     ViewCodeRemoved,
 )
-from gate_controller.errors import ListRejected, StoreError
+from gate_controller.errors import ListRejected, MalformedMessage, StoreError
 from gate_controller.users import User
 from sync.codec import decode_changes, encode_change
 from sync.entries import KINDS, Gathered, Row, row_of
 from sync.roots import Buckets
+
+log = logging.getLogger(__name__)
 
 SWEEP_ROWS: Final = 500
 """Rows of a former list deleted in one transaction, so that no grant waits longer than about 20 ms behind it."""
@@ -75,17 +78,35 @@ class CachedList:
     def load(self, reader_bits: Sequence[int] = ()) -> Allowlist:
         """The cached list; of nobody before the first. Ids of removed users are remembered."""
         cursor = self.cursor() or ListCursor("", 0, None)
-        start = Allowlist.empty(cursor.epoch, reader_bits).remembering(self._removed())
-        changes = decode_changes(self.entries())
-        return replace(start.apply(changes, 1), revision=cursor.rev).compacted()
+        start = Allowlist.empty(cursor.epoch, reader_bits).remembering(self.removed())
+        return replace(_read(start, self.entries()), revision=cursor.rev).compacted()
 
     def entries(self) -> list[bytes]:
         """The encoded changes that build the list from nothing."""
         return [body for kind in KINDS for body in self._bodies(kind)]
 
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Kind, key and body of every entry; to be read to its end before anything is written."""
+        return self._db.execute(
+            "SELECT kind, key, body FROM list_entry WHERE generation = ?", (self._generation(),)
+        )
+
+    def sums(self) -> Buckets:
+        """The sums of the list (`sync.roots`)."""
+        return self._buckets()
+
     def root(self) -> str:
         """The root of the list (`sync.roots`)."""
         return self._buckets().root
+
+    def removed(self) -> list[User]:
+        """Whose the ids of those were who are not on the list."""
+        found = self._db.execute(
+            "SELECT CAST(user_id AS BLOB), external_id, customer FROM list_removed WHERE user_id NOT IN"
+            " (SELECT key FROM list_entry WHERE generation = ? AND kind = 'user')",
+            (self._generation(),),
+        )
+        return [User(user_id.decode(errors="replace"), *called) for user_id, *called in found]
 
     def put(
         self,
@@ -173,24 +194,24 @@ class CachedList:
         """Begin anew with the next part; `sweep` takes the rows away."""
         self._db.execute("DELETE FROM list_shadow")
 
-    def remember_slice(self, after: str) -> str | None:
+    def remember_slice(self, after: bytes) -> bytes | None:
         """Keep the ids of users after this one whom the shadow leaves out; the last one looked at, None at the end.
 
         To be called before `swap`, and harmless if that never comes: a user on the list counts as such.
         """
         (last,) = self._db.execute(
-            "SELECT max(key) FROM (SELECT key FROM list_entry WHERE generation = ? AND kind = 'user' AND key > ?"
-            " ORDER BY key LIMIT ?)",
+            "SELECT CAST(max(key) AS BLOB) FROM (SELECT key FROM list_entry WHERE generation = ? AND kind = 'user'"
+            " AND key > CAST(? AS TEXT) ORDER BY key LIMIT ?)",
             (self._generation(), after, LOOK_ROWS),
         ).fetchone()
         if last is not None:
             self._remember(
-                "generation = ? AND key > ? AND key <= ? AND NOT EXISTS (SELECT 1 FROM list_entry AS stays WHERE"
-                " stays.generation = (SELECT generation FROM list_shadow) AND stays.kind = 'user'"
-                " AND stays.key = list_entry.key)",
+                "generation = ? AND key > CAST(? AS TEXT) AND key <= CAST(? AS TEXT)"
+                " AND NOT EXISTS (SELECT 1 FROM list_entry AS stays WHERE stays.kind = 'user'"
+                " AND stays.generation = (SELECT generation FROM list_shadow) AND stays.key = list_entry.key)",
                 self._generation(), after, last,
             )  # fmt: skip
-        return None if last is None else str(last)
+        return None if last is None else bytes(last)
 
     def swap(self, confirmed_at: datetime | None) -> None:
         """The shadow, complete, is the list from now on. ListRejected if it has another root than was promised."""
@@ -237,24 +258,19 @@ class CachedList:
 
     def _bodies(self, kind: str) -> list[bytes]:
         found = self._db.execute(
-            "SELECT body FROM list_entry WHERE generation = ? AND kind = ? ORDER BY key", (self._generation(), kind)
+            "SELECT CAST(body AS BLOB) FROM list_entry WHERE generation = ? AND kind = ? ORDER BY key",
+            (self._generation(), kind),
         )
-        return [body.encode() for (body,) in found]
+        return [body for (body,) in found]
 
-    def _removed(self) -> list[User]:
-        """Whose the ids of those were who are not on the list."""
-        found = self._db.execute(
-            "SELECT user_id, external_id, customer FROM list_removed WHERE user_id NOT IN"
-            " (SELECT key FROM list_entry WHERE generation = ? AND kind = 'user')",
-            (self._generation(),),
-        )
-        return [User(*whose) for whose in found]
-
-    def _remember(self, where: str, *values: str | int) -> None:
+    def _remember(self, where: str, *values: str | int | bytes) -> None:
         """Keep of these users what says whose their ids were, and nothing else."""
         self._db.execute(
             "INSERT OR REPLACE INTO list_removed SELECT key, json_extract(body, '$.user.external_id'),"
-            f" coalesce(json_extract(body, '$.user.customer'), '') FROM list_entry WHERE kind = 'user' AND {where}",
+            " coalesce(json_extract(body, '$.user.customer'), '') FROM list_entry WHERE kind = 'user'"
+            # A disk that rotted may hold anything.
+            " AND CASE WHEN json_valid(body) THEN json_type(body, '$.user.external_id') END = 'text'"
+            f" AND {where}",
             values,
         )
 
@@ -291,10 +307,10 @@ class CachedList:
 
     def _delete(self, where: str, key: str | tuple[str, str], buckets: Buckets) -> None:
         values = (self._generation(), *((key,) if isinstance(key, str) else key))
-        sql = f"DELETE FROM list_entry WHERE {where} RETURNING kind, key, body"
+        sql = f"DELETE FROM list_entry WHERE {where} RETURNING kind, CAST(key AS BLOB), CAST(body AS BLOB)"
         gone = self._db.execute(sql, values).fetchall()
         for kind, name, body in gone:
-            buckets.take(kind, name, body)
+            buckets.take(kind, name.decode(errors="replace"), body.decode(errors="replace"))
 
     def _move(self, epoch: str, rev: int, confirmed_at: datetime | None, generation: int, buckets: Buckets) -> None:
         text = None if confirmed_at is None else confirmed_at.astimezone(UTC).isoformat()
@@ -305,6 +321,35 @@ class CachedList:
             " confirmed_at = excluded.confirmed_at, generation = excluded.generation, buckets = excluded.buckets",
             (epoch, rev, text, generation, buckets.blob),
         )
+
+
+def _read(start: Allowlist, bodies: Sequence[bytes]) -> Allowlist:
+    """The list that these entries build; those that a disk has spoilt are left out, and whoever they named."""
+    try:
+        return start.apply(decode_changes(bodies), 1)
+    except (ListRejected, MalformedMessage, ValueError):
+        readable = [change for body in bodies for change in _readable(body)]
+    found = _salvaged(start, readable)
+    log.error("%d of %d entries of the cached list cannot be used", len(bodies) - found.revision, len(bodies))
+    return found
+
+
+def _readable(body: bytes) -> list[Change]:
+    try:
+        return decode_changes([body])
+    except (MalformedMessage, ValueError):
+        return []
+
+
+def _salvaged(start: Allowlist, changes: Sequence[Change]) -> Allowlist:
+    """The list with as many of the changes as follow its rules; its revision rises by each."""
+    if not changes:
+        return start
+    try:
+        return start.apply(changes, start.revision + len(changes))
+    except (ListRejected, ValueError):
+        middle = len(changes) // 2
+        return _salvaged(_salvaged(start, changes[:middle]), changes[middle:]) if middle else start
 
 
 def _texts(changes: Sequence[Change], ops: Sequence[bytes] | None) -> list[str]:

@@ -1,7 +1,8 @@
 """The edge's copy of the list: signed news in, the next list in force out.
 
 `sync.guard` says what is believed, `sync.replica` what news asks for; here it is done: changes are written and the
-root compared, a whole list is gathered in parts that a cut does not lose, and swapped in at once. A list that
+root compared, a whole list is gathered in parts that a cut does not lose, and swapped in at once. Where the root is
+not the portal's, what differs is asked for (`sync.mender`), and the whole list if that does not do. A list that
 cannot be followed leaves the old one in force, is told, and asked for ever more rarely; so is one whose answers are
 over when they come, which is what a clock that is ahead makes of them. What is asked of the portal, and when, is
 `sync.portal`'s business; it is told by `ask_at_latest` and `ask_next`.
@@ -21,7 +22,17 @@ from sync.cached_list import Shadow
 from sync.codec import decode_changes
 from sync.entries import KINDS, Gathered
 from sync.guard import Guard, Sighting
-from sync.messages import LIST_LIVES, PARTS_AHEAD, ListDelta, ListGet, ListHead, ListPart, Revision, Written
+from sync.mender import mended, sums_of
+from sync.messages import (
+    LIST_LIVES,
+    PARTS_AHEAD,
+    ListDelta,
+    ListGet,
+    ListHead,
+    ListPart,
+    Revision,
+    Written,
+)
 from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
 from sync.signing import Refusal
 from sync.store import Store
@@ -77,6 +88,9 @@ class Follower:
         self._new: WholeList | None = None
         self._to_sweep = asyncio.Event()
         self._whole = False
+        # What the rows are, in short, while it is asked what differs; and whether a disk made them so.
+        self._sums: bytes | None = None
+        self._rotten = False
         # Why the list cannot be used, and what is wrong with the time; empty when nothing is.
         self._unusable = self._untimely = ""
         self._unanswered = False
@@ -87,13 +101,14 @@ class Follower:
         self._fresh_until: datetime | None = None
 
     async def load(self) -> None:
-        """What the last run left, a whole list half received included."""
+        """What the last run left, a whole list half received included; a disk that rotted meanwhile is found."""
         cursor = await self._store.list_cursor()
         if cursor is not None:
             self.have = Revision(cursor.epoch, cursor.rev)
             self._root = await self._store.list_root()
             self._confirmed_at = cursor.confirmed_at
             self._fresh_until = cursor.confirmed_at and cursor.confirmed_at + LIST_LIVES
+            await self._look_for_rot()
         await self._back_to_disk()
 
     async def sweep(self) -> None:
@@ -126,7 +141,8 @@ class Follower:
         self._unanswered = True
         shadow = self._shadow
         written = Written(shadow.epoch, shadow.rev, shadow.next) if shadow else None
-        return ListGet(keyset=self._guard.keyset, have=self.have, whole=self._whole, written=written)
+        sums = None if self._whole else self._sums
+        return ListGet(keyset=self._guard.keyset, have=self.have, whole=self._whole, written=written, buckets=sums)
 
     async def on_head(self, payload: bytes) -> ListHead:
         """Something newer may exist, or this is still the newest."""
@@ -140,7 +156,27 @@ class Follower:
         """A part of a whole list."""
         await self._to_its_end(self._part, payload)
 
+    async def on_mend(self, payload: bytes) -> None:
+        """What differs between the rows here and the portal's."""
+        await self._to_its_end(self._mend, payload)
+
     # ---- inside ----
+
+    async def _look_for_rot(self) -> None:
+        """Nothing else has opened the database; a change would come to the root that was promised and hide it."""
+        sums = await sums_of(self._store)
+        if sums.root == self._root:
+            return
+        self._rotten = True
+        self._unusable = "the list on this disk is not what was written there; asking the portal for what differs"
+        log.error("%s", self._unusable)
+        await self._store.admit_list_sums(sums)
+        self._root, self._sums = sums.root, sums.short
+
+    async def _drifted(self) -> None:
+        """The root is not the portal's: ask for what differs, and if that is under way, wait for it."""
+        if not self._whole and self._sums is None:
+            self._sums = (await sums_of(self._store)).short
 
     async def _to_its_end(self, handle: Callable[[bytes], Awaitable[T]], payload: bytes) -> T:
         async def turn() -> T:
@@ -154,7 +190,7 @@ class Follower:
         self._untimely = ""
         step = on_head(self.have, head)
         if step is Step.IGNORE and head.root != self._root:
-            self._whole = True
+            await self._drifted()
             step = Step.SNAPSHOT
         if step is Step.IGNORE:
             self._fresh(head.exp)
@@ -201,28 +237,26 @@ class Follower:
             )
             self._guard.noted(seen)
         except (ListRejected, MalformedMessage, ValueError) as error:
-            # The whole list may do without what could not be done here; what it revokes must not be missed.
-            self._whole = True
+            refused = _refused(error)
+            if refused.reason == Refusal.ROOT_MISMATCH and self._sums is None:
+                await self._drifted()
+            elif self._sums is None or delta.to == delta.from_:
+                # That there are no changes is no answer to what differs.
+                # The whole list may do without what could not be done here; what it revokes must not be missed.
+                self._whole = True
             self._ask_soon()
-            raise _refused(error) from error
+            raise refused from error
         self._fresh(delta.exp)
         self._in_force(new, delta.root, confirmed_at)
         if delta.exp <= self._guard.now():
             self._over(f"it was over at {delta.exp}")
 
     async def _part(self, payload: bytes) -> None:
-        try:
-            part = await self._guard.part(payload)
-        except MessageRefused as error:
-            # Once for each question: the rest of its parts says no more.
-            if error.reason == Refusal.EXPIRED and self._unanswered:
-                self._over(str(error))
-                self._ask_more_rarely()
-            raise
-        self._untimely = ""
+        part = await self._in_time(self._guard.part(payload))
         if on_part(self.have, part) is Step.IGNORE:
             raise MessageRefused(Refusal.ROLLED_BACK, f"revision {part.rev} is older than the list in force")
-        if not self._whole and self.have == Revision(part.epoch, part.rev):
+        wanted = self._whole or self._sums is not None
+        if not wanted and self.have == Revision(part.epoch, part.rev):
             raise MessageRefused(Refusal.REPLAYED, f"revision {part.rev} is in force")
         if self._shadow == Shadow(part.epoch, part.rev, part.root, part.parts, part.part + 1) and self._complete:
             # All was written when the last run, or the disk, ended.
@@ -236,9 +270,50 @@ class Follower:
             return
         await self._take(part, shadow)
 
+    async def _mend(self, payload: bytes) -> None:
+        mend = await self._in_time(self._guard.mend(payload))
+        if self._sums is None or self._whole or self.have is None or mend.epoch != self.have.epoch:
+            raise MessageRefused(Refusal.UNASKED, f"what differs from revision {mend.rev}")
+        if mend.rev < self.have.rev:
+            raise MessageRefused(Refusal.ROLLED_BACK, f"revision {mend.rev} is older than the list in force")
+        confirmed_at = max(mend.iat, self._confirmed_at or mend.iat)
+        try:
+            made = await mended(self._store, mend, self.allowlist.reader_bits)
+            new = await self._succeeding(made.whole, mend.epoch, mend.rev)
+            await self._store.mend_list(mend.rev, made.stale, made.rows, confirmed_at, made.sums)
+        except (ListRejected, MalformedMessage, ValueError) as error:
+            self._whole = True
+            self._ask_soon()
+            raise _refused(error) from error
+        log.warning("the list was mended: %d of its 256 parts differed", len(mend.buckets))
+        self._fresh(mend.exp)
+        self._in_force(new, mend.root, confirmed_at)
+        # It says nothing of what came after it.
+        self._ask_at_latest(0.0)
+
+    async def _in_time(self, believed: Awaitable[T]) -> T:
+        try:
+            message = await believed
+        except MessageRefused as error:
+            # Once for each question: the rest of its parts says no more.
+            if error.reason == Refusal.EXPIRED and self._unanswered:
+                self._over(str(error))
+                self._ask_more_rarely()
+            raise
+        self._untimely = ""
+        return message
+
+    async def _succeeding(self, whole: WholeList, epoch: str, rev: int) -> Allowlist:
+        """The next list out of a whole one. What a disk made of ids is no reason to refuse the portal's."""
+        old = Allowlist.empty(epoch, self.allowlist.reader_bits) if self._rotten else self.allowlist
+        new = await asyncio.to_thread(old.replaced_by, whole, epoch, rev)
+        return new.remembering(await self._store.removed_users()) if self._rotten else new
+
     async def _take(self, part: ListPart, before: Shadow) -> None:
         if part.part == 0:
             await self._let_go()
+            # What differs was too much for one message, or is no longer what is asked for.
+            self._whole = self._whole or self._sums is not None
             self._written, self._gathered = before, Gathered()
             self._new = WholeList(self.allowlist.reader_bits)
         self._shadow = shadow = replace(before, next=part.part + 1)
@@ -319,7 +394,7 @@ class Follower:
     async def _swap(self, part: ListPart) -> None:
         try:
             whole = self._new or await self._read_back()
-            new = await asyncio.to_thread(self.allowlist.replaced_by, whole, part.epoch, part.rev)
+            new = await self._succeeding(whole, part.epoch, part.rev)
             await self._store.remember_left_out()
             await self._store.swap_list(part.iat)
         except (ListRejected, MalformedMessage, ValueError) as error:
@@ -378,6 +453,7 @@ class Follower:
             log.info("list revision %d is in force", new.revision)
         self._unusable = self._untimely = ""
         self._stuck_for_s, self._whole, self._unanswered = ASK_AGAIN_S, False, False
+        self._sums, self._rotten = None, False
         self.allowlist, self.have, self._root, self._confirmed_at = new, revision, root, confirmed_at
         self._on_list(new, confirmed_at)
         self._ask_next(CONFIRM_EVERY_S)

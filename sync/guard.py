@@ -31,6 +31,7 @@ from sync.messages import (
     Left,
     ListDelta,
     ListHead,
+    ListMend,
     ListPart,
 )
 from sync.signing import AHEAD_MAX, KeyRing, KeySet, Refusal, Signed, Spoken, in_time, not_ahead, verify
@@ -40,6 +41,7 @@ FLOOR_STEP: Final = timedelta(minutes=1)
 """How far the floor of time may rise before it is written again."""
 
 S = TypeVar("S", bound=Spoken)
+C = TypeVar("C", ListPart, ListMend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +147,11 @@ class Guard:
 
     async def part(self, payload: bytes) -> ListPart:
         """A part of a whole list of the newest era."""
-        kid, part = self._open(payload, ListPart, self._ring, PART_LEN_MAX)
-        in_time(part, self.now())
-        self._refuse_older(kid, part.era, self._mark(kid, part).rev)
-        await self._note(kid, self._mark(kid, part).raised(part.iat, part.era, part.rev))
-        return part
+        return await self._newest(payload, ListPart, PART_LEN_MAX)
+
+    async def mend(self, payload: bytes) -> ListMend:
+        """Some buckets of a list of the newest era."""
+        return await self._newest(payload, ListMend, PAYLOAD_LEN_MAX)
 
     async def order(self, payload: bytes, nonce: str) -> Cmd:
         """An order that may be carried out now; that it was is on disk before this returns."""
@@ -200,6 +202,13 @@ class Guard:
     def _refuse_untimely(self, cmd: Cmd) -> None:
         not_ahead(cmd, self._clock().wall)
         in_time(cmd, self.now(), ORDER_LIVES)
+
+    async def _newest(self, payload: bytes, kind: type[C], bytes_max: int) -> C:
+        kid, content = self._open(payload, kind, self._ring, bytes_max)
+        in_time(content, self.now())
+        self._refuse_older(kid, content.era, self._mark(kid, content).rev)
+        await self._note(kid, self._mark(kid, content).raised(content.iat, content.era, content.rev))
+        return content
 
     def _mark(self, kid: str, message: Signed) -> Mark:
         return self._marks.get(kid) or Mark(message.iat)

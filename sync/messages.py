@@ -14,6 +14,7 @@ import msgspec
 
 from gate_controller.errors import ConfigError, MalformedMessage
 from sync.orders import Request, SendPicture, SyncNow
+from sync.roots import BUCKETS, SHORT_LEN
 from sync.signing import Count, Signed, Spoken, Time
 
 PROTOCOL_VERSION: Final = 1
@@ -200,13 +201,16 @@ class Written(msgspec.Struct, frozen=True):
 class ListGet(msgspec.Struct, frozen=True, kw_only=True):
     """An edge asks for its list and says which one it has; with `whole`, for all of it, from `written` on.
 
-    `keyset` is the version of the keys that it believes: without the newest no answer is of use to it.
+    `keyset` is the version of the keys that it believes: without the newest no answer is of use to it. With
+    `buckets`, the short sums of its entries (`sync.roots`), it asks for those that differ: its root is not the
+    portal's.
     """
 
     keyset: Count = 0
     have: Revision | None = None
     whole: bool = False
     written: Written | None = None
+    buckets: Annotated[bytes, msgspec.Meta(min_length=SHORT_LEN, max_length=SHORT_LEN)] | None = None
 
 
 class ListPart(Signed, frozen=True, kw_only=True):
@@ -219,6 +223,21 @@ class ListPart(Signed, frozen=True, kw_only=True):
     root: str
     part: Count
     parts: Count
+    ops: list[msgspec.Raw]
+
+
+class ListMend(Signed, frozen=True, kw_only=True):
+    """All entries of some buckets of a revision, as changes, in place of those that an edge has there.
+
+    `root` is the whole list's, and what the edge's must come to; an edge that it does not takes the whole list.
+    """
+
+    kind: Literal["list/mend"] = "list/mend"
+    era: Count
+    epoch: str
+    rev: Count
+    root: str
+    buckets: Annotated[list[Annotated[int, msgspec.Meta(ge=0, lt=BUCKETS)]], msgspec.Meta(max_length=BUCKETS)]
     ops: list[msgspec.Raw]
 
 

@@ -123,6 +123,7 @@ class PortalLink:
             address.topic("claim/left"): self._on_left_elsewhere,
             address.topic("enrol/r"): self._on_enrol_reply,
             address.topic("list/part"): self._on_part,
+            address.topic("list/mend"): self._on_mend,
             address.topic("list/delta"): self._on_delta,
             address.site_topic("list/delta"): self._on_delta,
             address.site_topic("list/head"): self._on_head,
@@ -407,6 +408,9 @@ class PortalLink:
 
     async def _on_part(self, _connection: Connection, message: Incoming) -> None:
         await self._list.on_part(message.payload)
+
+    async def _on_mend(self, _connection: Connection, message: Incoming) -> None:
+        await self._list.on_mend(message.payload)
 
     async def _on_cmd(self, connection: Connection, message: Incoming) -> None:
         """Carry an order out, once and now; it is answered only if it is the portal's."""

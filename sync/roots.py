@@ -2,7 +2,8 @@
 
 Each entry falls into one of 256 buckets by the first byte of its key's SHA-256; a bucket is the sum modulo 2^256
 of the SHA-256 of its entries, so adding and taking away cost one hash, in any order. The root is the SHA-256 over
-all buckets. It finds drift, not forgery: that is the signature's part.
+all buckets. It finds drift, not forgery: that is the signature's part. Short sums, a few bytes of each
+bucket's, tell two sides which buckets differ.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,9 @@ from typing import Final
 BUCKETS: Final = 256
 SUM_BYTES: Final = 32
 MODULUS: Final = 1 << (8 * SUM_BYTES)
+SHORT_BYTES: Final = 8
+"""Of a bucket's sum, to be compared: enough for drift, and the root is compared after."""
+SHORT_LEN: Final = BUCKETS * SHORT_BYTES
 
 
 class Buckets:
@@ -40,6 +44,18 @@ class Buckets:
         """The root, in hex."""
         return sha256(self.blob).hexdigest()
 
+    @property
+    def short(self) -> bytes:
+        """The last `SHORT_BYTES` of each sum, `SHORT_LEN` bytes in all."""
+        blob = self.blob
+        return b"".join(blob[end - SHORT_BYTES : end] for end in range(SUM_BYTES, len(blob) + 1, SUM_BYTES))
+
+    def differing(self, short: bytes) -> frozenset[int]:
+        """The buckets whose short sums are others than these."""
+        mine = self.short
+        places = [slice(at, at + SHORT_BYTES) for at in range(0, SHORT_LEN, SHORT_BYTES)]
+        return frozenset(number for number, place in enumerate(places) if mine[place] != short[place])
+
     def add(self, kind: str, key: str, body: str) -> None:
         """An entry joins the list."""
         self.add_all([(kind, key, body)])
@@ -54,6 +70,14 @@ class Buckets:
             sha.update(f"\0{body}".encode())
             sums[at] += number(sha.digest(), "big")
 
+    def add_read(self, kind: str, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Entries of a kind join the list as a disk has them, whatever became of them: key and body of each."""
+        for key, body in entries:
+            sha = sha256(kind.encode() + b"\0" + key)
+            at = sha.digest()[0]
+            sha.update(b"\0" + body)
+            self._sums[at] += int.from_bytes(sha.digest(), "big")
+
     def take(self, kind: str, key: str, body: str) -> None:
         """An entry that was in the list leaves it."""
         at, by = _hashed(kind, key, body)
@@ -64,6 +88,11 @@ class Buckets:
         blob = others.blob
         for at in range(BUCKETS):
             self._sums[at] += int.from_bytes(blob[at * SUM_BYTES : (at + 1) * SUM_BYTES], "big")
+
+
+def bucket_of(kind: str, key: bytes) -> int:
+    """The bucket of an entry."""
+    return sha256(kind.encode() + b"\0" + key).digest()[0]
 
 
 def _hashed(kind: str, key: str, body: str) -> tuple[int, int]:

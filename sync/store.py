@@ -14,14 +14,17 @@ from gate_controller.errors import StoreError
 from gate_controller.facts import Fact
 from gate_controller.occupancy import Occupancy
 from gate_controller.standing_orders import Switched, Void
+from gate_controller.users import User
 from sync.cached_list import CachedList, ListCursor, Shadow
 from sync.database import Blueprint, Database
 from sync.enrols import EnrolBook
-from sync.entries import Gathered
+from sync.entries import Gathered, Row
 from sync.journal import Journal, JournalRow
 from sync.list_age import ListAge
+from sync.list_rows import ListRows
 from sync.marks import Mark, Marks
 from sync.messages import Enrol
+from sync.roots import Buckets
 from sync.standing_orders import StandingOrders
 from sync.strangers import Strangers
 
@@ -44,6 +47,7 @@ class Store:
             CachedList(database.sql), ListAge(database.sql), Marks(database.sql), Strangers(database.sql),
             StandingOrders(database.sql), EnrolBook(database.sql),
         )  # fmt: skip
+        self._list_rows = ListRows(database.sql)
         self.appended = asyncio.Event()
         """Set after every append; whoever uploads clears it."""
 
@@ -239,7 +243,7 @@ class Store:
 
     async def remember_left_out(self) -> None:
         """Keep the ids of those whom the list on its way leaves out, in slices; to be called before `swap_list`."""
-        after: str | None = ""
+        after: bytes | None = b""
         while after is not None:
             after = await self._write(self._list.remember_slice, after)
 
@@ -251,6 +255,35 @@ class Store:
         """Delete what former lists left, in slices, so that a grant can come between."""
         while await self._write(self._list.sweep):
             pass
+
+    # ---- the list's rows, which may have rotted ----
+
+    async def list_rows(self, kind: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Key and body of at most `limit` entries of the list in force that follow this key."""
+        return await self._database.run(self._list_rows.some, kind, after, limit)
+
+    async def sum_list_rows(self, sums: Buckets, kind: str, after: bytes) -> bytes | None:
+        """Add the next entries of the list in force to the sums; the last one's key, None at the end."""
+        return await self._database.run(self._list_rows.sum_some, sums, kind, after)
+
+    async def admit_list_sums(self, sums: Buckets) -> None:
+        """These are the sums of the rows of the list in force, whatever they were."""
+        await self._write(self._list_rows.admit, sums)
+
+    async def mend_list(
+        self,
+        rev: int,
+        stale: Sequence[tuple[str, bytes]],
+        rows: Sequence[Row],
+        confirmed_at: datetime,
+        sums: Buckets,
+    ) -> None:
+        """Put rows in place of stale ones; the list in force is at this revision, with these sums, then."""
+        await self._write(self._list_rows.mend, rev, stale, rows, confirmed_at, sums)
+
+    async def removed_users(self) -> list[User]:
+        """Whose the ids of those were who are not on the list in force."""
+        return await self._database.run(self._list.removed)
 
     # ---- what the portal's keys have signed ----
 

@@ -17,6 +17,7 @@ from gate_controller.errors import BadInput
 from sync.cached_list import CachedList
 from sync.codec import encode_change, instant_text
 from sync.messages import PARTS_AHEAD, ListGet, Written
+from sync.roots import bucket_of
 
 DELTAS_KEPT_FOR: Final = timedelta(days=30)
 """An edge that is further behind gets the whole list; and who has gone is not named for longer."""
@@ -49,6 +50,16 @@ class Part:
     part: int
     parts: int
     ops: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """All entries of the buckets in which an edge differs from the newest list."""
+
+    rev: int
+    root: str
+    buckets: list[int]
+    ops: list[msgspec.Raw]
 
 
 class Books:
@@ -93,18 +104,24 @@ class Books:
         self._db.execute("DELETE FROM delta WHERE rev <= ?", (through,))
         self._db.execute("DELETE FROM snapshot WHERE rev < ?", (through,))
 
-    def answer(self, get: ListGet) -> Changes | list[Part]:
-        """What an edge needs: the changes since, maybe none, or the next parts of the whole list."""
+    def answer(self, get: ListGet) -> Changes | Mend | list[Part]:
+        """What an edge needs: the changes since, maybe none; or what differs; or parts of the whole list."""
         cursor = self._list.cursor()
         assert cursor is not None, "there is a list from the first opening on"
         have = get.have if get.have is not None and get.have.epoch == cursor.epoch else None
-        if have is not None and have.rev <= cursor.rev and not get.whole:
+        if have is not None and have.rev <= cursor.rev and not get.whole and get.buckets is not None:
+            # An edge that drifted needs no changes; where this is too much, it needs everything.
+            mend = self._mend(get.buckets, cursor.rev) if get.written is None else None
+            if mend is not None:
+                return mend
+        elif have is not None and have.rev <= cursor.rev and not get.whole:
             ops = self._since(have.rev, cursor.rev)
             if ops is not None:
                 return Changes(have.rev, cursor.rev, self._list.root(), ops)
         written = get.written if get.written is not None and get.written.epoch == cursor.epoch else None
         # An edge that could not follow gets the newest, which may be mended, unless it is half-way through another.
-        least = cursor.rev if get.whole and written is None else have.rev if have else 0
+        drifted = get.whole or get.buckets is not None
+        least = cursor.rev if drifted and written is None else have.rev if have else 0
         return self._parts(written, least, cursor.rev)
 
     def next_cseq(self, now: datetime) -> int:
@@ -122,6 +139,18 @@ class Books:
         if len(found) != newest - rev or sum(len(text) for (text,) in found) > DELTA_BYTES_MAX:
             return None
         return [op for (text,) in found for op in msgspec.json.decode(text, type=list[msgspec.Raw])]
+
+    def _mend(self, short: bytes, newest: int) -> Mend | None:
+        """The buckets that differ from these; None if they are too long for one message."""
+        differing = self._list.sums().differing(short)
+        ops, room = [], DELTA_BYTES_MAX
+        for kind, key, body in self._list.rows():
+            if bucket_of(kind, key.encode()) in differing:
+                room -= len(body)
+                if room < 0:
+                    return None
+                ops.append(msgspec.Raw(body.encode()))
+        return Mend(newest, self._list.root(), sorted(differing), ops)
 
     def _parts(self, written: Written | None, least_rev: int, newest: int) -> list[Part]:
         """Those that the edge lacks, a few at a time, of a snapshot that the kept changes lead on from."""

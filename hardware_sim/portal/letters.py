@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from gate_controller.allowlist import Allowlist
-from hardware_sim.portal.books import Changes, Part
-from sync.messages import LIST_LIVES, ListDelta, ListHead, ListPart
+from hardware_sim.portal.books import Changes, Mend, Part
+from sync.messages import LIST_LIVES, ListDelta, ListHead, ListMend, ListPart
 
 
 class EncodedPart(ListPart, frozen=True, kw_only=True):
@@ -54,6 +54,21 @@ class Letters:
             part=part.part,
             parts=part.parts,
             ops=part.ops,
+        )
+
+    def mend(self, epoch: str, mend: Mend) -> ListMend:
+        """What differs at an edge."""
+        now = self.wall()
+        return ListMend(
+            aud=self.audience,
+            iat=now,
+            exp=now + LIST_LIVES,
+            era=self.era,
+            epoch=epoch,
+            rev=mend.rev,
+            root=mend.root,
+            buckets=mend.buckets,
+            ops=mend.ops,
         )
 
     def head(self, newest: Allowlist, root: str, conn: str) -> ListHead:

@@ -15,7 +15,7 @@ from sync.identity import key_pem, new_key, write_whole
 from sync.messages import Address, topic_root
 
 EDGE_WRITES: Final = ("state", "ev", "list/get", "cmd/r", "claim", "evidence", "enrol")
-EDGE_READS: Final = ("ev/ack", "list/part", "list/delta", "cmd", "claim/r", "claim/left", "enrol/r")
+EDGE_READS: Final = ("ev/ack", "list/part", "list/mend", "list/delta", "cmd", "claim/r", "claim/left", "enrol/r")
 SITE_READS: Final = ("keys", "list/head", "list/delta")
 
 CONFIGURATION: Final = """\

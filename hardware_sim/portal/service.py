@@ -32,7 +32,7 @@ from gate_controller.errors import BadInput, ConfigError, MalformedMessage, Mess
 from gate_controller.plates import Plate
 from hardware_sim.portal import inbox, newcomers
 from hardware_sim.portal.badge_desk import BadgeDesk
-from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes
+from hardware_sim.portal.books import DELTA_BYTES_MAX, Books, Changes, Mend
 from hardware_sim.portal.claim_desk import ClaimDesk
 from hardware_sim.portal.enrolment import Enrolment
 from hardware_sim.portal.ingest import Ingest
@@ -412,6 +412,8 @@ class Portal:
         answer, epoch = await self.database.write(self._books.answer, get), self.allowlist.epoch
         if isinstance(answer, Changes):
             self._publish(edge.topic("list/delta"), self._letters.delta(epoch, answer))
+        elif isinstance(answer, Mend):
+            self._publish(edge.topic("list/mend"), self._letters.mend(epoch, answer))
         else:
             for part in answer:
                 self._publish(edge.topic("list/part"), self._letters.part(epoch, part))

@@ -10,9 +10,9 @@ from gate_controller.allowlist import Change, PermitPut, UserPut
 from gate_controller.lane import Order
 from gate_controller.moment import Moment
 from sync.codec import encode_change
-from sync.messages import Address, ClaimReply, Cmd, EventAck, Left, ListDelta, ListHead, ListPart
+from sync.messages import Address, ClaimReply, Cmd, EventAck, Left, ListDelta, ListHead, ListMend, ListPart
 from sync.orders import LaneOrder
-from sync.roots import Buckets
+from sync.roots import Buckets, bucket_of
 from sync.signing import ROOT, Envelope, KeySet, Signer
 from tests.sync.samples import T0
 
@@ -85,6 +85,21 @@ def parts(
     ]
 
 
+def mend(
+    rev: int,
+    entries: Sequence[Change],
+    buckets: Sequence[int],
+    era: int = 1,
+    by: Signer = ONLINE,
+    iat: datetime = T0,
+    **other: Any,
+) -> bytes:
+    """Of a whole list, what is in these buckets."""
+    ops = [op for kind, key, op in map(entry_of, entries) if bucket_of(kind, key.encode()) in buckets]
+    fields = {"aud": "t/s", "exp": iat + LIVES, "epoch": f"e{era}", "root": root_of(entries), "ops": ops} | other
+    return by.sign(ListMend(iat=iat, era=era, rev=rev, buckets=[*buckets], **fields))
+
+
 def order(cseq: int, cmd_id: str = "", by: Signer = ONLINE, iat: datetime = T0, **other: Any) -> bytes:
     fields: dict[str, Any] = {"aud": EDGE.audience, "exp": iat + timedelta(seconds=10), "nonce": NONCE, "ask": OPEN}
     return by.sign(Cmd(iat=iat, cseq=cseq, cmd_id=cmd_id or f"c{cseq}", **(fields | other)))
@@ -99,13 +114,22 @@ def said(kind: type[T], payload: bytes) -> T:
     return msgspec.json.decode(msgspec.json.decode(payload, type=Envelope).body, type=kind)
 
 
-def root_of(entries: Sequence[Change]) -> str:
+def entry_of(entry: Change) -> tuple[str, str, msgspec.Raw]:
+    """Its kind, key and bytes."""
+    assert isinstance(entry, UserPut | PermitPut)
+    kind, key = ("user", entry.user.id) if isinstance(entry, UserPut) else ("permit", entry.permit.id)
+    return kind, key, encode_change(entry)
+
+
+def buckets_of(entries: Sequence[Change]) -> Buckets:
     buckets = Buckets()
-    for entry in entries:
-        assert isinstance(entry, UserPut | PermitPut)
-        kind, key = ("user", entry.user.id) if isinstance(entry, UserPut) else ("permit", entry.permit.id)
-        buckets.add(kind, key, bytes(encode_change(entry)).decode())
-    return buckets.root
+    for kind, key, op in map(entry_of, entries):
+        buckets.add(kind, key, bytes(op).decode())
+    return buckets
+
+
+def root_of(entries: Sequence[Change]) -> str:
+    return buckets_of(entries).root
 
 
 def claim_reply(claim_id: str, fence: int | None, by: Signer = ONLINE, **other: Any) -> bytes:

@@ -1,10 +1,12 @@
 """The edge's copy of the list: whole or changed, resumed after a cut, never half, never older."""
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,10 +15,12 @@ from gate_controller.allowlist import Allowlist, Change, Permit, PermitPut, User
 from gate_controller.errors import ListRejected, MessageRefused, StoreError
 from gate_controller.facts import VehicleLeft
 from gate_controller.users import Action
+from sync.codec import encode_change
 from sync.follower import ASK_AGAIN_S, Follower
 from sync.guard import Guard
 from sync.messages import LIST_LIVES, PARTS_AHEAD, Revision, Written
 from sync.replica import GAP_WAIT_S
+from sync.roots import bucket_of
 from sync.store import Store
 from tests.sync.portal_side import (
     EDGE,
@@ -24,14 +28,18 @@ from tests.sync.portal_side import (
     ONLINE,
     ROOT_KEY,
     Clock,
+    buckets_of,
     delta,
     head,
     keyset,
+    mend,
     order,
     parts,
     root_of,
 )  # fmt: skip
 from tests.sync.samples import LANE, T0, open_store
+
+PARKS = PermitPut(Permit("p0", Action.PARK, user_id="u000000"))
 
 
 def users(count: int) -> list[Change]:
@@ -118,15 +126,18 @@ async def test_who_asks_says_which_keys_are_believed(fed: Follows) -> None:
     assert fed.list.question().keyset == 2
 
 
-async def test_a_wrong_root_leaves_the_list_as_it_is_and_asks_for_all(fed: Follows, path: Path) -> None:
+async def test_a_wrong_root_leaves_the_list_as_it_is_and_asks_what_differs(fed: Follows, path: Path) -> None:
     await refused("root_mismatch", fed.list.on_delta(delta(5, 6, [UserPut(User("u9", "x9"))], root_of(users(3)))))
     await fed.consistent()
     assert fed.list.have == Revision("e1", 5)
-    assert fed.list.question().whole
+    asked = fed.list.question()
+    assert (asked.whole, asked.buckets) == (False, buckets_of(users(3)).short)
     assert fed.ask_at_latest[-1] == GAP_WAIT_S
+    # What differs may be too much for one message: then the answer is the whole list.
     for part in parts(5, users(4), 2):
         await fed.list.on_part(part)
-    assert not fed.list.question().whole
+    asked = fed.list.question()
+    assert (asked.whole, asked.buckets) == (False, None)
     await fed.consistent()
     assert len([*fed.list.allowlist.users()]) == 4
 
@@ -146,11 +157,187 @@ async def test_what_a_key_has_signed_is_on_the_disk_with_what_follows_from_it(fe
 
 async def test_drift_is_found_by_the_hourly_word_and_by_a_head(fed: Follows) -> None:
     await refused("root_mismatch", fed.list.on_delta(delta(5, 5, [], root_of(users(2)))))
-    assert fed.list.question().whole
+    assert fed.list.question().buckets
     await fed.list.on_delta(delta(5, 5, [], root_of(users(3))))
-    assert not fed.list.question().whole
+    assert not fed.list.question().buckets
     await fed.list.on_head(head(5, root=root_of(users(2))))
+    assert fed.list.question().buckets
+    assert not fed.list.question().whole
+
+
+# ---- what differs ----
+
+
+async def test_what_differs_is_put_in_place_and_in_force(fed: Follows) -> None:
+    other = [*users(2), UserPut(User("u000002", "called anew")), UserPut(User("u9", "x9")), PARKS]
+    await fed.list.on_head(head(5, root=root_of(other)))
+    short = fed.list.question().buckets
+    assert short is not None
+    differing = sorted(buckets_of(other).differing(short))
+    assert len(differing) == 3
+    await fed.list.on_mend(mend(7, other, differing))
+    await fed.consistent()
+    assert fed.in_force[-1] == (7, T0)
+    assert {*fed.list.allowlist.users()} == {change.user for change in other if isinstance(change, UserPut)}
+    assert await fed.store.list_root() == root_of(other)
+    assert fed.ask_at_latest[-1] == 0.0, "what came after it"
+    assert fed.list.question().buckets is None
+    await fed.list.on_delta(delta(7, 8, [UserRemoved("u9")], root_of([*other[:3], PARKS])))
+    await fed.consistent()
+
+
+async def test_who_is_not_in_the_portal_s_bucket_leaves_and_the_id_is_given_to_nobody(fed: Follows) -> None:
+    await fed.list.on_head(head(5, root=root_of(users(2))))
+    await fed.list.on_mend(mend(5, users(2), [bucket_of("user", b"u000002")]))
+    assert {user.id for user in fed.list.allowlist.users()} == {"u000000", "u000001"}
+    for held in (fed.list.allowlist, await fed.store.allowlist()):
+        with pytest.raises(ListRejected, match="immutable_id"):
+            held.apply([UserPut(User("u000002", "another"))], 8)
+
+
+async def test_what_nobody_asked_for_or_is_older_or_of_another_list_is_refused(fed: Follows) -> None:
+    every = [*range(256)]
+    await refused("unasked", fed.list.on_mend(mend(5, users(4), every)))
+    await fed.list.on_head(head(5, root=root_of(users(4))))
+    await refused("rolled_back", fed.list.on_mend(mend(4, users(4), every)))
+    await refused("unasked", fed.list.on_mend(mend(6, users(4), every, epoch="another")))
+    assert fed.list.question().buckets
+    await fed.consistent()
+    await fed.list.on_mend(mend(6, users(4), every))
+    assert len([*fed.list.allowlist.users()]) == 4
+    await refused("unasked", fed.list.on_mend(mend(6, users(4), every)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "other"),
+    [
+        ("root_mismatch", {"root": "f" * 64}),
+        ("root_mismatch", {"ops": []}),
+        ("malformed", {"ops": [msgspec.Raw(b'{"op": "conquer"}')]}),
+        ("list_rejected", {"ops": [encode_change(UserRemoved("u000000"))]}),
+        ("list_rejected", {"ops": [encode_change(UserPut(User("u000000", "x1")))]}),
+    ],
+)
+async def test_where_that_does_not_do_the_whole_list_is_asked_for(
+    fed: Follows, reason: str, other: dict[str, Any]
+) -> None:
+    await fed.list.on_head(head(5, root=root_of(users(4))))
+    bucket = bucket_of("user", b"u000000")
+    await refused(reason, fed.list.on_mend(mend(6, users(4), [bucket], **other)))
+    asked = fed.list.question()
+    assert (asked.whole, asked.buckets) == (True, None)
+    assert fed.list.have == Revision("e1", 5)
+    await fed.consistent()
+    await refused("unasked", fed.list.on_mend(mend(6, users(4), [*range(256)])))
+    for part in parts(6, users(4), 2):
+        await fed.list.on_part(part)
+    await fed.consistent()
+
+
+async def test_news_does_not_end_the_wait_for_what_differs_but_no_answer_at_all_does(fed: Follows) -> None:
+    await fed.list.on_head(head(5, root=root_of(users(4))))
+    await refused("root_mismatch", fed.list.on_delta(delta(5, 6, [UserRemoved("u9")], root_of(users(4)))))
+    assert not fed.list.question().whole
+    await refused("root_mismatch", fed.list.on_delta(delta(5, 5, [], root_of(users(4)))))
     assert fed.list.question().whole
+
+
+def rot(what: str) -> Callable[[sqlite3.Connection], object]:
+    """A disk changes a row by itself: `u000001`'s."""
+    own = " WHERE kind = 'user' AND key = 'u000001'"
+    statements = {
+        "another name": "UPDATE list_entry SET body = replace(body, 'x1', 'y1')" + own,
+        "a name that somebody has": "UPDATE list_entry SET body = replace(body, 'x1', 'x2')" + own,
+        "another id": "UPDATE list_entry SET body = replace(body, 'u000001', 'u000002')" + own,
+        "another key": "UPDATE list_entry SET key = 'u000099'" + own,
+        "no JSON": "UPDATE list_entry SET body = replace(body, '{', '(')" + own,
+        "no text": "UPDATE list_entry SET body = CAST(x'ff00fe' AS TEXT)" + own,
+        "a key that is no text": "UPDATE list_entry SET key = CAST(x'75ff00' AS TEXT)" + own,
+        "no name": "UPDATE list_entry SET body = replace(body, 'external_id', 'extermal_id')" + own,
+        "gone": "DELETE FROM list_entry" + own,
+    }
+    return lambda db: db.execute(statements[what])
+
+
+ROT = [
+    "another name", "a name that somebody has", "another id", "another key", "no JSON", "no text",
+    "a key that is no text", "no name", "gone",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("what", ROT)
+async def test_a_disk_that_rotted_is_found_at_the_start_and_mended(
+    path: Path, what: str, whole: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = await open_store(path)
+    first = await follows(store)
+    for part in parts(5, users(40), 20):
+        await first.list.on_part(part)
+    await store._database.run(lambda: rot(what)(store._database.sql))
+    await store.close()
+    store = await open_store(path)
+    again = await follows(store)
+    assert len([*again.list.allowlist.users()]) >= 39, "nobody else is shut out"
+    assert "not what was written" in again.list.trouble
+    assert "ERROR" in [record.levelname for record in caplog.records if "not what was written" in record.message]
+    # No change hides it, and what was confirmed is asked for.
+    more = UserPut(User("u90", "x90"))
+    await refused("root_mismatch", again.list.on_delta(delta(5, 6, [more], root_of([*users(40), more]))))
+    short = again.list.question().buckets
+    assert short is not None
+    differing = sorted(buckets_of([*users(40), more]).differing(short))
+    assert 2 <= len(differing) <= 3
+    if whole:
+        for part in parts(6, [*users(40), more], 20):
+            await again.list.on_part(part)
+        await swept(again)
+    else:
+        await again.list.on_mend(mend(6, [*users(40), more], differing))
+    assert again.list.trouble == ""
+    await again.consistent()
+    assert {user.id for user in again.list.allowlist.users()} == {f"u{n:06}" for n in range(40)} | {"u90"}
+    await again.list.on_delta(delta(6, 7, [UserRemoved("u000001")], root_of([users(1)[0], *users(40)[2:], more])))
+    await store.close()
+    store = await open_store(path)
+    assert (await follows(store)).list.trouble == ""
+    await store.close()
+
+
+async def test_a_sound_disk_says_nothing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = await open_store(path)
+    first = await follows(store)
+    for part in parts(5, [*users(40), PARKS], 20):
+        await first.list.on_part(part)
+    await first.list.on_delta(delta(5, 6, [UserRemoved("u000001")], root_of([users(1)[0], *users(40)[2:], PARKS])))
+    await store.close()
+    store = await open_store(path)
+    again = await follows(store)
+    assert (again.list.trouble, again.list.question().buckets) == ("", None)
+    assert not caplog.records
+    await store.close()
+
+
+async def test_nothing_waits_for_the_look_at_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.list_rows.SUM_ROWS", 1)
+    store = await open_store(path)
+    first = await follows(store)
+    for part in parts(5, users(300), 100):
+        await first.list.on_part(part)
+    done: list[str] = []
+
+    async def look() -> None:
+        await first.list.load()
+        done.append("looked")
+
+    task = asyncio.ensure_future(look())
+    await asyncio.sleep(0)
+    for _ in range(3):
+        await store.append([(T0, VehicleLeft(LANE))])
+        done.append("row")
+    await task
+    assert done == ["row", "row", "row", "looked"], "rows come between the slices"
+    await store.close()
 
 
 async def test_a_list_cut_off_goes_on_where_it_was(path: Path) -> None:

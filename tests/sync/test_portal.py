@@ -221,6 +221,29 @@ async def test_a_change_made_while_the_gate_was_away_comes_as_changes(mosquitto:
         assert "slagboom/1/t/s/e1/list/part" not in seen
 
 
+async def test_a_disk_that_rotted_is_mended_by_what_differs_alone(mosquitto: Any, tmp_path: Path) -> None:
+    async with a_portal(tmp_path) as authority, running(authority.serve("127.0.0.1", mosquitto.port, QUICK)):
+        async with an_edge(tmp_path, mosquitto.port) as edge, running(edge.link.run()):
+            for number in range(20):
+                await authority.add_user(f"x{number}", plates=[f"K-X {number}00"])
+            await until(lambda: edge.knows("KX1900"))
+        with sqlite3.connect(tmp_path / "e1.db") as disk:
+            disk.execute("""UPDATE list_entry SET body = replace(body, '"x7"', '"y7"')""")
+        disk.close()
+        topics: list[str] = []
+        async with (
+            connect(Endpoint("127.0.0.1", mosquitto.port, "spy"), None, [EDGE.topic("list/+")]) as spy,
+            an_edge(tmp_path, mosquitto.port) as edge,
+        ):
+            assert edge.allowlist.user_by_external("y7")
+            async with running(edge.link.run(), _note_topics(spy, topics)):
+                await until(lambda: _has(edge, "x7"))
+            assert not edge.allowlist.user_by_external("y7")
+            assert await edge.store.list_root() == await authority.database.run(authority._books.root)
+        assert "slagboom/1/t/s/e1/list/mend" in topics
+        assert "slagboom/1/t/s/e1/list/part" not in topics
+
+
 async def _note_topics(spy: Any, seen: list[str]) -> None:
     async for message in spy.incoming():
         seen.append(message.topic)

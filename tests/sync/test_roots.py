@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.roots import Buckets
+from sync.roots import BUCKETS, SHORT_LEN, Buckets, bucket_of
 
 names = st.text(alphabet="abc", min_size=1, max_size=3)
 entries = st.dictionaries(names, st.text(max_size=5), max_size=8)
@@ -59,3 +59,24 @@ def test_two_lists_joined_are_one(one: dict[str, str], other: dict[str, str]) ->
     for key, body in other.items():
         buckets.take("permit", key, body)
     assert buckets.root == root_of(one)
+
+
+@given(entries, entries)
+def test_short_sums_tell_which_buckets_differ(here: dict[str, str], there: dict[str, str]) -> None:
+    mine, theirs = Buckets(), Buckets()
+    for sums, listed in ((mine, here), (theirs, there)):
+        for key, body in listed.items():
+            sums.add("user", key, body)
+    odd = {bucket_of("user", key.encode()) for key, _ in set(here.items()) ^ set(there.items())}
+    assert mine.differing(theirs.short) == theirs.differing(mine.short) == odd
+    assert len(mine.short) == SHORT_LEN
+
+
+def test_rows_read_from_a_disk_sum_up_to_the_same() -> None:
+    written, read = Buckets(), Buckets()
+    written.add_all([("user", "ä", "{}"), ("user", "b", "ü")])
+    read.add_read("user", [("ä".encode(), b"{}"), (b"b", "ü".encode())])
+    assert read.root == written.root
+    read.add_read("user", [(b"\xff", b"\xfe")])
+    assert read.root != written.root
+    assert 0 <= bucket_of("user", b"\xff") < BUCKETS

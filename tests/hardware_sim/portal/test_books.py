@@ -10,11 +10,12 @@ import pytest
 from gate_controller.allowlist import Change, User, UserPut, UserRemoved
 from gate_controller.errors import BadInput
 from hardware_sim.portal import books as books_module
-from hardware_sim.portal.books import Books, Changes, Part
+from hardware_sim.portal.books import Books, Changes, Mend, Part
 from hardware_sim.portal.service import PORTAL
-from sync.codec import decode_changes
+from sync.codec import decode_changes, encode_change
 from sync.database import Database
 from sync.messages import PARTS_AHEAD, ListGet, Revision, Written
+from sync.roots import Buckets, bucket_of
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 
@@ -31,7 +32,11 @@ class Shelf:
     async def answer(
         self, have: Revision | None, whole: bool = False, written: Written | None = None
     ) -> Changes | list[Part]:
-        get = ListGet(have=have, whole=whole, written=written)
+        answer = await self.ask(ListGet(have=have, whole=whole, written=written))
+        assert not isinstance(answer, Mend)
+        return answer
+
+    async def ask(self, get: ListGet) -> Changes | Mend | list[Part]:
         return await self.database.write(self.books.answer, get)
 
 
@@ -131,6 +136,42 @@ async def _told_of(shelf: Shelf, text: str) -> bool:
         return any(f'"{text}"' in ops for (ops,) in found)
 
     return await shelf.database.run(look)
+
+
+async def test_an_edge_that_drifted_gets_what_differs(shelf: Shelf) -> None:
+    for number in range(40):
+        await shelf.change(number, put(number))
+    root = await shelf.database.run(shelf.books.root)
+    drifted = Buckets()
+    for number in range(39):
+        drifted.add("user", f"u{number}", bytes(encode_change(put(number))).decode())
+    drifted.add("user", "other", "{}")
+    for have in (Revision("e", 40), Revision("e", 7)):
+        mend = await shelf.ask(ListGet(have=have, buckets=drifted.short))
+        assert isinstance(mend, Mend)
+        assert (mend.rev, mend.root) == (40, root)
+        assert mend.buckets == sorted({bucket_of("user", b"u39"), bucket_of("user", b"other")})
+        assert put(39) in decode_changes(mend.ops)
+        assert len(mend.ops) < 10
+    drifted.take("user", "other", "{}")
+    drifted.add("user", "u39", bytes(encode_change(put(39))).decode())
+    mend = await shelf.ask(ListGet(have=Revision("e", 40), buckets=drifted.short))
+    assert isinstance(mend, Mend)
+    assert (mend.buckets, mend.ops) == ([], []), "an edge that is right is told so"
+
+
+async def test_what_differs_too_much_or_of_another_list_is_the_whole_list(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        await shelf.change(number, put(number))
+    short = Buckets().short
+    assert isinstance(await shelf.ask(ListGet(have=Revision("e", 40), buckets=short)), Mend)
+    for have in (None, Revision("another", 40), Revision("e", 41)):
+        assert isinstance(await shelf.ask(ListGet(have=have, buckets=short)), list)
+    assert isinstance(await shelf.ask(ListGet(have=Revision("e", 40), buckets=short, whole=True)), list)
+    monkeypatch.setattr(books_module, "DELTA_BYTES_MAX", 2000)
+    assert isinstance(await shelf.ask(ListGet(have=Revision("e", 40), buckets=short)), list)
 
 
 async def test_an_edge_that_cannot_follow_gets_the_newest_and_a_new_one_what_was_cut_already(shelf: Shelf) -> None:
