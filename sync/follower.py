@@ -16,24 +16,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, NoReturn, TypeVar
 
-from gate_controller.allowlist import Allowlist, Change, WholeList
+from gate_controller.allowlist import Allowlist, WholeList
 from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused, StoreError
 from sync.cached_list import Shadow
-from sync.codec import decode_changes
-from sync.entries import KINDS, Gathered
+from sync.entries import Gathered
 from sync.guard import Guard, Sighting
-from sync.mender import mended, sums_of
+from sync.mender import mended, read_back, sums_of
 from sync.messages import (
     LIST_LIVES,
     PARTS_AHEAD,
-    ListDelta,
     ListGet,
     ListHead,
     ListPart,
     Revision,
     Written,
 )
-from sync.replica import GAP_WAIT_S, Step, on_delta, on_head, on_part
+from sync.replica import GAP_WAIT_S, Step, changed, on_delta, on_head, on_part, refused_as
 from sync.signing import Refusal
 from sync.store import Store
 
@@ -41,8 +39,6 @@ CONFIRM_EVERY_S: Final = 3600.0
 """How often the portal is asked whether the list is still the newest."""
 ASK_AGAIN_S: Final = 30.0
 """After this long without an answer the list is asked for again."""
-READ_BACK_ROWS: Final = 1000
-"""Entries of a new list read from the disk at once, so that no grant waits longer than about 20 ms behind it."""
 READ_SLICE_LEN: Final = 100
 """Entries read between two looks at what else there is to do: about 1 ms. Not in a thread, which would hold all the
 others up for 5 ms at each turn."""
@@ -224,9 +220,9 @@ class Follower:
         confirmed_at = max(delta.iat, self._confirmed_at or delta.iat)
         try:
             if large:
-                new, changes = await asyncio.to_thread(_changed, self.allowlist, delta)
+                new, changes = await asyncio.to_thread(changed, self.allowlist, delta)
             else:
-                new, changes = _changed(self.allowlist, delta)
+                new, changes = changed(self.allowlist, delta)
             if new.wants_compaction:
                 new = await asyncio.to_thread(new.compacted)
             ops = [*map(bytes, delta.ops)] if changes else []
@@ -237,7 +233,7 @@ class Follower:
             )
             self._guard.noted(seen)
         except (ListRejected, MalformedMessage, ValueError) as error:
-            refused = _refused(error)
+            refused = refused_as(error)
             if refused.reason == Refusal.ROOT_MISMATCH and self._sums is None:
                 await self._drifted()
             elif self._sums is None or delta.to == delta.from_:
@@ -284,7 +280,7 @@ class Follower:
         except (ListRejected, MalformedMessage, ValueError) as error:
             self._whole = True
             self._ask_soon()
-            raise _refused(error) from error
+            raise refused_as(error) from error
         log.warning("the list was mended: %d of its 256 parts differed", len(mend.buckets))
         self._fresh(mend.exp)
         self._in_force(new, mend.root, confirmed_at)
@@ -393,7 +389,7 @@ class Follower:
 
     async def _swap(self, part: ListPart) -> None:
         try:
-            whole = self._new or await self._read_back()
+            whole = self._new or await read_back(self._store, self.allowlist.reader_bits)
             new = await self._succeeding(whole, part.epoch, part.rev)
             await self._store.remember_left_out()
             await self._store.swap_list(part.iat)
@@ -417,7 +413,7 @@ class Follower:
         self._give_up()
         self._to_sweep.set()
         self._ask_more_rarely()
-        raise _refused(error) from error
+        raise refused_as(error) from error
 
     def _over(self, why: str) -> None:
         """An answer was over when it came; said once, shown in the state, until one comes in time."""
@@ -433,17 +429,6 @@ class Follower:
     def _ask_soon(self) -> None:
         self._ask_at_latest(ASK_AGAIN_S if self.trouble else GAP_WAIT_S)
 
-    async def _read_back(self) -> WholeList:
-        whole = WholeList(self.allowlist.reader_bits)
-        for kind in KINDS:
-            after = ""
-            while found := await self._store.shadow_bodies(kind, after, READ_BACK_ROWS):
-                after = found[-1][0]
-                for at in range(0, len(found), READ_SLICE_LEN):
-                    whole.add(decode_changes([body for _, body in found[at : at + READ_SLICE_LEN]]))
-                    await asyncio.sleep(0)
-        return whole
-
     def _fresh(self, until: datetime) -> None:
         self._fresh_until = max(until, self._fresh_until or until)
 
@@ -457,20 +442,3 @@ class Follower:
         self.allowlist, self.have, self._root, self._confirmed_at = new, revision, root, confirmed_at
         self._on_list(new, confirmed_at)
         self._ask_next(CONFIRM_EVERY_S)
-
-
-def _changed(old: Allowlist, delta: ListDelta) -> tuple[Allowlist, list[Change]]:
-    """The next list and what leads to it; the same list and nothing where the delta only confirms."""
-    if delta.to == delta.from_:
-        return old, []
-    changes = decode_changes(delta.ops)
-    return old.apply(changes, delta.to), changes
-
-
-def _refused(error: Exception) -> MessageRefused:
-    """A list that cannot be: its own reason for a wrong root, one for all that breaks a rule of lists."""
-    if isinstance(error, ListRejected) and error.reason == Refusal.ROOT_MISMATCH:
-        return MessageRefused(Refusal.ROOT_MISMATCH, str(error))
-    if isinstance(error, MalformedMessage):
-        return MessageRefused(Refusal.MALFORMED, str(error))
-    return MessageRefused(Refusal.LIST_REJECTED, str(error))

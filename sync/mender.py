@@ -73,6 +73,19 @@ async def mended(store: Store, mend: ListMend, reader_bits: Sequence[int]) -> Me
     return Mended(whole, stale, came.rows, sums)
 
 
+async def read_back(store: Store, reader_bits: Sequence[int]) -> WholeList:
+    """The list on its way, as the disk has it."""
+    whole = WholeList(reader_bits)
+    for kind in KINDS:
+        after = ""
+        while found := await store.shadow_bodies(kind, after, READ_ROWS):
+            after = found[-1][0]
+            for at in range(0, len(found), READ_SLICE_LEN):
+                whole.add(decode_changes([body for _, body in found[at : at + READ_SLICE_LEN]]))
+                await asyncio.sleep(0)
+    return whole
+
+
 async def _came(mend: ListMend) -> tuple[Gathered, dict[str, list[Change]]]:
     """What came, and its changes by kind."""
     came, changes = Gathered(), defaultdict[str, list[Change]](list)
