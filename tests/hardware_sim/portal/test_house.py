@@ -8,6 +8,7 @@ import pytest
 
 from gate_controller.allowlist import UserPut
 from gate_controller.errors import BadInput
+from hardware_sim.portal import passwords
 from hardware_sim.portal.accounts import TRIES_MAX, Role
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import WrongField
@@ -99,6 +100,23 @@ async def test_a_locked_account_is_not_told_from_a_wrong_password(house: House, 
     assert await house.log_in("anna", code) is None
     clock.pass_(minutes=16)
     assert await house.log_in("anna", code) is not None
+
+
+async def test_every_refusal_costs_the_same_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, not timed: one slow hash of the same cost, whether or not there is anything to compare."""
+    account, _ = await house.add_account("olga", "anna", "acme", [])
+    await house.set_password(account, PASSWORD)
+    await house.add_account("olga", "coded", "acme", [])
+    off, _ = await house.add_account("olga", "off", "acme", [])
+    await house.write(house.accounts.put, replace(off, enabled=False))
+    done, hashed = [], passwords._hash
+    monkeypatch.setattr(passwords, "_hash", lambda text, how: done.append(how[:3]) or hashed(text, how))
+    for login in ("anna", "coded", "off", "nobody"):
+        assert await house.log_in(login, "wrong") is None
+    for _ in range(TRIES_MAX):
+        await house.log_in("anna", "wrong")
+    assert await house.log_in("anna", PASSWORD) is None, "locked"
+    assert done == [bytes(passwords.COST)] * (5 + TRIES_MAX)
 
 
 async def test_a_link_goes_to_the_accounts_own_address_and_nothing_tells_who_there_is(house: House) -> None:
