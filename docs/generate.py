@@ -13,7 +13,7 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from edge import config
 from gate_controller.reasons import DRIVER, OPERATOR, Note
-from hardware_sim.portal.mosquitto import CONFIGURATION, PACKET_LEN_MAX, access_list
+from hardware_sim.portal.mosquitto import CONFIGURATION, LIMITS, access_list
 
 HERE: Final = Path(__file__).resolve().parent
 
@@ -253,9 +253,7 @@ def reasons() -> str:
 
 def broker_settings() -> str:
     """Mosquitto's settings as the portal writes them, for a folder where Debian keeps such."""
-    return CONFIGURATION.format(
-        folder="/etc/mosquitto/slagboom", port=8883, address="0.0.0.0", packet_len_max=PACKET_LEN_MAX
-    )
+    return CONFIGURATION.format(folder="/etc/mosquitto/slagboom", port=8883, address="0.0.0.0", **LIMITS)
 
 
 WIRE: Final = runpy.run_path(str(HERE / "wire_page.py"))

@@ -34,7 +34,11 @@ WILL_DELAY_S: Final = 30
 LASTED_S: Final = 10.0
 """A connection that ends sooner does not shorten the next wait."""
 INBOX_SLACK: Final = 64
-"""Messages beyond the receive maximum that may wait: a broker may send some that it need not have acknowledged."""
+"""Messages beyond the receive maximum that may wait; at that the socket is left unread.
+
+A broker may send some that it need not have acknowledged, and Mosquitto 2.0.11 sends all that it has queued once a
+first acknowledgement came.
+"""
 PACKET_LEN_MAX: Final = PAYLOAD_LEN_MAX + 64 * 1024
 """Bytes that a broker may send at once; a larger message is of nobody that we listen to, and stays there."""
 OUTBOX_LEN_MAX: Final = 1000
@@ -109,7 +113,10 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._loop = asyncio.get_running_loop()
-        self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue(endpoint.receive_max + INBOX_SLACK)
+        # Longer than `_room` only by what one reading of the socket brings.
+        self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue()
+        self._room = endpoint.receive_max + INBOX_SLACK
+        self._read_on: Callable[[], None] | None = None
         self._up: asyncio.Future[None] = self._loop.create_future()
         self._subscribed: asyncio.Future[None] = self._loop.create_future()
         self._gone: str | None = None
@@ -134,6 +141,8 @@ class Connection:
     async def incoming(self) -> AsyncIterator[Incoming]:
         """Messages as they come; ends with PortalError when the connection is gone."""
         while (message := await self._inbox.get()) is not None:
+            if self._read_on is not None and self._inbox.qsize() < self._room:
+                self._read_on()
             yield message
         raise PortalError(self._gone or self._place)
 
@@ -234,11 +243,7 @@ class Connection:
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         ack = partial(client.ack, message.mid, message.qos)
-        try:
-            self._inbox.put_nowait(Incoming(message.topic, bytes(message.payload), ack, message.retain))
-        except asyncio.QueueFull:
-            # Not acknowledged: the broker keeps it and sends it again.
-            log.warning("%s sends faster than it may; a message was put back", self._place)
+        self._inbox.put_nowait(Incoming(message.topic, bytes(message.payload), ack, message.retain))
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         self._end(f"{self._place} went away: {self._errors.last or reason}")
@@ -251,8 +256,6 @@ class Connection:
             if not waiting.done():
                 waiting.set_exception(PortalError(why))
                 waiting.exception()  # looked at here, should nobody else
-        if self._inbox.full():
-            self._inbox.get_nowait()
         self._inbox.put_nowait(None)
 
     # ---- the socket; opened on the dialling thread, used and closed on the loop's ----
@@ -269,8 +272,19 @@ class Connection:
 
     def _read(self, client: paho.Client, sock: Any) -> None:
         client.loop_read()
+        if self._inbox.qsize() >= self._room and sock.fileno() >= 0:
+            # What is not read waits at the broker, which would not send a message again that was thrown away here.
+            self._loop.remove_reader(sock)
+            self._read_on = partial(self._reads_on, client, sock)
+            return
         # TLS hands over whole records: what is left of one does not show at the socket.
         if isinstance(sock, ssl.SSLSocket) and sock.fileno() >= 0 and sock.pending():
+            self._loop.call_soon(self._read, client, sock)
+
+    def _reads_on(self, client: paho.Client, sock: Any) -> None:
+        self._read_on = None
+        if self._gone is None and sock.fileno() >= 0:
+            self._loop.add_reader(sock, self._read, client, sock)
             self._loop.call_soon(self._read, client, sock)
 
     def _tick(self, client: paho.Client) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gate_controller.errors import MessageRefused
 from hardware_sim.portal.keys import PortalKeys
-from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.ledgers import Held, Ledgers
 from hardware_sim.portal.metering import Load
 from hardware_sim.portal.reading import Delivered, read
 from sync.database import Database
@@ -44,19 +44,29 @@ class Ingest:
         its connections, and so is taken for late.
         """
         state = await self.opened(edge, State, payload)
-        conn = await self._database.write(self._ledgers.see, edge.edge, state, self._wall())
-        ack = await self._ack(edge, state.ledger, conn=conn or 0) if state.status == "online" else None
+
+        def see() -> tuple[int | None, Held]:
+            conn = self._ledgers.see(edge.edge, state, self._wall())
+            return conn, self._ledgers.held(edge.edge, state.ledger)
+
+        conn, held = await self._database.write(see)
+        ack = self._ack(edge, state.ledger, held, conn=conn or 0) if state.status == "online" else None
         return state, conn is None, ack
 
     async def events(self, edge: Address, payload: bytes) -> bytes:
         """Store a batch; its acknowledgement, to be sent."""
         batch = await self.opened(edge, Delivered, payload, PAYLOAD_LEN_MAX)
         now = self._wall()
-        await self._database.write(self._ledgers.ingest, edge.edge, batch, read(batch, now), now)
-        return await self._ack(edge, batch.ledger, Rows(batch.first, batch.last))
+        looked_at = read(batch, now)
 
-    async def _ack(self, edge: Address, ledger: str, batch: Rows | None = None, conn: int = 0) -> bytes:
-        held = await self._database.run(self._ledgers.held, edge.edge, ledger)
+        def store() -> Held:
+            self._ledgers.ingest(edge.edge, batch, looked_at, now)
+            return self._ledgers.held(edge.edge, batch.ledger)
+
+        held = await self._database.write(store)
+        return self._ack(edge, batch.ledger, held, Rows(batch.first, batch.last))
+
+    def _ack(self, edge: Address, ledger: str, held: Held, batch: Rows | None = None, conn: int = 0) -> bytes:
         ack = EventAck(
             aud=edge.audience,
             ledger=ledger,

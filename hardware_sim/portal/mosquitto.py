@@ -36,8 +36,21 @@ acl_file {folder}/acl
 # Correctness lies in the two databases; a broker that keeps nothing is good enough.
 persistence false
 max_packet_size {packet_len_max}
+
+# What waits for one client. All edges come back together after an outage, with some five messages each for the
+# portal; those that find no room are dropped, and come again after half a minute.
+max_queued_messages {queue_len_max}
+max_queued_bytes {queue_bytes_max}
 """
 PACKET_LEN_MAX: Final = 2 * 1024 * 1024
+QUEUE_LEN_MAX: Final = 20_000
+QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
+LIMITS: Final = {
+    "packet_len_max": PACKET_LEN_MAX,
+    "queue_len_max": QUEUE_LEN_MAX,
+    "queue_bytes_max": QUEUE_BYTES_MAX,
+}
+"""What the settings say besides places and names."""
 
 
 def access_list(tenant: str, site: str, edges: Iterable[str]) -> str:
@@ -70,6 +83,6 @@ def write_broker_folder(
     write_whole(folder / "broker.key", key_pem(key))
     write_whole(folder / "broker.pem", certificate.encode(), 0o644)
     write_whole(folder / "acl", access.encode(), 0o600)
-    text = CONFIGURATION.format(folder=folder.resolve(), port=port, address=address, packet_len_max=PACKET_LEN_MAX)
+    text = CONFIGURATION.format(folder=folder.resolve(), port=port, address=address, **LIMITS)
     write_whole(folder / "mosquitto.conf", text.encode(), 0o644)
     return folder / "mosquitto.conf"
