@@ -76,9 +76,14 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "lanes.NAME": config.LaneTable,
     "lanes.NAME.inputs": config.InputsTable,
     "lanes.NAME.outputs": config.OutputsTable,
+    "desks.NAME": config.DeskTable,
 }
 
 MEANING: Final[dict[str, str]] = {
+    "desks.NAME.board": "The board that the key cabinet is wired to. Without it the desk hands out badges alone.",
+    "desks.NAME.slots": "The output channel that frees the key of slot 1, of slot 2, and so on.",
+    "desks.NAME.contacts": "The input channel that is on while the key hangs in slot 1, in slot 2, and so on. "
+    "Without them nobody knows whether a key is back.",
     "site.name": "Shown to operators.",
     "site.time_zone": "The zone of weekly schedules and of local times in reports, as in the IANA database.",
     "site.capacity": "Places; vehicles inside count, and those let in but not yet through. Without it, no limit.",

@@ -262,6 +262,19 @@ def operate_clear(
     raise typer.Exit(clear(config, external_id, reason))
 
 
+@operate.command("enrol", epilog="Example: slagboom operate enrol front A-1734 --config site.toml")
+def operate_enrol(
+    desk: Annotated[str, typer.Argument(metavar="DESK", help="The desk whose reader is used.")],
+    external_id: Annotated[str, typer.Argument(metavar="EXTERNAL-ID", help="The user who gets the badge.")],
+    config: SiteFile,
+    customer: Annotated[str, typer.Option(help="Whose user it is, where a portal has several.")] = "",
+) -> None:
+    """Make the badge that is tapped at a desk within 30 s a user's; the portal gives the number."""
+    from edge.commands.operate import enrol
+
+    raise typer.Exit(enrol(config, desk, external_id, customer))
+
+
 def _switch(config: Path, lane: str, reason: str, *, active: bool) -> None:
     from edge.commands.operate import switch
 

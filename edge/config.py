@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct, field
 from msgspec.structs import fields
 
+from edge import desk_table
+from edge.desk_table import Channel, DeskTable
 from edge.enrolled import with_enrolment
 from edge.tables import did_you_mean, named_tables, read_toml, table
 from gate_controller.access import ExitPolicy
@@ -40,7 +42,6 @@ Text = Annotated[str, Meta(min_length=1, max_length=100)]
 Place = Annotated[str, Meta(min_length=1, max_length=500)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
 Bits = Annotated[int, Meta(ge=BADGE_BITS_MIN, le=BADGE_BITS_MAX)]
-Channel = Annotated[int, Meta(ge=1, le=8)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Hours = Annotated[float, Meta(gt=0, le=87_600)]  # ten years: more would not fit a date
 
@@ -49,7 +50,7 @@ _BOARD_KINDS = ("modbus_relay8",)
 _LINE_READER = "line_reader"
 _READER_KINDS = ("rdm6300", _LINE_READER)
 LINE_START_LEN_MAX = 8
-TABLES = ("site", "offline", "store", "portal", "list", "recognition", "boards", "readers", "lanes")
+TABLES = ("site", "offline", "store", "portal", "list", "recognition", "boards", "readers", "lanes", "desks")
 
 
 class SiteTable(Struct, forbid_unknown_fields=True):
@@ -133,7 +134,7 @@ class BoardTable(Struct, forbid_unknown_fields=True):
 
 
 class ReaderTable(Struct, forbid_unknown_fields=True):
-    """`[readers.NAME]`: a badge reader, QR scanner or keypad on a serial port and the lane it stands at."""
+    """`[readers.NAME]`: a badge reader, QR scanner or keypad on a serial port and the lane or desk it stands at."""
 
     kind: Text
     port: Place
@@ -225,6 +226,7 @@ class Config(Struct):
     list: ListTable | None = None
     recognition: RecognitionTable = field(default_factory=RecognitionTable)
     offline: OfflineTable = field(default_factory=OfflineTable)
+    desks: dict[str, DeskTable] = field(default_factory=dict)
     folder: Path = Path()
 
     def tz(self) -> ZoneInfo:
@@ -276,9 +278,10 @@ def load_config(path: Path) -> Config:
     offline = table(data, "offline", OfflineTable, problems) or OfflineTable()
     list_file = table(data, "list", ListTable, problems)
     recognition = table(data, "recognition", RecognitionTable, problems) or RecognitionTable()
-    boards, board_names = named_tables(data, "boards", BoardTable, problems, required=True)
+    desks, desk_names = named_tables(data, "desks", DeskTable, problems)
+    boards, board_names = named_tables(data, "boards", BoardTable, problems, required=not desks)
     readers, _ = named_tables(data, "readers", ReaderTable, problems)
-    lanes, lane_names = named_tables(data, "lanes", LaneTable, problems, required=True)
+    lanes, lane_names = named_tables(data, "lanes", LaneTable, problems, required=not desks)
     if site is not None:
         problems += _time_zone(site)
     if portal is None and "portal" not in data and site is not None and site.claims is not None:
@@ -290,14 +293,16 @@ def load_config(path: Path) -> Config:
     problems += _kinds("readers", readers, _READER_KINDS)
     problems += _lines(readers)
     problems += _ports(boards, readers)
-    problems += _references(lanes, board_names, readers, lane_names)
+    problems += _references(lanes, board_names, readers, [*lane_names, *desk_names])
     problems += _buildable(lanes)
     problems += _inverted(lanes)
     problems += _channels(lanes, "inputs", lambda lane: lane.inputs.fitted())
     problems += _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
+    readers_at = {reader.lane for reader in readers.values()}
+    problems += desk_table.problems(desks, board_names, readers_at, lane_names, _wires(lanes))
     if problems or site is None:
         raise ConfigError([f"{path}: {problem}" for problem in problems])
-    return Config(site, lanes, boards, readers, store, portal, list_file, recognition, offline, path.parent)
+    return Config(site, lanes, boards, readers, store, portal, list_file, recognition, offline, desks, path.parent)
 
 
 def wiring(config: Config) -> list[tuple[str, str, str, str]]:
@@ -320,6 +325,8 @@ def wiring(config: Config) -> list[tuple[str, str, str, str]]:
             for reader, table in config.readers.items()
             if table.lane == name
         ]
+    for name, desk in config.desks.items():
+        rows += desk_table.wiring(name, desk, config.boards[desk.board].port if desk.board else "")
     return rows
 
 
@@ -383,7 +390,7 @@ def _references(
     lanes: Mapping[str, LaneTable],
     board_names: Collection[str],
     readers: Mapping[str, ReaderTable],
-    lane_names: Collection[str],
+    places: Collection[str],
 ) -> Iterator[str]:
     for name, lane in lanes.items():
         if board_names and lane.board not in board_names:
@@ -391,8 +398,15 @@ def _references(
         if lane.camera is None and not any(reader.lane == name for reader in readers.values()):
             yield f"lanes.{name}.camera: missing, and no reader names this lane; nobody could get in"
     for name, reader in readers.items():
-        if lane_names and reader.lane not in lane_names:
-            yield f"readers.{name}.lane: no table [lanes.{reader.lane}]; {did_you_mean(reader.lane, lane_names)}"
+        if places and reader.lane not in places:
+            yield f"readers.{name}.lane: no table [lanes.{reader.lane}]; {did_you_mean(reader.lane, places)}"
+
+
+def _wires(lanes: Mapping[str, LaneTable]) -> Iterator[tuple[str, str, int]]:
+    """What lanes have wired: inputs or outputs, board and channel."""
+    for lane in lanes.values():
+        yield from (("inputs", lane.board, channel) for channel in lane.inputs.fitted().values())
+        yield from (("outputs", lane.board, channel) for channel in lane.outputs.fitted().values())
 
 
 def _inverted(lanes: Mapping[str, LaneTable]) -> Iterator[str]:

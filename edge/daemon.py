@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge import clock, control, orders
 from edge.config import IN_THE_CLEAR, Config, PortalTable
+from edge.desk_task import Desks
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
 from edge.link import Link
@@ -75,7 +76,7 @@ from sync import enrolment
 from sync.device_key import device_key
 from sync.identity import TlsFiles
 from sync.mqtt import Endpoint
-from sync.orders import Answer, ClearUser, LaneOrder, Request, Revoke, SwitchLane
+from sync.orders import Answer, ClearUser, EnrolBadge, LaneOrder, Request, Revoke, SwitchLane
 from sync.pictures import Picture
 from sync.portal import PortalLink, Surroundings
 from sync.store import Store
@@ -132,6 +133,8 @@ class Daemon:
             )
             for name, table in config.lanes.items()
         }
+        drives = {name: link.drive for name, link in self._links.items()}
+        self._desks = Desks(config, run, self, drives, self._portal)
         self._roles: dict[tuple[str, int], list[tuple[LaneTask, Role, bool]]] = defaultdict(list)
         for name, table in config.lanes.items():
             for role, channel in table.inputs.fitted().items():
@@ -185,6 +188,7 @@ class Daemon:
                     for task in self._tasks(worker):
                         group.create_task(task)
         finally:
+            self._desks.stop()
             for lane in self._lanes.values():
                 lane.stop()
             self._say()
@@ -200,6 +204,8 @@ class Daemon:
                 return orders.clear(self._lanes, self.site.occupancy, self.record, request)
             case SwitchLane() | Revoke():
                 return await self._keep(request)
+            case EnrolBadge():
+                return self._desks.choose(request)
 
     async def _keep(self, order: SwitchLane | Revoke) -> Answer:
         why = self._standing.refusal(order)
@@ -220,6 +226,7 @@ class Daemon:
             self._until_broken(),
             self._recorder.run(),
             self._tidy(),
+            self._desks.run(),
             control.serve(control.socket_of(self._config.path(self._config.store.path)), self.answer),
             *(link.run() for link in links),
             *(watcher.run() for watcher in self._watchers(worker)),
@@ -265,6 +272,7 @@ class Daemon:
             on_claim=self._claim_answered,
             on_left=self._left_elsewhere,
             find_picture=self._picture,
+            on_enrolled=lambda reply: self._desks.answered(reply),
         )
 
     async def _picture(self, name: str) -> Picture | None:
@@ -348,6 +356,7 @@ class Daemon:
     def _committed(self, lane: LaneId, hold: HoldId) -> None:
         if lane in self._lanes:
             self._lanes[lane].put(Committed(hold))
+        self._desks.committed(lane, hold)
 
     def _written(self, facts: Sequence[Fact]) -> None:
         """A picture is written when the row that names it stands, and no commit at a boom waits beside it."""
@@ -358,8 +367,10 @@ class Daemon:
     def _commit_failed(self, lane: LaneId, hold: HoldId, why: str) -> None:
         if lane in self._lanes:
             self._lanes[lane].put(CommitFailed(hold, why))
+        self._desks.commit_failed(lane, hold)
 
     def _from_board(self, board: str, signal: Signal) -> None:
+        self._desks.from_board(board, signal)
         match signal:
             case ContactChanged(channel, on):
                 for lane, role, inverted in self._roles[board, channel]:
@@ -387,6 +398,8 @@ class Daemon:
                 log.warning("board %s: something was read by a board without a reader", board)
 
     def _from_reader(self, reader: str, signal: Signal) -> None:
+        if self._desks.from_reader(reader, signal):
+            return
         match signal:
             case CardRead(bits, value):
                 self._at(reader).put(Presented(BadgeRead.of(value, bits)))

@@ -11,10 +11,15 @@ from gate_controller.facts import (
     Claimed,
     CommandRefused,
     CredentialDropped,
+    DeskGranted,
     Direction,
+    EnrolAnswered,
+    EnrolAsked,
     Fact,
     Granted,
     HoldReleased,
+    KeyReturned,
+    KeyTaken,
     LaneStarted,
     LaneSwitched,
     LogGap,
@@ -89,11 +94,31 @@ def narrate(fact: Fact) -> str:
             return f"{fact.lane}: the portal keeps the user's place for it"
         case Unarbitrated():
             return f"{fact.lane}: granted without the portal's word: {fact.why}"
+        case DeskGranted() | KeyTaken() | KeyReturned() | EnrolAsked() | EnrolAnswered():
+            return _desk(fact)
         case LaneSwitched():
             return f"{fact.lane}: switched {'on' if fact.active else 'off'} by {fact.by}: {fact.reason}"
         case Revoked():
             what = f" {masked(fact.credential)}" if fact.credential else ""
             return f"{fact.external_id}{what} is void by {fact.by}: {fact.reason}"
+
+
+def _desk(fact: DeskGranted | KeyTaken | KeyReturned | EnrolAsked | EnrolAnswered) -> str:
+    match fact:
+        case DeskGranted():
+            what = f"key {fact.slot} of {fact.vehicle}" if fact.slot else f"rides along in {fact.vehicle}"
+            return f"{fact.lane}: granted {fact.external_id}: {what}"
+        case KeyTaken():
+            return f"{fact.lane}: key {fact.slot} taken"
+        case KeyReturned():
+            late = f", {fact.late_s / 60:.0f} min late" if fact.late_s else ""
+            return f"{fact.lane}: key {fact.slot} is back{late}"
+        case EnrolAsked():
+            waits = "; the portal is away: no rights until it answers" if fact.provisional else ""
+            return f"{fact.lane}: badge {masked(fact.badge)} for {fact.external_id}, by {fact.clerk}{waits}"
+        case EnrolAnswered():
+            said = f"user number {fact.user_number}" if fact.user_number else f"refused: {fact.reason}"
+            return f"{fact.lane}: {said}"
 
 
 def _granted(fact: Granted) -> str:

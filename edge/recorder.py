@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from gate_controller.errors import StoreError
-from gate_controller.facts import Fact, Granted, HoldId, LaneId, LogGap
+from gate_controller.facts import DeskGranted, Fact, Granted, HoldId, LaneId, LogGap
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Recorder:
     async def _write(self) -> bool:
         """One batch; false when the disk refused. After a cancelled call, the next one awaits the same commit."""
         batch, commit = self._under_way or self._begin()
-        grants = [fact for _, fact in batch if isinstance(fact, Granted)]
+        grants = [fact for _, fact in batch if isinstance(fact, Granted | DeskGranted)]
         try:
             rows = await asyncio.shield(commit)
         except StoreError as error:
@@ -138,7 +138,7 @@ class Recorder:
         self._on_written([fact for _, fact in batch])
         return True
 
-    def _tell_failed(self, grants: Sequence[Granted], why: str) -> None:
+    def _tell_failed(self, grants: Sequence[Granted | DeskGranted], why: str) -> None:
         for grant in grants:
             if grant.hold not in self._told:
                 self._told.add(grant.hold)

@@ -114,6 +114,15 @@ def reservation_now(reservations: Sequence[Reservation], site: str, at: datetime
     return min(off, key=lambda pair: pair[0], default=(timedelta(), Reason.NO_RESERVATION))[1]
 
 
+def riding_now(reservations: Sequence[Reservation], site: str, at: datetime) -> Reservation | None:
+    """The trip on which the user rides along from this site now, if the user does not drive now."""
+    on = [one for one in reservations if one.start - EARLY <= at < one.end and one.site == site]
+    on = [one for one in on if one.state in (ReservationState.BOOKED, ReservationState.OUT)]
+    if any(one.role is Role.DRIVER for one in on):
+        return None
+    return min(on, key=lambda one: (one.start, one.id), default=None)
+
+
 def late_by(reservation: Reservation, returned_at: datetime) -> timedelta:
     """How much too late its key came back; nothing when it was in time."""
     return max(timedelta(), returned_at - reservation.end)

@@ -327,6 +327,79 @@ class Revoked:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeskGranted:
+    """A desk let a user drive or ride along; `hold` names the pulse that frees the key, if there is a `slot`.
+
+    `lane` is the desk. The reservation says which vehicle; `slot` is 0 for somebody who rides along.
+    """
+
+    lane: LaneId
+    hold: HoldId
+    user_id: str
+    external_id: str
+    action: str
+    reservation: str
+    vehicle: str
+    slot: int
+    basis: Basis
+    contract: str = ""
+    payer: str = ""
+    billed_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """The key was taken out of its slot after a grant."""
+
+    lane: LaneId
+    slot: int
+    hold: HoldId
+    reservation: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReturned:
+    """The key is back in its slot, `late_s` seconds after its reservation ended.
+
+    What it was out for is empty if nobody knows.
+    """
+
+    lane: LaneId
+    slot: int
+    reservation: str
+    user_id: str
+    late_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolAsked:
+    """A badge was tapped for a user whom a clerk had chosen; the portal is asked to make it that user's.
+
+    Until it answers the badge has no rights; `provisional` says that there was no way to the portal just then.
+    """
+
+    lane: LaneId
+    enrol: str
+    user_id: str
+    external_id: str
+    badge: str
+    bits: int
+    clerk: str
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolAnswered:
+    """The portal's answer to a desk: the user's number, or the reason why there is none."""
+
+    lane: LaneId
+    enrol: str
+    user_number: str = ""
+    reason: str = ""
+
+
 Fact = (
     LaneStarted
     | VehicleArrived
@@ -346,6 +419,11 @@ Fact = (
     | LogGap
     | Claimed
     | Unarbitrated
+    | DeskGranted
+    | KeyTaken
+    | KeyReturned
+    | EnrolAsked
+    | EnrolAnswered
     | LaneSwitched
     | Revoked
 )
@@ -354,6 +432,8 @@ PERSONAL: dict[type, tuple[str, ...]] = {
     Granted: ("plate", "basis.as_read", "basis.as_matched", "basis.evidence"),
     Refused: ("plate", "basis.as_read", "basis.as_matched", "basis.evidence"),
     SessionClosed: ("plate",),
+    DeskGranted: ("basis.as_read", "basis.as_matched", "basis.evidence"),
+    EnrolAsked: ("badge",),
     Revoked: ("credential",),
 }
 """Fields of each kind that name a person's vehicle or badge, as dotted paths."""

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     TOO_EARLY = "too_early"
     RESERVATION_ENDED = "reservation_ended"
     WRONG_SITE = "wrong_site"
+    KEY_NOT_THERE = "key_not_there"
     NO_PAYMENT_PROFILE = "no_payment_profile"
     ANOTHER_VEHICLE_PARKED = "another_vehicle_parked"
     ALREADY_INSIDE = "already_inside"
@@ -93,6 +94,7 @@ DRIVER: dict[Reason, str] = {
     Reason.TOO_EARLY: "Your reservation has not begun. The key is ready 15 minutes before it.",
     Reason.RESERVATION_ENDED: "Your reservation has ended.",
     Reason.WRONG_SITE: "Your reservation or pass is for another place.",
+    Reason.KEY_NOT_THERE: "The key is not back yet. Please call for help.",
     Reason.NO_PAYMENT_PROFILE: "Your private account has no payment profile yet. Please add one in the app.",
     Reason.ANOTHER_VEHICLE_PARKED: "Another of your vehicles is already parked here.",
     Reason.ALREADY_INSIDE: "You are already inside.",
@@ -138,6 +140,7 @@ OPERATOR: dict[Reason, str] = {
     Reason.TOO_EARLY: "The reservation begins more than 15 minutes from now.",
     Reason.RESERVATION_ENDED: "The reservation is over.",
     Reason.WRONG_SITE: "The reservation that is on now, or the signed pass, is for another site.",
+    Reason.KEY_NOT_THERE: "The key's slot is empty, or the cabinet has none for it: it has not been returned.",
     Reason.NO_PAYMENT_PROFILE: "The contract that would pay is private and has no payment profile.",
     Reason.ANOTHER_VEHICLE_PARKED: "The user's place is taken, here or at another edge of the site: another "
     "vehicle is inside or on its way in.",

@@ -23,6 +23,7 @@ from gate_controller.errors import SlagboomError
 from gate_controller.facts import Fact, PhaseEntered
 from hardware_sim.broker import Broker
 from hardware_sim.camera import MjpegServer, draw
+from hardware_sim.desk import DESK, SimulatedDesk, simulated_desk
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 from hardware_sim.portal.house import House
 from hardware_sim.portal.service import Portal
@@ -137,6 +138,8 @@ class SimulatedSite:
         self.portal = portal
         self.broker = broker
         self.say = say
+        self.desk: SimulatedDesk
+        """The fleet desk, where the site was made with one."""
         self.house: House
         """Accounts, mailbox and records of the portal; `house.url` is where its pages are, if they are served."""
         self._reader = reader
@@ -144,7 +147,7 @@ class SimulatedSite:
         self._daemon: asyncio.subprocess.Process | None = None
         self._heard_through = 0
         self._unplugged_s = 0.0
-        self._heard: dict[str, list[Fact]] = {ENTRY: [], EXIT: []}
+        self._heard: dict[str, list[Fact]] = {ENTRY: [], EXIT: [], DESK: []}
 
     @property
     def database(self) -> Path:
@@ -316,11 +319,11 @@ class SimulatedSite:
 
 @asynccontextmanager
 async def simulated_site(
-    folder: Path, say: Say, cars: Sequence[Vehicle], seed: int = 1, *, pages: bool = False
+    folder: Path, say: Say, cars: Sequence[Vehicle], seed: int = 1, *, pages: bool = False, desk: bool = False
 ) -> AsyncIterator[SimulatedSite]:
     """A running site in `folder`; what an earlier run left there goes on, with those of `cars` inside parked.
 
-    With `pages` the portal's pages are served on a free port of this machine.
+    With `pages` the portal's pages are served on a free port of this machine, with `desk` there is a fleet desk.
 
     Everything started here has ended when the context is left, however that happens.
     """
@@ -338,18 +341,20 @@ async def simulated_site(
         portal = await Portal.open(folder / "portal.db", TENANT, SITE, around)
         stack.push_async_callback(portal.close)
         await portal.register(EDGE, device_key(folder).public)
-        (folder / "site.toml").write_text(
-            CONFIG.format(
-                broker_port=broker.port,
-                root_key=portal.keys.root_key.hex(),
-                board=board.path,
-                reader=reader.path,
-                scanner=scanner.path,
-                entry_camera=cameras[ENTRY].url,
-                exit_camera=cameras[EXIT].url,
-            )
+        settings = CONFIG.format(
+            broker_port=broker.port,
+            root_key=portal.keys.root_key.hex(),
+            board=board.path,
+            reader=reader.path,
+            scanner=scanner.path,
+            entry_camera=cameras[ENTRY].url,
+            exit_camera=cameras[EXIT].url,
         )
         site = SimulatedSite(folder, world, board, reader, scanner, portal, broker, say)
+        if desk:
+            site.desk = stack.enter_context(simulated_desk(folder))
+            settings += site.desk.config()
+        (folder / "site.toml").write_text(settings)
         await site.forget_the_past()
         works = [site.turn(), site.listen(), site.relay_log(), portal.serve("127.0.0.1", broker.port)]
         site.house = await House.open(portal, TIME_ZONE)

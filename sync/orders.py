@@ -56,6 +56,15 @@ class Revoke(Struct, frozen=True, tag="revoke"):
     reason: Words
 
 
+class EnrolBadge(Struct, frozen=True, tag="enrol"):
+    """The next badge at this desk is this user's, whom `customer` calls so; `by` is the clerk."""
+
+    desk: Words
+    user: Words
+    by: Words
+    customer: Annotated[str, Meta(max_length=200)] = ""
+
+
 class SyncNow(Struct, frozen=True, tag="sync"):
     """Ask the portal for the list at once."""
 
@@ -74,5 +83,5 @@ class Answer(Struct, frozen=True):
     text: str
 
 
-Request = LaneOrder | ClearUser | SwitchLane | Revoke
+Request = LaneOrder | ClearUser | SwitchLane | Revoke | EnrolBadge
 """What the daemon does; the other orders are the link's own."""

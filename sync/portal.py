@@ -151,6 +151,11 @@ class PortalLink:
 
     # ---- badges ----
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a way to the portal now."""
+        return self._connection is not None
+
     async def enrol(self, asked: Enrol) -> bool:
         """Ask for a user's number until there is an answer; false if there is no way to the portal now.
 
@@ -160,7 +165,7 @@ class PortalLink:
         await self._store.put_enrol(asked)
         self._enrols = self._enrols.asked(asked)
         self._bell.set()
-        return self._connection is not None
+        return self.connected
 
     async def _on_enrol_reply(self, _connection: Connection, message: Incoming) -> None:
         reply = self._guard.enrolled(message.payload)

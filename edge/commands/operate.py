@@ -8,7 +8,7 @@ from edge.config import load_config
 from edge.control import ask, socket_of
 from gate_controller.errors import ControlError
 from gate_controller.lane import Order
-from sync.orders import ClearUser, LaneOrder, Request, SwitchLane
+from sync.orders import ClearUser, EnrolBadge, LaneOrder, Request, SwitchLane
 
 
 def order(config: Path, lane: str, kind: Order, reason: str) -> int:
@@ -24,6 +24,11 @@ def switch(config: Path, lane: str, reason: str, *, active: bool) -> int:
 def clear(config: Path, external_id: str, reason: str) -> int:
     """End a user's open sessions and grants. Raises `ControlError` when there are none."""
     return _ask(config, ClearUser(external_id, getpass.getuser(), reason))
+
+
+def enrol(config: Path, desk: str, external_id: str, customer: str) -> int:
+    """Make the next badge at a desk a user's. Raises `ControlError` for one who waits for none."""
+    return _ask(config, EnrolBadge(desk, external_id, getpass.getuser(), customer))
 
 
 def _ask(config: Path, request: Request) -> int:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands.operate import clear, order, switch
+from edge.commands.operate import clear, enrol, order, switch
 from edge.control import serve
 from gate_controller.errors import ControlError
 from gate_controller.lane import Order
-from sync.orders import Answer, ClearUser, LaneOrder, Request, SwitchLane
+from sync.orders import Answer, ClearUser, EnrolBadge, LaneOrder, Request, SwitchLane
 
 SITE = """\
 [site]
@@ -49,12 +49,15 @@ async def test_orders_carry_who_and_why(config: Path, capsys: pytest.CaptureFixt
         await asyncio.to_thread(clear, config, "A-1", "gone")
     with pytest.raises(ControlError, match="refused: nobody"):
         await asyncio.to_thread(switch, config, "entry", "rebuilt", active=False)
+    with pytest.raises(ControlError, match="refused: nobody"):
+        await asyncio.to_thread(enrol, config, "front", "A-1", "acme")
     task.cancel()
     me = getpass.getuser()
     assert heard == [
         LaneOrder("entry", Order.ACKNOWLEDGE, me, "reset"),
         ClearUser("A-1", me, "gone"),
         SwitchLane("entry", False, me, "rebuilt"),
+        EnrolBadge("front", "A-1", me, "acme"),
     ]
     assert "under way" in capsys.readouterr().out
 
