@@ -171,17 +171,16 @@ def enrol(
     serial: Annotated[str, typer.Option(help="What the portal knows this device by.")],
     fingerprint: Annotated[str, typer.Option(help="The portal's, as it was given with the code.")],
     config: SiteFile,
-    code: Annotated[
-        str, typer.Option(prompt="One-time code", hide_input=True, help="Asked for if it is left out.")
-    ],
+    code: Annotated[str, typer.Option(help="Asked for if it is left out.")] = "",
 ) -> None:
     """Make this device an edge of a portal: its key is made here, its certificate comes from there.
 
     Also for a new certificate after the old one has expired. Run it as the account that the daemon runs as.
     """
     from edge.commands.enrol import enrol as claimed
+    from edge.commands.enrol import typed_code
 
-    raise typer.Exit(claimed(config, portal, serial, code, fingerprint))
+    raise typer.Exit(claimed(config, portal, serial, code or typed_code(), fingerprint))
 
 
 @app.command(epilog="Example: slagboom run --config site.toml")

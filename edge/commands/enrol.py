@@ -4,6 +4,8 @@ Everything that can fail on this machine is tried before the code is used up. Th
 `pending.key` for its certificate, so that an answer lost on the way is fetched by the same command again.
 """
 
+import getpass
+import sys
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,6 +67,14 @@ def enrol(config: Path, address: str, serial: str, code: str, fingerprint: str) 
     if changed:
         present.say("start slagboom again: a running one does not know of this yet")
     return 0
+
+
+def typed_code() -> str:
+    """The one-time code as a person types it, unseen, or as a pipe brings it. Raises BadInput for none."""
+    code = getpass.getpass("One-time code: ") if sys.stdin.isatty() else sys.stdin.readline()
+    if not code.strip():
+        raise BadInput("--code: missing; the portal gave it when the edge was registered")
+    return code.strip()
 
 
 def _place(config: Path) -> _Place:

@@ -154,9 +154,7 @@ class Books:
 
     def _parts(self, written: Written | None, least_rev: int, newest: int) -> list[Part]:
         """Those that the edge lacks, a few at a time, of a snapshot that the kept changes lead on from."""
-        found = self._db.execute("SELECT rev FROM snapshot LIMIT 1").fetchone()
-        useful = found is not None and found[0] >= least_rev and self._since(found[0], newest) is not None
-        if not useful:
+        if not self._leads_on(least_rev, newest):
             self._cut(newest)
         (rev, parts) = self._db.execute("SELECT rev, count(*) FROM snapshot").fetchone()
         # The last part again for an edge that has them all and could not finish.
@@ -166,6 +164,17 @@ class Books:
             (first, PARTS_AHEAD - first % PARTS_AHEAD),
         ).fetchall()
         return [Part(rev, root, part, parts, msgspec.Raw(ops.encode())) for part, root, ops in rows]
+
+    def _leads_on(self, least_rev: int, newest: int) -> bool:
+        """Whether the snapshot that was cut last is new enough, and the changes since are less than half of it.
+
+        It is in force at the edge until they come: an empty list must not be, at a gate that has had another.
+        """
+        cut = self._db.execute("SELECT rev, sum(length(ops)) FROM snapshot GROUP BY rev").fetchone()
+        if cut is None or cut[0] < least_rev:
+            return False
+        since = self._since(cut[0], newest)
+        return since is not None and 2 * sum(len(bytes(op)) for op in since) <= cut[1]
 
     def _cut(self, rev: int) -> None:
         """The newest list in parts, in place of an older one's."""

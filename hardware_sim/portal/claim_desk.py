@@ -38,7 +38,7 @@ class ClaimDesk:
     async def settle(self, id: str, resolution: Resolution) -> None:
         """A person's word on a conflict; what journals tell later does not change it. Raises BadInput."""
         if not await self._database.write(self._stays.decide, id, resolution):
-            raise BadInput(f"no conflict {id!r}; look at the list of conflicts")
+            raise BadInput(f"no conflict {id!r}; `slagboom portal conflicts` lists them")
 
     async def left(self, edge: Address) -> Left | None:
         """What an edge must be told of vehicles that left through another one; None if it believes in none."""

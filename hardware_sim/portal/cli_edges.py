@@ -43,7 +43,7 @@ def edge_columns(tz: tzinfo, now: datetime) -> Sequence[Column]:
     return [
         ("Edge", lambda row: row["edge"]),
         ("Link", _link),
-        ("Seen", lambda row: "" if row["online"] else ago(row["last_seen"], now)),
+        ("Seen", lambda row: "" if row["online"] or row["retired"] else ago(row["last_seen"], now)),
         ("List", _list),
         ("Confirmed", lambda row: ago(row["list_at"], now) if row["last_seen"] else ""),
         ("Rows wait", lambda row: row["waiting"]),

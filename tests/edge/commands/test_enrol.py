@@ -1,5 +1,6 @@
 """`slagboom enrol` against a real portal's desk: what it leaves behind when it works, and when it does not."""
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,9 +110,19 @@ def test_the_code_is_asked_for(
     desk: RunningDesk, site: Path, slagboom: Slagboom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invited = desk.invite()
-    monkeypatch.setattr("getpass.getpass", lambda *_, **__: invited.code)
     options = ("--portal", desk.address, "--serial", invited.serial, "--fingerprint", invited.fingerprint)
-    assert slagboom("enrol", *options, "--config", site).code == 0
+
+    def typed(text: str, terminal: bool) -> Any:
+        keyboard = io.StringIO(text)
+        monkeypatch.setattr(keyboard, "isatty", lambda: terminal)
+        monkeypatch.setattr("sys.stdin", keyboard)
+        monkeypatch.setattr("getpass.getpass", lambda *_: keyboard.readline())
+        return slagboom("enrol", *options, "--config", site)
+
+    assert typed("\n", terminal=False).err.startswith("error: --code: missing")
+    from_a_pipe = typed(f"{invited.code}\n", terminal=False)
+    assert (from_a_pipe.code, from_a_pipe.err) == (0, "")
+    assert typed(f"{desk.invite().code}\n", terminal=True).code == 0
 
 
 def test_what_is_wrong_is_one_clear_error_and_nothing_is_left(claim: Any, desk: RunningDesk, site: Path) -> None:

@@ -175,13 +175,28 @@ async def test_what_differs_too_much_or_of_another_list_is_the_whole_list(
 
 
 async def test_an_edge_that_cannot_follow_gets_the_newest_and_a_new_one_what_was_cut_already(shelf: Shelf) -> None:
-    await shelf.change(0, put(0))
+    for number in range(5):
+        await shelf.change(number, put(number))
     await shelf.answer(None)
-    await shelf.change(1, put(1))
-    for have, whole, rev in ((None, False, 1), (Revision("e", 1), True, 2)):
+    await shelf.change(5, put(5))
+    for have, whole, rev in ((None, False, 5), (Revision("e", 5), True, 6)):
         answer = await shelf.answer(have, whole=whole)
         assert isinstance(answer, list)
         assert [part.rev for part in answer] == [rev]
+
+
+async def test_a_list_that_has_grown_by_half_since_it_was_cut_is_cut_anew(shelf: Shelf) -> None:
+    """An edge that joins with a list of its own must not have an empty one in force, were it for a moment."""
+    (empty,) = await shelf.answer(None)  # type: ignore[misc]
+    assert empty.rev == 0
+    for number in range(5):
+        await shelf.change(number, put(number))
+    for rev in (5, 5, 9):
+        (part,) = await shelf.answer(Revision("another", 9))  # type: ignore[misc]
+        assert part.rev == rev
+        newest = (await shelf.database.run(shelf.books.allowlist)).revision
+        for number in range(newest, newest + 2):
+            await shelf.change(number, put(number))
 
 
 async def test_orders_are_numbered_upwards_also_from_a_backup(shelf: Shelf) -> None:
