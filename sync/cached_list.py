@@ -28,6 +28,7 @@ from gate_controller.errors import ListRejected, MalformedMessage, StoreError
 from gate_controller.users import User
 from sync.codec import decode_changes, encode_change
 from sync.entries import KINDS, Gathered, Row, row_of
+from sync.plain import entries_of
 from sync.roots import Buckets
 
 log = logging.getLogger(__name__)
@@ -326,7 +327,7 @@ class CachedList:
 def _read(start: Allowlist, bodies: Sequence[bytes]) -> Allowlist:
     """The list that these entries build; those that a disk has spoilt are left out, and whoever they named."""
     try:
-        return start.apply(decode_changes(bodies), 1)
+        return start.apply(entries_of(bodies), 1)
     except (ListRejected, MalformedMessage, ValueError):
         readable = [change for body in bodies for change in _readable(body)]
     found = _salvaged(start, readable)

@@ -10,7 +10,7 @@ import msgspec
 
 from gate_controller.allowlist import Change, DevicePut, PermitPut, ReservationPut, UserPut, ViewCodePut
 from gate_controller.errors import ListRejected
-from sync.codec import decode_changes
+from sync.plain import entries_of
 from sync.roots import Buckets
 
 Row = tuple[str, str, str | None, str]
@@ -28,7 +28,7 @@ class Gathered:
 
     def read(self, ops: Sequence[bytes | msgspec.Raw], first: int = 0) -> list[Change]:
         """Read some more, counted from `first`; MalformedMessage or ListRejected if one is no entry."""
-        changes = decode_changes(ops, first)
+        changes = entries_of(ops, first)
         rows = [row_of(change, str(op, "utf-8")) for change, op in zip(changes, ops, strict=True)]
         self.sums.add_all([(kind, key, body) for kind, key, _, body in rows])
         self.rows += rows

@@ -12,9 +12,9 @@ from typing import Final
 
 from gate_controller.allowlist import Change, WholeList
 from gate_controller.errors import ListRejected
-from sync.codec import decode_changes
 from sync.entries import KINDS, Gathered, Row
 from sync.messages import ListMend
+from sync.plain import entries_of
 from sync.roots import Buckets, bucket_of
 from sync.store import Store
 
@@ -62,7 +62,7 @@ async def mended(store: Store, mend: ListMend, reader_bits: Sequence[int]) -> Me
             for at in range(0, len(stays), READ_SLICE_LEN):
                 some = stays[at : at + READ_SLICE_LEN]
                 sums.add_read(kind, some)
-                whole.add(decode_changes([body for _, body in some]))
+                whole.add(entries_of([body for _, body in some]))
                 await asyncio.sleep(0)
         for at in range(0, len(changes[kind]), READ_SLICE_LEN):
             whole.add(changes[kind][at : at + READ_SLICE_LEN])
@@ -81,7 +81,7 @@ async def read_back(store: Store, reader_bits: Sequence[int]) -> WholeList:
         while found := await store.shadow_bodies(kind, after, READ_ROWS):
             after = found[-1][0]
             for at in range(0, len(found), READ_SLICE_LEN):
-                whole.add(decode_changes([body for _, body in found[at : at + READ_SLICE_LEN]]))
+                whole.add(entries_of([body for _, body in found[at : at + READ_SLICE_LEN]]))
                 await asyncio.sleep(0)
     return whole
 
