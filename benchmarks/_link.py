@@ -30,7 +30,9 @@ from gate_controller.credentials import PlateCredential
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.broker import free_port
+from hardware_sim.portal.books import Changes
 from hardware_sim.portal.service import Portal
+from sync.codec import encode_change
 from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint
 from sync.orders import Answer, Request
@@ -239,6 +241,11 @@ async def _do(made: Portal, what: str, values: list[Any]) -> object:
             asked = time.monotonic()
             revision = await made.change([UserPut(user)])
             return asked, revision
+        case "change_bytes":
+            found = made.allowlist
+            ops = [encode_change(UserPut(made.user("u0")))]
+            changes = Changes(found.revision, found.revision + 1, "0" * 64, ops)
+            return len(made.keys.sign(made._letters.delta(found.epoch, changes)))
         case "revision":
             return made.allowlist.revision
     return None

@@ -1,9 +1,19 @@
 """What the link costs beside the bare broker and the bare disk, measured in the same run on the same machine.
 
-A change from the portal's to the edge's list; a whole list of 100,000 entries, with a journal that is written
-meanwhile; and the journal's way up. Portal, broker and edge are processes of their own over a real Mosquitto, with
-real databases that commit FULL. Bare are: a message of the same size through the same broker with paho alone, one
-row committed, the same rows in one transaction, and the same events published or inserted in the same batches.
+Portal, broker and edge are processes of their own over a real Mosquitto at QoS 1, with real databases on one file
+system that commit FULL; each figure and its bound are taken in turn. The bounds, none of which signs, reads, checks
+or looks anything up:
+
+- A change, from the moment the portal is asked until the list in force at the edge has it: a message of the signed
+  change's size, published and received back with paho alone, and two commits of one small row each. The change
+  writes more: three rows at either side; what commits of as much would cost is told beside it, and is no limit.
+- A whole list of 100,000 entries, from the beginning of the connection until it is in force: its rows into an empty
+  table of the same shape and indexes, in transactions of 10,000 rows. One transaction of all of them would hold a
+  journal's commit up for half a second; 10,000 rows are the most that stay below the 100 ms that it may wait. No
+  lane writes during either. What a lane feels that writes a row every 20 ms is measured in loads of its own, which
+  are slower: what it writes is also signed, sent, stored at the portal and acknowledged meanwhile.
+- The journal's way up: the slower of the same signed batches published to nobody, and the same events inserted into
+  the portal's table, a transaction a batch.
 """
 
 import asyncio
@@ -28,16 +38,20 @@ from benchmarks._link import DEVICE, PortalProcess, bare_database, broker, edge,
 from benchmarks._report import Bar, Report, finish
 from gate_controller.facts import Direction, LaneId, VehicleArrived, VehicleLeft
 from sync.messages import BATCH_LEN_MAX, EventBatch
+from sync.roots import BUCKETS, SUM_BYTES
 from sync.store import Store
 from sync.uplink import _event
 
 ENTRIES: Final = 100_000
 CHANGES: Final = 60
 EVENTS: Final = 20_000
+BARE_ROWS: Final = 10_000
+"""Rows of one transaction of the bare insert: some 60 ms."""
 CHANGE_MAX, SNAPSHOT_MAX, JOURNAL_MS_MAX = 2.0, 3.0, 100.0
 JOURNAL_EVERY_S: Final = 0.02
 ROUNDS: Final = 3
 """Whole lists loaded, and as often inserted; the median counts."""
+SUMS_LEN: Final = BUCKETS * SUM_BYTES
 LANE: Final = LaneId("entry")
 
 
@@ -77,13 +91,17 @@ def _notes(
     snapshot: dict[str, float], change: dict[str, float], upload: dict[str, float], other: dict[str, float]
 ) -> list[str]:
     return [
-        f"Change: {change['change_ms']:.1f} ms; round trip {change['round_trip_ms']:.1f} ms, commit "
-        f"{change['commit_ms']:.1f} ms (medians).",
+        f"Change: {change['change_ms']:.1f} ms; round trip of {change['change_bytes']:.0f} bytes "
+        f"{change['round_trip_ms']:.1f} ms, commit {change['commit_ms']:.1f} ms (medians): bound "
+        f"{change['bound_ms']:.1f} ms. A commit of as many rows as a change writes takes "
+        f"{change['commit_rows_ms']:.1f} ms: {change['change_rows_ratio']:.2f} times the bound made of those.",
         f"Whole list: {snapshot['snapshot_s']:.2f} s, the first {snapshot['first_s']:.2f} s as it is cut then; "
-        f"bare insert {snapshot['insert_s']:.2f} s. Processor: edge {snapshot['edge_cpu_s']:.2f} s, bare insert "
-        f"{snapshot['insert_cpu_s']:.2f} s. Journal commits meanwhile: p50 {snapshot['journal_p50_ms']:.0f} ms, "
-        f"p99 {snapshot['journal_p99_ms']:.0f} ms. Another list in its place, nobody on both: "
-        f"{other['snapshot_s']:.2f} s, the first cut included.",
+        f"bare insert {snapshot['insert_s']:.2f} s, its longest transaction {snapshot['insert_max_ms']:.0f} ms. "
+        f"Processor: edge {snapshot['edge_cpu_s']:.2f} s, bare insert {snapshot['insert_cpu_s']:.2f} s.",
+        f"Whole list beside a lane that writes every {1000 * JOURNAL_EVERY_S:.0f} ms: {snapshot['busy_s']:.2f} s, "
+        f"{snapshot['busy_ratio']:.2f} times the bare insert; journal commits p50 "
+        f"{snapshot['journal_p50_ms']:.0f} ms, p99 {snapshot['journal_p99_ms']:.0f} ms. Another list in its place, "
+        f"nobody on both: {other['snapshot_s']:.2f} s, the first cut included.",
         f"Journal: {upload['events_a_second']:,.0f} events a second, {upload['upload_share']:.0%} of the slower of "
         f"bare publish ({upload['publish_a_second']:,.0f}) and bare insert ({upload['insert_a_second']:,.0f}).",
     ]
@@ -93,15 +111,19 @@ def _notes(
 
 
 async def _snapshots(folder: Path, port: int, of_portal: PortalProcess) -> dict[str, float]:
-    loads, inserts = [], []
-    for number in range(ROUNDS + 1):
+    first = await _load(folder / "edge-0.db", port, of_portal, busy=False)
+    later, loads, inserts = [], [], []
+    for number in range(1, ROUNDS + 1):
         file = folder / f"edge-{number}.db"
-        loads.append(await _load(file, port, of_portal))
+        later.append(await _load(file, port, of_portal, busy=False))
         inserts.append(_bare_insert(folder / f"bare-{number}.db", file))
-    first, *later = loads
-    taken_s = _median([one["snapshot_s"] for one in later])
-    insert_s, insert_cpu_s = (_median(times) for times in zip(*inserts, strict=True))
+        loads.append(await _load(folder / f"edge-{number + ROUNDS}.db", port, of_portal))
+    taken_s, busy_s = (_median([one["snapshot_s"] for one in some]) for some in (later, loads))
+    insert_s, insert_cpu_s, insert_max_s = (_median(times) for times in zip(*inserts, strict=True))
     return {
+        "busy_s": busy_s,
+        "busy_ratio": busy_s / insert_s,
+        "insert_max_ms": 1000 * insert_max_s,
         "snapshot_s": taken_s,
         "first_s": first["snapshot_s"],
         "insert_s": insert_s,
@@ -114,11 +136,11 @@ async def _snapshots(folder: Path, port: int, of_portal: PortalProcess) -> dict[
     }
 
 
-async def _load(file: Path, port: int, of_portal: PortalProcess) -> dict[str, float]:
-    """From the beginning of the connection until the portal's list is in force, and what the journal felt."""
+async def _load(file: Path, port: int, of_portal: PortalProcess, *, busy: bool = True) -> dict[str, float]:
+    """From the beginning of the connection until the portal's list is in force, and what a busy lane felt."""
     async with edge(file, port, of_portal.root_key) as one:
         revision, waits = of_portal.ask("revision"), list[float]()
-        journal = asyncio.ensure_future(_journal(one.store, waits))
+        journal = asyncio.ensure_future(_journal(one.store, waits)) if busy else None
         begun, cpu = time.monotonic(), time.process_time()
         async with running(one):
             taken_s = await one.until(revision) - begun
@@ -126,11 +148,13 @@ async def _load(file: Path, port: int, of_portal: PortalProcess) -> dict[str, fl
             # What is swept away afterwards must not hurt either.
             while await _rows(one.store) > ENTRIES:
                 await asyncio.sleep(0.1)
-        journal.cancel()
+        if journal is not None:
+            journal.cancel()
+    found = {"snapshot_s": taken_s, "edge_cpu_s": cpu_s}
+    if not busy:
+        return found
     waits.sort()
-    return {
-        "snapshot_s": taken_s,
-        "edge_cpu_s": cpu_s,
+    return found | {
         "journal_p50_ms": 1000 * _median(waits),
         "journal_p99_ms": 1000 * waits[int(0.99 * len(waits))],
         "journal_max_ms": 1000 * waits[-1],
@@ -153,17 +177,20 @@ async def _journal(store: Store, waits: list[float]) -> None:
         await asyncio.sleep(JOURNAL_EVERY_S)
 
 
-def _bare_insert(file: Path, loaded: Path) -> tuple[float, float]:
-    """The very rows that the edge has, into an empty table of the same shape, at once; time, processor."""
+def _bare_insert(file: Path, loaded: Path) -> tuple[float, float, float]:
+    """The very rows that the edge has, into an empty table of the same shape; time, processor, longest commit."""
     with sqlite3.connect(loaded) as source:
         rows = source.execute("SELECT * FROM list_entry ORDER BY generation, kind DESC, key").fetchall()
     assert len(rows) == ENTRIES
     with bare_database(file, loaded, ["list_entry"]) as db:
-        begun, cpu = time.monotonic(), time.process_time()
-        db.execute("BEGIN")
-        db.executemany("INSERT INTO list_entry VALUES (?, ?, ?, ?, ?)", rows)
-        db.execute("COMMIT")
-        return time.monotonic() - begun, time.process_time() - cpu
+        begun, cpu, longest_s = time.monotonic(), time.process_time(), 0.0
+        for at in range(0, len(rows), BARE_ROWS):
+            since = time.monotonic()
+            db.execute("BEGIN")
+            db.executemany("INSERT INTO list_entry VALUES (?, ?, ?, ?, ?)", rows[at : at + BARE_ROWS])
+            db.execute("COMMIT")
+            longest_s = max(longest_s, time.monotonic() - since)
+        return time.monotonic() - begun, time.process_time() - cpu, longest_s
 
 
 # ---- a change ----
@@ -171,21 +198,27 @@ def _bare_insert(file: Path, loaded: Path) -> tuple[float, float]:
 
 async def _changes(folder: Path, port: int, of_portal: PortalProcess) -> dict[str, float]:
     """Change, round trip and commits in turn, so that a busy moment hits all of them."""
-    changes, trips, commits = [], [], []
-    bare = Bare(port)
+    changes, trips, commits, rows = [], [], [], []
+    bare, payload = Bare(port), b"x" * of_portal.ask("change_bytes")
     async with edge(folder / "edge-0.db", port, of_portal.root_key) as one, running(one):
-        with bare_database(folder / "commit.db", folder / "edge-0.db", ["list_cursor"]) as db:
+        with bare_database(folder / "commit.db", folder / "edge-0.db", ["list_cursor", "list_entry"]) as db:
             db.execute("CREATE TABLE row (value INTEGER)")
+            db.execute("INSERT INTO list_cursor VALUES (1, 'e', 0, NULL, 1, ?)", (bytes(SUMS_LEN),))
             await asyncio.sleep(2.0)  # connected, and the state told
             for number in range(CHANGES):
                 asked, revision = await asyncio.to_thread(of_portal.ask, "change", number)
                 changes.append(await one.until(revision, 30.0) - asked)
                 await asyncio.sleep(0.05)  # acknowledgements and the state's way up
-                trips.append(await asyncio.to_thread(bare.round_trip, b"x" * 600))
+                trips.append(await asyncio.to_thread(bare.round_trip, payload))
                 commits.append(await asyncio.to_thread(_commit, db, number))
+                rows.append(await asyncio.to_thread(_commit_rows, db, number))
     bare.close()
-    change, trip, commit = _median(changes), _median(trips), _median(commits)
+    change, trip, commit, of_rows = _median(changes), _median(trips), _median(commits), _median(rows)
     return {
+        "change_bytes": len(payload),
+        "bound_ms": 1000 * (trip + 2 * commit),
+        "commit_rows_ms": 1000 * of_rows,
+        "change_rows_ratio": change / (trip + 2 * of_rows),
         "change_ms": 1000 * change,
         "round_trip_ms": 1000 * trip,
         "commit_ms": 1000 * commit,
@@ -196,6 +229,18 @@ async def _changes(folder: Path, port: int, of_portal: PortalProcess) -> dict[st
 def _commit(db: sqlite3.Connection, value: int) -> float:
     begun = time.monotonic()
     db.execute("INSERT INTO row VALUES (?)", (value,))
+    return time.monotonic() - begun
+
+
+def _commit_rows(db: sqlite3.Connection, number: int) -> float:
+    """An entry, the list's cursor with its sums, and a row about the change: what a change writes at each side."""
+    begun = time.monotonic()
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("INSERT OR REPLACE INTO list_entry VALUES (1, 'user', ?, NULL, ?)", (f"u{number % 10}", "x" * 120))
+    sums = bytes([number % 256] * 32) + bytes(SUMS_LEN - 32)
+    db.execute("UPDATE list_cursor SET rev = ?, buckets = ?", (number, sums))
+    db.execute("INSERT INTO row VALUES (?)", (number,))
+    db.execute("COMMIT")
     return time.monotonic() - begun
 
 
