@@ -22,7 +22,7 @@ from benchmarks._report import Bar
 HERE: Final = Path(__file__).resolve().parent
 JOINED: Final = _report.ROOT / "build" / "bench.json"
 
-BENCHMARKS: Final = ("lookup", "false_opens", "plate_free", "frame_to_relay")
+BENCHMARKS: Final = ("lookup", "rules", "false_opens", "plate_free", "frame_to_relay")
 """In the order in which they run."""
 
 

@@ -125,6 +125,8 @@ class Ledgers:
             return 0 if state.nonce == known.nonce else known.conn + 1
         text = msgspec.json.encode(state).decode()
         self._db.execute("INSERT OR REPLACE INTO edge VALUES (?, ?, ?)", (edge, _text(at), text))
+        if state.trouble:
+            self._alarm(edge, at, "list_refused", state.trouble)
         if state.status == "online":
             before = self._enter(edge, state.ledger, state.after, None, state.conn)
             if state.next_seq <= before:

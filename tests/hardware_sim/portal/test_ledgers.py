@@ -313,3 +313,11 @@ async def test_books_from_before_keep_their_events_and_what_was_acknowledged(tmp
     assert await again.ingest(1, 8) == 8
     assert len(await again.keys()) == 8
     await again.database.close()
+
+
+async def test_a_list_that_an_edge_refuses_whole_is_an_alarm_once(shelf: Shelf) -> None:
+    trouble = "immutable_id: user ann has id u1, which cannot become u9"
+    for told in (1, 2):
+        await shelf.see(conn=1, told=told, next_seq=1, trouble=trouble)
+    await shelf.see(conn=1, told=3, next_seq=1)
+    assert await shelf.alarms() == [("list_refused", "g")]
