@@ -8,7 +8,7 @@ from hardware_sim.portal import gates, people
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.asked import Conflicts, Edges, Events, Users
 from hardware_sim.portal.web.gatekeeper import AnyRequest, anybody, roles
-from hardware_sim.portal.web.page import Entry, Page, Part, at_site, caller_of, house_of, listed, shown
+from hardware_sim.portal.web.page import Entry, Link, Page, Part, at_site, caller_of, house_of, listed, shown
 
 STAFF: Final = (Role.OPERATOR, Role.SUPPORT, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK)
 MANAGERS: Final = (Role.OPERATOR, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER)
@@ -49,9 +49,19 @@ async def start(request: AnyRequest) -> Page:
 async def users(request: AnyRequest) -> Page:
     found = (await people.users(house_of(request).portal, Users())).rows
     rows = [
-        (row["external_id"], row["status"], row["plates"], row["badges"], ", ".join(row["groups"])) for row in found
+        (
+            Link(row["external_id"], f"/users/{row['user_id']}"),
+            row["status"],
+            row["plates"],
+            row["badges"],
+            ", ".join(row["groups"]),
+        )
+        for row in found
     ]
-    return await listed(request, "Users", ("External id", "State", "Plates", "Badges", "Groups"), rows)
+    edits = caller_of(request).has(Role.OPERATOR, Role.FLEET_MANAGER)
+    heads = ("External id", "State", "Plates", "Badges", "Groups")
+    actions = [Link("Add a user", "/users/new")] if edits else []
+    return await listed(request, "Users", heads, rows, actions=actions)
 
 
 @get("/journal", seen_by=roles(*STAFF))

@@ -1,0 +1,93 @@
+"""Stays as a customer is billed for them, out of the journals, and as CSV that spreadsheets of Europe open right.
+
+A stay begins and ends with a confirmed passage; what it is under was fixed at the entry and stands in the journal,
+so that no later edit rewrites it. The customer's file has only what the customer pays. Pure.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from gate_controller.contracts import employer_sees
+from gate_controller.facts import Direction, Granted, HoldId, HoldReleased, Passed, SessionClosed
+from hardware_sim.portal.ledgers import PortalEvent
+
+BOM: Final = "\ufeff"
+"""By it a spreadsheet knows that the file is UTF-8."""
+HEADS: Final = ("External id", "Plate", "Entry", "Exit", "Minutes", "Contract", "Payer", "Remark")
+_FORMULA: Final = "=+-@\t\r"
+
+
+@dataclass(frozen=True, slots=True)
+class Stayed:
+    """One vehicle's stay at one edge; `left` is None while it is inside."""
+
+    external_id: str
+    plate: str
+    entered: datetime
+    left: datetime | None
+    contract: str
+    payer: str
+    remark: str = ""
+
+
+def stays(events: Iterable[PortalEvent]) -> Iterator[Stayed]:
+    """Every stay that the journals tell of, those that are over first; events of one edge in their order."""
+    granted: dict[tuple[str, HoldId], Granted] = {}
+    inside: dict[tuple[str, HoldId], Stayed] = {}
+    for event in events:
+        match event.fact:
+            case Granted() as fact:
+                granted[event.edge, fact.hold] = fact
+            case HoldReleased(hold=hold):
+                granted.pop((event.edge, hold), None)
+            case Passed(hold=hold):
+                grant = granted.pop((event.edge, hold), None)
+                if grant is None or grant.user_id is None:
+                    continue
+                for session in grant.closes:
+                    if (stay := inside.pop((event.edge, session), None)) is not None:
+                        missed = "" if grant.direction is Direction.OUT else "exit missed"
+                        yield replace(stay, left=event.at, remark=missed)
+                if grant.direction is Direction.IN:
+                    begun = Stayed(grant.external_id, grant.plate, event.at, None, grant.contract, grant.payer)
+                    inside[event.edge, hold] = begun
+            case SessionClosed(session=session, why=why):
+                if (stay := inside.pop((event.edge, session), None)) is not None:
+                    yield replace(stay, left=event.at, remark=why.value.replace("_", " "))
+    yield from inside.values()
+
+
+def payable_by(found: Iterable[Stayed], payer: str) -> list[Stayed]:
+    """What this payer may see: the stays it pays for, in the order of the entries."""
+    return sorted((one for one in found if employer_sees(one.payer, payer)), key=lambda one: one.entered)
+
+
+def as_csv(found: Sequence[Stayed], tz: tzinfo) -> str:
+    """UTF-8 with its mark, semicolons, decimal commas, local times: as German, French and Dutch programs read it.
+
+    A cell that a program would take for a formula begins with an apostrophe.
+    """
+    out = io.StringIO()
+    out.write(BOM)
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(HEADS)
+    for one in found:
+        took = (
+            "" if one.left is None else f"{(one.left - one.entered) / timedelta(minutes=1):.1f}".replace(".", ",")
+        )
+        times = [_local(at, tz) for at in (one.entered, one.left)]
+        row = (one.external_id, one.plate, *times, took, one.contract, one.payer, one.remark)
+        writer.writerow([_harmless(cell) for cell in row])
+    return out.getvalue()
+
+
+def _local(at: datetime | None, tz: tzinfo) -> str:
+    return "" if at is None else f"{at.astimezone(tz):%d.%m.%Y %H:%M}"
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell and cell[0] in _FORMULA else cell
