@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hardware_sim.stories import front_door, guests
+from hardware_sim.stories import company, front_door, guests
 from hardware_sim.stories.story import Story
 
-SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in (front_door.STORY, guests.STORY)}
+SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in (front_door.STORY, company.STORY, guests.STORY)}
