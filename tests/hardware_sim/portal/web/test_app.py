@@ -29,6 +29,7 @@ PUBLIC = {
     "/forgotten": "likewise",
     "/password/{token:str}": "the link of a mail is the proof",
     "/visit/{token:str}": "the link that a guest was given is the proof",
+    "/activate/{code:str}": "the link or QR code of a mail is the proof",
 }
 """Pages without a login, and why; whoever adds one says so here."""
 
