@@ -25,7 +25,7 @@ from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.service import Portal
-from sync import follower, messages, portal
+from sync import follower, messages, portal, replica
 from sync.codec import encode_change
 from sync.messages import PARTS_AHEAD, Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, connect
@@ -876,7 +876,7 @@ async def _longest_wait(edge: Edge, delta: ListDelta) -> tuple[float, float]:
     await link._guard.keys(edge.keys.keyset)
     await link.load()
     begun = time.perf_counter()
-    follower._changed(link._list.allowlist, delta)
+    replica.changed(link._list.allowlist, delta)
     takes_s = time.perf_counter() - begun
     payload = edge.keys.sign(delta)
     waits: list[float] = []
