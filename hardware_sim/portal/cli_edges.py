@@ -62,10 +62,11 @@ def _link(row: Row) -> str:
 
 def _list(row: Row) -> str:
     if row["revision"] is None:
-        return "none of ours" if row["last_seen"] else ""
-    behind = row["newest"] - row["revision"]
-    text = f"{row['revision']}, newest" if behind == 0 else f"{row['revision']}, {behind} behind"
-    text = f"{text}, stale" if row["stale"] else text
+        text = "none of ours" if row["last_seen"] else ""
+    else:
+        behind = row["newest"] - row["revision"]
+        text = f"{row['revision']}, newest" if behind == 0 else f"{row['revision']}, {behind} behind"
+        text = f"{text}, stale" if row["stale"] else text
     return f"{text}: {row['trouble']}" if row["trouble"] else text
 
 

@@ -106,6 +106,7 @@ ROW: dict[str, Any] = {
         ({"online": None, "newest": 9, "stale": True}, ("?", "3 min", "7, 2 behind, stale")),
         ({"trouble": "immutable_id: x"}, ("online", "", "7, newest: immutable_id: x")),
         ({"revision": None}, ("online", "", "none of ours")),
+        ({"revision": None, "trouble": "immutable_id: x"}, ("online", "", "none of ours: immutable_id: x")),
     ],
 )
 def test_how_an_edge_stands_is_told_in_words(changed: dict[str, Any], shown: tuple[str, ...]) -> None:
