@@ -370,7 +370,8 @@ class PortalLink:
             return
         try:
             await handler(connection, message)
-        except MalformedMessage as error:
+        except (MalformedMessage, OverflowError) as error:
+            # The last hours of the year 9999 are a time, and none in UTC.
             self._refuse(Refusal.MALFORMED, str(error))
         except MessageRefused as error:
             self._refuse(error.reason, str(error))

@@ -124,6 +124,9 @@ class Ledgers:
         if known is not None and _order(state) < _order(known):
             return 0 if state.nonce == known.nonce else known.conn + 1
         text = msgspec.json.encode(state).decode()
+        if found and found[0] == text:
+            # A broker may say again what it kept; nobody was seen by that.
+            return None
         self._db.execute("INSERT OR REPLACE INTO edge VALUES (?, ?, ?)", (edge, _text(at), text))
         if state.trouble:
             self._alarm(edge, at, "list_refused", state.trouble)

@@ -373,7 +373,7 @@ class Portal:
             await handlers[suffix](address, message.payload)
         except MessageRefused as error:
             self._refuse(error.reason, message.topic, error)
-        except (MalformedMessage, ConfigError, KeyError) as error:
+        except (MalformedMessage, ConfigError, KeyError, OverflowError) as error:
             self._refuse(Refusal.MALFORMED, message.topic, error)
 
     def _refuse(self, reason: str, topic: str, error: Exception) -> None:
