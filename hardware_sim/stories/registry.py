@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from hardware_sim.stories import company, front_door, guests
+from hardware_sim.stories import company, front_door, guests, viewing
 from hardware_sim.stories.story import Story
 
-SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in (front_door.STORY, company.STORY, guests.STORY)}
+_ALL: Final = (front_door.STORY, company.STORY, guests.STORY, viewing.STORY)
+SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in _ALL}

@@ -30,6 +30,7 @@ PUBLIC = {
     "/password/{token:str}": "the link of a mail is the proof",
     "/visit/{token:str}": "the link that a guest was given is the proof",
     "/activate/{code:str}": "the link or QR code of a mail is the proof",
+    "/view": "a viewing code is the proof, and what it shows is only looked at",
 }
 """Pages without a login, and why; whoever adds one says so here."""
 
