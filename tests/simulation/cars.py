@@ -157,7 +157,7 @@ class Traffic:
         """Until the week is over."""
         draw = self._random
         while not self._world.quiet:
-            await asyncio.sleep(draw.expovariate(len(self._gates) / VISIT_EVERY_S))
+            await asyncio.sleep(draw.expovariate(self._world.pace * len(self._gates) / VISIT_EVERY_S))
             rush = len(self._cars) if draw.random() < 0.01 else draw.choice((1, 1, 2))
             for _ in range(rush):
                 self._comes(draw.choice(self._cars))

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from edge import daemon
-from edge.config import BoardTable, Config, InputsTable, LaneTable, OutputsTable, PortalTable, SiteTable, StoreTable
+from edge.config import (
+    BoardTable,
+    Config,
+    InputsTable,
+    LaneTable,
+    OfflineTable,
+    OutputsTable,
+    PortalTable,
+    SiteTable,
+    StoreTable,
+)
 from gate_controller.allowlist import Allowlist
 from gate_controller.facts import Fact
 from gate_controller.moment import Moment
@@ -35,7 +45,7 @@ class Watched(daemon.Daemon):
 
     def record(self, facts: Sequence[Fact], now: Moment) -> None:
         """What the lanes say."""
-        self.watch.said(facts)
+        self.watch.said(facts, self.site.allowlist)
         super().record(facts, now)
 
     async def answer(self, request: Request, valid_for_s: float = daemon.ORDER_VALID_FOR_S) -> Answer:
@@ -105,6 +115,7 @@ def settings(node: Node) -> Config:
         ),
         lanes=lanes,
         boards={"board": BoardTable("modbus_relay8", "board")},
+        offline=OfflineTable(permanent_h=node.world.list_max_age_h),
         store=StoreTable(path=node.path.name, keep_personal_days=3),
         portal=PortalTable(
             host="127.0.0.1", root_key=node.world.root_key, tenant=TENANT, site=SITE, edge=node.name

@@ -52,7 +52,7 @@ class Clerk:
 
     async def _now_and_then(self, deed: Deed, every_s: float) -> None:
         while True:
-            await asyncio.sleep(self._random.expovariate(1 / every_s))
+            await asyncio.sleep(self._random.expovariate(self._world.pace / every_s))
             if self._world.quiet:
                 return
             await deed()

@@ -53,10 +53,10 @@ class Result:
     counts: dict[str, int]
 
 
-def play(seed: int, days: float = DAYS) -> Result:
+def play(seed: int, days: float = DAYS, pace: float = 1.0) -> Result:
     """Play a seed to its end. The same seed does the same, whatever ran before it."""
     folder = Path(tempfile.mkdtemp(prefix=f"slagboom-seed-{seed}-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
-    world = World(seed, folder)
+    world = World(seed, folder, pace)
     try:
         with _seams(world):
             _build(world)
@@ -106,6 +106,9 @@ def _afterwards(world: World) -> None:
             node.watch.opened(store._database.sql, store._journal.standing.occupancy)
             if node.running.process.site.occupancy != store._journal.standing.occupancy:
                 world.fail("S5", f"{node.name}'s occupancy in memory is not the one on disk")
+    books, portal = world.nodes[0].watch, world.nodes[0].running
+    if isinstance(books, PortalWatch) and portal is not None:
+        books.settled(portal.process.database.sql)
     world.check()
 
 

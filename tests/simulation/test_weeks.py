@@ -27,6 +27,8 @@ SEEDS_MAX = 40
 """Seeds within which a planted bug must show, should other code have changed what its own seed does."""
 DAYS = 1.0
 """A planted bug's days have as many faults as the others' weeks."""
+BUSY = 7.0
+"""And, where double entries or old lists must come up, as much traffic."""
 
 
 def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -98,6 +100,7 @@ class Bug:
     edits: tuple[tuple[str, str, str], ...]
     breaks: str
     seed: int = 0
+    pace: float = 1.0
 
 
 CARRY_OUT = "        self._refuse_untimely(cmd)\n        return cmd"
@@ -227,6 +230,25 @@ BUGS = {
     ),
 }  # fmt: skip
 
+BUGS |= {
+    "the portal gives a place that is taken": Bug(
+        (("gate_controller.arbiter", "if len(others) >= self.size:", "if len(others) > self.size:"),),
+        "F1|E1",
+        pace=BUSY,
+    ),
+    "an entry that nobody was asked about leaves no record beside one that was given": Bug(
+        (
+            (
+                "gate_controller.conflicts",
+                "return not home and (one.fence is None or other.fence is None)",
+                "return not home and one.fence is None and other.fence is None",
+            ),
+        ),
+        "E1",
+        pace=BUSY,
+    ),
+}  # fmt: skip
+
 FAMILY = ("gate_controller", "sync", "hardware_sim.portal", "edge", "tests.simulation")
 
 
@@ -279,7 +301,7 @@ def test_a_planted_bug_is_found(name: str) -> None:
     bug = BUGS[name]
     with planted(bug) as game:
         for seed in dict.fromkeys((bug.seed, *range(SEEDS_MAX))):
-            broken = game.play(seed, DAYS).broken
+            broken = game.play(seed, DAYS, bug.pace).broken
             if broken:
                 break
     assert broken, "no rule noticed"
@@ -288,5 +310,5 @@ def test_a_planted_bug_is_found(name: str) -> None:
 
 def test_the_days_without_a_bug_break_nothing() -> None:
     with planted(Bug((), "")) as game:
-        for seed in sorted({bug.seed for bug in BUGS.values()}):
-            assert game.play(seed, DAYS).broken == ""
+        for seed, pace in sorted({(bug.seed, bug.pace) for bug in BUGS.values()}):
+            assert game.play(seed, DAYS, pace).broken == ""

@@ -8,7 +8,7 @@ import random
 import zlib
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,11 @@ from sync.signing import Envelope
 from tests.simulation.broker import Broker
 from tests.simulation.cars import Board, pool
 from tests.simulation.loop import OWNER, WORLD, VirtualLoop
-from tests.simulation.watch import EdgeWatch, PortalWatch
+from tests.simulation.watch import T0, EdgeWatch, PortalWatch
 
 if TYPE_CHECKING:
     from tests.simulation.disk import Disk
 
-T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 TENANT, SITE = "t", "s"
 CARS = 24
 UNWILLING_S = 60.0
@@ -46,7 +45,9 @@ class Broken(AssertionError):
 class World:
     """Everything of one seed."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, pace: float) -> None:
+        self.pace = pace
+        """How many times as busy as usual everybody is."""
         self.random = random.Random(seed)
         self.loop = VirtualLoop(lambda: self.random.uniform(1e-4, 5e-3), self._spins, self._unsound)
         self.folder = folder
@@ -59,6 +60,7 @@ class World:
         self.cars = pool(CARS)
         self.claims = self.random.choice((*ClaimPolicy, ClaimPolicy.GRANT_AND_REPORT))
         """What an entry does when the portal does not say whether its user's place is free."""
+        self.list_max_age_h: float | None = (None, 0.5, None, 6.0)[seed % 4]
         self.orders: dict[str, float] = {}
         """When each order is void, by the name that it was given under."""
         self.obeyed: set[str] = set()
@@ -75,9 +77,9 @@ class World:
         """Part of the run's fingerprint."""
         self.loop.trace = zlib.crc32(repr(what).encode(), self.loop.trace)
 
-    def count(self, what: str) -> None:
+    def count(self, what: str, times: int = 1) -> None:
         """For the summary."""
-        self.counts[what] = self.counts.get(what, 0) + 1
+        self.counts[what] = self.counts.get(what, 0) + times
 
     def new_order(self) -> str:
         """A name for an order that is given now."""
