@@ -247,6 +247,22 @@ BUGS |= {
         "E1",
         pace=BUSY,
     ),
+    "whoever had left is still counted": Bug(
+        (
+            ("gate_controller.conflicts", "or end >= stay.since - _slack(o, worst_ms)]", "or worst_ms >= 0]"),
+            (
+                "gate_controller.conflicts",
+                "later.since - slack:\n        return False",
+                "later.since - slack:\n        return True",
+            ),
+        ),
+        "E2",
+        seed=2,
+        pace=BUSY,
+    ),
+    "a list never grows too old": Bug(
+        (("gate_controller.site", "return max(ages)", "return min(ages)"),), "A1", seed=9, pace=BUSY
+    ),
 }  # fmt: skip
 
 FAMILY = ("gate_controller", "sync", "hardware_sim.portal", "edge", "tests.simulation")

@@ -93,6 +93,9 @@ class PortalWatch:
             "SELECT 'alarm', kind, detail FROM alarm UNION ALL SELECT edge, reason, text FROM quarantine"
         )
         for complaint in said.fetchall():
+            if complaint[1] == "list_refused" and "clock steps" in self.world.counts:
+                # An edge whose clock is a day off says so, and the portal says it further.
+                continue
             self.world.fail("S7", f"the portal complains: {complaint}")
         cursor = db.execute("SELECT epoch, rev FROM list_cursor").fetchone()
         if cursor is not None and cursor != self.cursor:
