@@ -35,7 +35,7 @@ pytest: $(READY) $(BROKER) ## the tests alone; ARGS="tests/sync -k outbox" picks
 fuzz: $(READY) $(BROKER) ## the property tests with new examples, ten times as many; what fails prints how to repeat it
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis $(ARGS)
 
-bench: $(READY) ## the benchmarks, ending on one table of limits
+bench: $(READY) $(BROKER) ## the benchmarks, ending on one table of limits
 	@$(BIN)/python -m benchmarks
 
 TRAINED := build/train

@@ -59,7 +59,7 @@ def finish(report: Report) -> int:
     whole = {**asdict(report), **added}
     (FOLDER / f"{report.name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     screen = console()
-    if JOINED_BY not in os.environ:
+    if report.bars and JOINED_BY not in os.environ:
         screen.print(bars_table({report.name: report.bars}))
     for note in notes:
         screen.print(f"[yellow]{note}")
