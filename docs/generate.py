@@ -271,6 +271,7 @@ PAGES: Final = {
     "protocol.md": WIRE["page"],
     "reasons.md": reasons,
     "requirements.md": runpy.run_path(str(HERE / "requirements_page.py"))["page"],
+    "scale.md": runpy.run_path(str(HERE / "scale_page.py"))["page"],
 }
 
 

@@ -187,7 +187,11 @@ def asyncapi() -> str:
         "info": {
             "title": "Slagboom between an edge and its portal",
             "version": f"{wire.PROTOCOL_VERSION}.0.0",
-            "description": "MQTT 5, QoS 1. Written by docs/generate.py from the types in sync/; do not edit.",
+            "description": "MQTT 5 at QoS 1. Operations are the edge's: it sends, and receives. What is signed "
+            "travels "
+            "in an envelope `{kid, sig, body}`. What the broker acknowledges proves nothing: rows count as sent "
+            "when "
+            "`ev/ack` covers them, a list is in force when `state` says so.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
@@ -293,7 +297,6 @@ def _operation(channel: Channel) -> dict[str, Any]:
     return {
         "action": "send" if channel.sender == "edge" else "receive",
         "channel": {"$ref": f"#/channels/{_key(channel)}"},
-        "summary": channel.means,
         "messages": [{"$ref": f"#/channels/{_key(channel)}/messages/{_payload(channel)}"}],
         "bindings": {"mqtt": mqtt},
         **(
