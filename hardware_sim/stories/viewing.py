@@ -7,8 +7,9 @@ from typing import Final
 
 from gate_controller.allowlist import DevicePut
 from gate_controller.codes import secret_digest
+from gate_controller.credentials import DIGEST_MARK
 from gate_controller.delegation import Device, DeviceKind
-from gate_controller.facts import Refused, VehicleLeft
+from gate_controller.facts import Granted, Refused, VehicleLeft
 from gate_controller.reasons import Reason
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.organisations import SiteRecord
@@ -17,8 +18,9 @@ from hardware_sim.simulated_site import ENTRY, EXIT, SITE, TENANT
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import Stage, Story, must
 from hardware_sim.world import Vehicle
+from sync.onlooker import journal_of
 
-KEES_CAR: Final = Vehicle(("TX", "418", "B"), "NL", patience_s=3.0, speed_mps=6.0)
+KEES_CAR: Final = Vehicle(("TX", "418", "B"), "NL", patience_s=6.0, speed_mps=6.0)
 SCANS_AFTER_S: Final = 0.3
 HARBOUR, BARRIER = "harbour", "harbour-gate"
 NEEDS_TOKEN: Final = "Wants the token of a device too, and shows that device alone"
@@ -102,6 +104,10 @@ async def opens_nothing(stage: Stage) -> None:
     stage.site.world.arrive(ENTRY, replace(KEES_CAR, shows=((SCANS_AFTER_S, stage.notes["all"]),)))
     await stage.site.expect(Refused, ENTRY, reason=Reason.UNKNOWN_CREDENTIAL)
     await stage.site.expect(VehicleLeft, ENTRY)
+    facts = [row.fact() for row in journal_of(stage.site.database)]
+    read = [one for one in facts if isinstance(one, Refused) and one.basis.as_read.startswith(DIGEST_MARK)]
+    must([one.reason for one in read] == [Reason.UNKNOWN_CREDENTIAL], f"the scanner's code is answered by {read}")
+    must(not [one for one in facts if isinstance(one, Granted)], "somebody was let in")
     page = await stage.browser("kees").open("/view")
     must("refused: unknown credential" in page, f"the refusal is not in view:\n{page.text}")
     must(not [one for one in ("418", "TX4", "TX-4", KEES_CAR.plate) if str(one) in page.text], "a plate is in view")
