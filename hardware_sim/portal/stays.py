@@ -113,6 +113,11 @@ class Stays:
             " WHERE generation = (SELECT generation FROM list_cursor) AND kind = 'user' AND key = ?",
             (user,),
         ).fetchone()
+        if found is None:
+            # No longer on the list: as many places as when somebody last looked.
+            found = self._db.execute(
+                "SELECT size FROM stay WHERE user = ? ORDER BY at DESC LIMIT 1", (user,)
+            ).fetchone()
         return int(found[0] or 1) if found else 1
 
     def _new(self, edge: str, hold: HoldId, user: str, size: int, at: str) -> None:

@@ -10,7 +10,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from gate_controller.allowlist import User, UserPut
+from gate_controller.allowlist import User, UserPut, UserRemoved
 from gate_controller.arbiter import Given, Held
 from gate_controller.conflicts import Basis as Ground
 from gate_controller.conflicts import Conflict, Kind, Resolution
@@ -164,6 +164,16 @@ async def test_fences_and_places_outlive_a_restart(desk: Desk) -> None:
 async def test_a_pool_has_its_size(desk: Desk) -> None:
     answers = [await desk.claim("east", f"in-{n}", user="u-pool") for n in range(3)]
     assert [isinstance(answer, Given) for answer in answers] == [True, True, False]
+
+
+async def test_whoever_was_taken_off_the_list_had_as_many_places_as_before(desk: Desk) -> None:
+    await desk.claim("east", "in-1", user="u-pool")
+    books = await desk.database.run(lambda: Books(desk.database.sql, "e", T0))
+    await desk.database.write(books.change, "e", 1, [UserRemoved("u-pool")], T0)
+    for edge, hold, minute in (("east", "in-1", 0), ("west", "in-7", 10)):
+        passed = Passed(LANE, Direction.IN, HoldId(hold))
+        await desk.tell(edge, (minute, granted(hold, user="u-pool")), (minute + 0.1, passed))
+    assert await desk.conflicts() == []
 
 
 async def test_a_question_after_its_own_end_gets_nothing(desk: Desk) -> None:
