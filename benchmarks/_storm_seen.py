@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
-FULL: Final = 0.85
+FULL: Final = 0.75
 """A share of its time from which on something has none left, measured in tenths of seconds."""
 
 

@@ -9,8 +9,11 @@ from gate_controller.errors import PortalError, StoreError
 from hardware_sim.portal.metering import Load
 from sync.mqtt import Connection, Incoming
 
-RECEIVE_MAX: Final = 1000
-"""Messages of all edges that may be under way at once."""
+RECEIVE_MAX: Final = 8000
+"""Messages of all edges that may be under way at once: what a thousand send when they come back together.
+
+Beyond that the socket stays unread, and with it the broker's word on what the portal itself has sent.
+"""
 
 Handle = Callable[[Incoming], Awaitable[None]]
 

@@ -12,12 +12,12 @@ from sync.messages import PAUSE_MS_MAX, WINDOW
 NARROW_AT_LEN: Final = 50
 """So many messages wait, and each edge may have one batch under way instead of `WINDOW`."""
 PAUSE_AT_LEN: Final = 200
-"""So many, and edges wait until they are worked off; a broker has at most 1,000 under way to a portal."""
-EACH_MS: Final = 5
-"""For each that waits: 2 ms for a state or a few rows, 8 to 16 for a batch of 100, on two shared x86 cores.
+"""So many, and edges wait until they are worked off."""
+EACH_MS: Final = 2
+"""For each that waits: what a state or a few rows take on two shared x86 cores; a batch of 100 takes 8 to 16.
 
-After an outage most are births. An edge that comes back too soon has one batch under way; a portal that is done
-and waits for its edges is worse.
+After an outage most are births, and a portal that is done and waits for its edges is worse than one with a batch of
+each before it.
 """
 
 
