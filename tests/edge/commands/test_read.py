@@ -30,6 +30,9 @@ class Eye:
         self._sure = float(image.max()) / 255
         return [Detection(((20.04, 20.0), (60.0, 21.0), (60.0, 31.0), (20.0, 30.0)), 0.9)] if self._sure else []
 
+    def finer(self, _image: Image) -> list[Detection]:
+        return []
+
     def read(self, crops: Sequence[Image]) -> list[TextRead]:
         text = TextRead("HHAB77", tuple(((char, self._sure),) for char in "HHAB77"), 1.0, (("D", 0.9),), False)
         return [text for _ in crops]

@@ -43,6 +43,9 @@ class Eye:
         top, bottom = float(rows.min()) + 8, float(rows.max()) + 8
         return [Detection(((left, top), (right, top), (right, bottom), (left, bottom)), 0.9)]
 
+    def finer(self, _image: Image) -> list[Detection]:
+        return []
+
     def read(self, crops: Sequence[Image]) -> list[TextRead]:
         seen, self._seen = self._seen, []
         assert len(seen) == len(crops)
