@@ -46,6 +46,9 @@ class Eye:
     def finer(self, _image: Image) -> list[Detection]:
         return []
 
+    def joined(self, one: TextRead, _two: TextRead) -> TextRead:
+        return one
+
     def read(self, crops: Sequence[Image]) -> list[TextRead]:
         seen, self._seen = self._seen, []
         assert len(seen) == len(crops)
