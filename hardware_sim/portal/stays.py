@@ -261,7 +261,9 @@ class Stays:
         """Compare this user's stays from `since` on anew; what a person has settled keeps that word."""
         least = self._window(user, since)
         rows = self._db.execute(
-            "SELECT edge, ledger, seq, hold, at, fence, ended_at, doubted_at, err_ms, left_at, size FROM stay"
+            # Whoever passed without an answer was not asked about, even if its question came hours later.
+            "SELECT edge, ledger, seq, hold, at, CASE WHEN alone THEN NULL ELSE fence END,"
+            " ended_at, doubted_at, err_ms, left_at, size FROM stay"
             f" WHERE user = ? AND entered AND {_OVER} >= ? ORDER BY at DESC LIMIT ?",
             (user, least, STAYS_MAX),
         ).fetchall()

@@ -261,6 +261,16 @@ async def test_an_offline_entry_while_inside_elsewhere_is_one_record(desk: Desk)
     assert [claim.hold for claim in found.claims] == ["in-1", "in-7"]
 
 
+async def test_an_answer_that_nobody_waited_for_hides_no_double_entry(desk: Desk) -> None:
+    await desk.claim("east", "in-1")
+    await desk.tell("east", *entry("in-1", 0), *exit_of("in-1", 60))
+    # The question is hours old, and by now the place is free.
+    assert isinstance(await desk.claim("west", "in-7"), Given)
+    await desk.tell("west", *entry("in-7", 10))
+    (found,) = await desk.conflicts()
+    assert (found.kind, found.basis, found.surplus) == (Kind.ENTRY_WHILE_IN, Ground.TIME, "west/L/1")
+
+
 async def test_what_comes_again_makes_no_second_record(desk: Desk) -> None:
     events = {edge: desk.write(edge, entry("in-1", minute)) for edge, minute in (("east", 0), ("west", 9))}
     for edge in ("east", "west", "east", "west"):
