@@ -122,12 +122,15 @@ def compare_journals(name: str, at_edge: Iterable[Row], at_portal: Iterable[Row]
 
 
 def check_peace(path: Path) -> None:
-    """Raises `Broken` if the portal alarms anybody or sets a row apart: nobody lies here, and no disk forgets."""
+    """Raises `Broken` if the portal alarms anybody or sets a row apart: nobody lies here, and no disk forgets.
+
+    An edge whose clock was set a day ahead says that it takes no list, as it should.
+    """
     with closing(look(path)) as db:
         said = db.execute(
             "SELECT edge, kind, detail FROM alarm UNION ALL SELECT edge, reason, text FROM quarantine"
         )
-        found = said.fetchall()
+        found = [row for row in said if not (row[1] == "list_refused" and "clock" in row[2])]
     if found:
         raise Broken(f"A1: {found[0][0]}: {found[0][1]}: {found[0][2]}")
 

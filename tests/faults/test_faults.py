@@ -220,6 +220,8 @@ def test_an_alarm_for_nothing_is_told(tmp_path: Path, table: str) -> None:
     with closing(sqlite3.connect(tmp_path / "portal.db", isolation_level=None)) as db:
         db.executescript("CREATE TABLE alarm (edge, kind, detail); CREATE TABLE quarantine (edge, reason, text)")
         checks.check_peace(tmp_path / "portal.db")
+        db.execute("INSERT INTO alarm VALUES ('a', 'list_refused', 'the clock is ahead')")
+        checks.check_peace(tmp_path / "portal.db")
         db.execute(f"INSERT INTO {table} VALUES ('a', 'ledger_regression', 'row 5')")
         assert broken(lambda: checks.check_peace(tmp_path / "portal.db")) == "A1"
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from hardware_sim.portal.asked import About, AddGuest, Asked, OrderEdge, RotateKeys, Users
+from hardware_sim.portal.evidence import ANSWERS
 from hardware_sim.portal.gates import DEEDS
 from hardware_sim.portal.gates import LOOKS as GATE_LOOKS
 from hardware_sim.portal.people import CHANGES, LOOKS
@@ -22,5 +23,5 @@ def test_a_request_arrives_as_it_was(asked: Asked) -> None:
 
 def test_everything_that_may_be_asked_is_answered_by_somebody() -> None:
     kinds = {kind.__name__ for kind in typing.get_args(Asked)}
-    answered = {kind.__name__ for kind in {**GATE_LOOKS, **DEEDS, **LOOKS, **CHANGES, **RECEPTION}}
+    answered = {kind.__name__ for kind in {**GATE_LOOKS, **DEEDS, **LOOKS, **CHANGES, **RECEPTION, **ANSWERS}}
     assert kinds == {*answered, "Import"}
