@@ -27,7 +27,7 @@ from hardware_sim.portal.keys import PortalKeys
 from hardware_sim.portal.service import Portal
 from sync import follower, messages, portal, replica
 from sync.codec import encode_change
-from sync.messages import PARTS_AHEAD, Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State
+from sync.messages import Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, connect
 from sync.orders import Answer, LaneOrder, Request, SyncNow
 from sync.pictures import Picture
@@ -968,10 +968,20 @@ async def test_a_long_list_comes_in_parts_and_goes_on_after_the_broker_was_kille
         many: list[Change] = [UserPut(User(f"u{number:04}", f"x{number}")) for number in range(6000)]
         await authority.change(many)
         monkeypatch.setattr("hardware_sim.portal.books.DELTA_BYTES_MAX", 100)
+        add_parts, begun, goes_on = edge.store.add_parts, asyncio.Event(), asyncio.Event()
+
+        async def held(*parts: Any) -> None:
+            await add_parts(*parts)
+            begun.set()
+            await goes_on.wait()
+
+        monkeypatch.setattr(edge.store, "add_parts", held)
         async with running(authority.serve("127.0.0.1", mosquitto.port, QUICK), edge.link.run()):
-            await until(lambda: _written(edge, PARTS_AHEAD))
+            async with asyncio.timeout(30):
+                await begun.wait()
             mosquitto.kill()
             mosquitto.start()
+            goes_on.set()
             await until(lambda: _applied(authority, (1, 1)), 40)
         assert len([*(await edge.store.allowlist()).users()]) == 6000
 
