@@ -62,7 +62,9 @@ class Disk:
     async def close(self) -> None:
         """After everything already begun."""
         await self._execute(self._conn.close)
-        self._owner.lock = None
+        if self._owner.lock is not None:
+            os.close(self._owner.lock)
+            self._owner.lock = None
 
     # ---- inside ----
 
@@ -119,7 +121,11 @@ connect = Disk
 
 
 def lock(path: Path) -> int:
-    """In place of `sync.database._lock`, to remember what a killed process still holds."""
+    """In place of `sync.database._lock`, to remember what a killed process still holds.
+
+    The program has a descriptor of its own: what is left of a killed one closes it whenever it is collected, and
+    must not close somebody else's file that has its number by then.
+    """
     owner = cast("Incarnation", OWNER.get())
     owner.lock = _lock(path)
-    return owner.lock
+    return os.dup(owner.lock)
