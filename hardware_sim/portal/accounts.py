@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -248,20 +248,20 @@ def _row(of: Account) -> tuple[object, ...]:
     return (*words, of.enabled, of.must_change, of.version)
 
 
-def _account(row: tuple[object, ...]) -> Account:
+def _account(row: tuple[Any, ...]) -> Account:
     id_, name, mail, number, organisation, user_id, roles, sites, enabled, must_change, version = row
     return Account(
-        str(id_),
-        str(name),
-        str(organisation),
-        frozenset(map(Role, str(roles).split())),
-        mail,  # type: ignore[arg-type]
-        number,  # type: ignore[arg-type]
-        user_id,  # type: ignore[arg-type]
-        tuple(msgspec.json.decode(str(sites), type=list[str])),
+        id_,
+        name,
+        organisation,
+        frozenset(map(Role, roles.split())),
+        mail,
+        number,
+        user_id,
+        tuple(msgspec.json.decode(sites, type=list[str])),
         bool(enabled),
         bool(must_change),
-        int(str(version)),
+        version,
     )
 
 

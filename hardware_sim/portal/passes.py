@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from gate_controller.allowlist import PermitPut, User, UserPut
+from gate_controller.allowlist import PermitPut, User, UserPut, UserRemoved
 from gate_controller.credentials import CredentialState, GuestCode, PassRead, PlateCredential
 from gate_controller.errors import BadInput, PortalError
 from gate_controller.plates import Plate
@@ -136,13 +136,12 @@ async def call_off(house: House, actor: str, user_id: str) -> None:
     user = house.portal.allowlist.user(user_id)
     if user is None:
         raise BadInput("this visit is over or was called off already")
-    await house.portal.remove_user(user.external_id)
 
-    def noted() -> None:
+    def beside() -> None:
         house.portal.database.sql.execute("DELETE FROM visit WHERE user_id = ?", (user_id,))
         house.audit.note(house.now(), actor, "visit.called_off", user.external_id, "")
 
-    await house.write(noted)
+    await house.portal.change([UserRemoved(user_id)], beside)
 
 
 def _guest(house: House, name: str, valid_from: datetime, valid_to: datetime, plate: str) -> User:
