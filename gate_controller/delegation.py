@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+from typing import Self
 
 from gate_controller.credentials import checked_digest
 from gate_controller.errors import BadInput
@@ -122,8 +123,8 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Partnership:
-    """A partner may be put in charge of devices of a customer, once the customer has accepted it.
+class _Agreement:
+    """One side asks, the other answers, and either ends it at any time.
 
     The transitions raise BadInput for an organisation or a stage that does not fit.
     """
@@ -136,50 +137,56 @@ class Partnership:
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
 
-    def accepted(self, by: str, at: datetime) -> "Partnership":
-        """The customer agrees."""
-        _expect(self.stage, Stage.REQUESTED, by, self.customer, "the customer accepts a partnership")
+    @property
+    def answers(self) -> str:
+        """The side that was asked."""
+        raise NotImplementedError
+
+    def accepted(self, by: str, at: datetime) -> Self:
+        """The side that was asked agrees: a partner pays from then on if the partnership stands."""
+        self._answered(by)
         return replace(self, stage=Stage.ACCEPTED, accepted_at=at)
 
-    def refused(self, by: str) -> "Partnership":
-        """The customer does not agree."""
-        _expect(self.stage, Stage.REQUESTED, by, self.customer, "the customer refuses a partnership")
+    def refused(self, by: str) -> Self:
+        """The side that was asked does not agree."""
+        self._answered(by)
         return replace(self, stage=Stage.REFUSED)
 
-    def ended(self, by: str, at: datetime) -> "Partnership":
+    def ended(self, by: str, at: datetime) -> Self:
         """Either side stops it, now."""
-        _may_end(self.stage, by, (self.partner, self.customer))
+        if by not in (self.partner, self.customer):
+            raise BadInput(f"{by!r} is no side of it; {self.partner!r} or {self.customer!r} may end it")
+        if self.stage not in (Stage.REQUESTED, Stage.ACCEPTED):
+            raise BadInput(f"it is {self.stage.value} already")
         return replace(self, stage=Stage.ENDED, ended_at=at)
 
+    def _answered(self, by: str) -> None:
+        if by != self.answers:
+            raise BadInput(f"{self.answers!r} accepts or refuses it, and {by!r} is another")
+        if self.stage is not Stage.REQUESTED:
+            raise BadInput(f"it is {self.stage.value} already")
 
-@dataclass(frozen=True, slots=True)
-class Delegation:
+
+class Partnership(_Agreement):
+    """A partner may be put in charge of devices of a customer, once the customer has accepted it."""
+
+    __slots__ = ()
+
+    @property
+    def answers(self) -> str:
+        return self.customer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegation(_Agreement):
     """A partner is asked to take charge of one device of a customer; made by `delegate`."""
 
-    id: str
     device: str
     partnership: str
-    partner: str
-    customer: str
-    requested_at: datetime
-    stage: Stage = Stage.REQUESTED
-    accepted_at: datetime | None = None
-    ended_at: datetime | None = None
 
-    def accepted(self, by: str, at: datetime) -> "Delegation":
-        """The partner agrees, and pays from then on if the partnership stands."""
-        _expect(self.stage, Stage.REQUESTED, by, self.partner, "the partner accepts a delegation")
-        return replace(self, stage=Stage.ACCEPTED, accepted_at=at)
-
-    def refused(self, by: str) -> "Delegation":
-        """The partner does not agree."""
-        _expect(self.stage, Stage.REQUESTED, by, self.partner, "the partner refuses a delegation")
-        return replace(self, stage=Stage.REFUSED)
-
-    def ended(self, by: str, at: datetime) -> "Delegation":
-        """Either side stops it, now."""
-        _may_end(self.stage, by, (self.partner, self.customer))
-        return replace(self, stage=Stage.ENDED, ended_at=at)
+    @property
+    def answers(self) -> str:
+        return self.partner
 
 
 def delegate(
@@ -195,7 +202,7 @@ def delegate(
         raise BadInput(f"the partnership with {partnership.partner} is {partnership.stage.value}, not accepted")
     if any(one.device == device.id and one.stage in (Stage.REQUESTED, Stage.ACCEPTED) for one in known):
         raise BadInput(f"device {device.id} is delegated already, or asked about; end that first")
-    return Delegation(delegation_id, device.id, partnership.id, partnership.partner, by, at)
+    return Delegation(delegation_id, partnership.partner, by, at, device=device.id, partnership=partnership.id)
 
 
 def in_charge(
@@ -214,17 +221,3 @@ def _span(delegation: Delegation, partnership: Partnership | None) -> Delegated 
     since = max(delegation.accepted_at, partnership.accepted_at)
     until = min((end for end in (delegation.ended_at, partnership.ended_at) if end is not None), default=None)
     return None if until is not None and until <= since else Delegated(delegation.partner, since, until)
-
-
-def _expect(stage: Stage, wanted: Stage, by: str, side: str, what: str) -> None:
-    if by != side:
-        raise BadInput(f"{what}, and {by!r} is not {side!r}")
-    if stage is not wanted:
-        raise BadInput(f"it is {stage.value} already")
-
-
-def _may_end(stage: Stage, by: str, sides: tuple[str, str]) -> None:
-    if by not in sides:
-        raise BadInput(f"{by!r} is no side of it; {sides[0]!r} or {sides[1]!r} may end it")
-    if stage not in (Stage.REQUESTED, Stage.ACCEPTED):
-        raise BadInput(f"it is {stage.value} already")

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 import msgspec
 
 from gate_controller.allowlist import Allowlist
 from hardware_sim.portal.books import Changes, Mend, Part
 from sync.messages import LIST_LIVES, ListDelta, ListHead, ListMend, ListPart
+
+L = TypeVar("L", ListDelta, ListPart, ListMend, ListHead)
 
 
 class EncodedPart(ListPart, frozen=True, kw_only=True):
@@ -27,60 +30,22 @@ class Letters:
 
     def delta(self, epoch: str, changes: Changes) -> ListDelta:
         """What leads from one revision to another; maybe nothing."""
-        now = self.wall()
-        return ListDelta(
-            aud=self.audience,
-            iat=now,
-            exp=now + LIST_LIVES,
-            era=self.era,
-            epoch=epoch,
-            from_=changes.from_,
-            to=changes.to,
-            root=changes.root,
-            ops=changes.ops,
-        )
+        told = {"from_": changes.from_, "to": changes.to, "root": changes.root, "ops": changes.ops}
+        return self._said(ListDelta, epoch, **told)
 
     def part(self, epoch: str, part: Part) -> ListPart:
         """A part of a whole list."""
-        now = self.wall()
-        return EncodedPart(
-            aud=self.audience,
-            iat=now,
-            exp=now + LIST_LIVES,
-            era=self.era,
-            epoch=epoch,
-            rev=part.rev,
-            root=part.root,
-            part=part.part,
-            parts=part.parts,
-            ops=part.ops,
-        )
+        told = {"rev": part.rev, "root": part.root, "part": part.part, "parts": part.parts, "ops": part.ops}
+        return self._said(EncodedPart, epoch, **told)
 
     def mend(self, epoch: str, mend: Mend) -> ListMend:
         """What differs at an edge."""
-        now = self.wall()
-        return ListMend(
-            aud=self.audience,
-            iat=now,
-            exp=now + LIST_LIVES,
-            era=self.era,
-            epoch=epoch,
-            rev=mend.rev,
-            root=mend.root,
-            buckets=mend.buckets,
-            ops=mend.ops,
-        )
+        return self._said(ListMend, epoch, rev=mend.rev, root=mend.root, buckets=mend.buckets, ops=mend.ops)
 
     def head(self, newest: Allowlist, root: str, conn: str) -> ListHead:
         """Which list is the newest, and the connection that it is told on."""
+        return self._said(ListHead, newest.epoch, rev=newest.revision, root=root, conn=conn)
+
+    def _said(self, kind: type[L], epoch: str, **told: Any) -> L:
         now = self.wall()
-        return ListHead(
-            aud=self.audience,
-            iat=now,
-            exp=now + LIST_LIVES,
-            era=self.era,
-            epoch=newest.epoch,
-            rev=newest.revision,
-            root=root,
-            conn=conn,
-        )
+        return kind(aud=self.audience, iat=now, exp=now + LIST_LIVES, era=self.era, epoch=epoch, **told)
