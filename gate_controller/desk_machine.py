@@ -15,16 +15,7 @@ from typing import Final
 from gate_controller.access import Ask, decide, device_reason
 from gate_controller.allowlist import Action, User
 from gate_controller.credentials import BadgeRead
-from gate_controller.desk import (
-    ENROL_WITHIN_S,
-    Reservation,
-    ReservationState,
-    Role,
-    late_by,
-    may_enrol,
-    reservation_now,
-    riding_now,
-)
+from gate_controller.desk import ENROL_WITHIN_S, Reservation, Role, late_by, may_enrol, reservation_now, riding_now
 from gate_controller.facts import (
     AlarmRaised,
     Basis,
@@ -42,7 +33,7 @@ from gate_controller.facts import (
     Refused,
 )
 from gate_controller.moment import Moment
-from gate_controller.reasons import Note, Reason
+from gate_controller.reasons import Reason
 from gate_controller.site import Site
 
 COMMIT_WITHIN_S: Final = 2.0
@@ -272,17 +263,15 @@ def _tapped(desk: Desk, tapped: Tapped, site: Site, now: Moment) -> Stepped:
     action = Action.DRIVE if ride is None else Action.CARPOOL
     ask = Ask(desk.setup.id, Direction.IN, tapped.badge, HoldId(name), True, action=action)
     answer = decide(ask, site, now)
-    # Reservations change by the hour: without the portal nobody knows of the latest.
-    notes = () if tapped.online else (Note.DEGRADED,)
     if isinstance(answer, Refused):
-        return desk, [replace(answer, notes=notes)]
+        return desk, [answer]
     assert user is not None, "nobody else is granted anything here"
     trip = ride or reservation_now(site.allowlist.reservations_of(user), site.name, now.wall)
     assert isinstance(trip, Reservation), "driving was granted by it"
     slot = trip.slot or 0 if trip.role is Role.DRIVER else 0
     reason = _slot_reason(desk, slot, trip)
     if reason is not None:
-        return desk, [replace(_refused_user(desk, reason, user, answer.basis, answer.payer), notes=notes)]
+        return desk, [_refused_user(desk, reason, user, answer.basis, answer.payer)]
     granted = DeskGranted(
         desk.setup.id,
         HoldId(name),
@@ -296,7 +285,6 @@ def _tapped(desk: Desk, tapped: Tapped, site: Site, now: Moment) -> Stepped:
         answer.contract,
         answer.payer,
         answer.billed_to,
-        notes,
     )
     return replace(desk, pending=(*desk.pending, (granted, now.mono_s + COMMIT_WITHIN_S))), [granted]
 
@@ -353,18 +341,13 @@ def _returned(desk: Desk, slot: int, site: Site, now: Moment) -> Stepped:
 
 
 def _last_of(slot: int, site: Site, now: Moment) -> Reservation | None:
-    """What a key was out for that was taken before this program began.
-
-    The trip from its slot that the portal knows to be out, else the last one to begin that may be.
-    """
-    here = [
+    """What a key was out for that was taken before this program began: the last trip from its slot to begin."""
+    begun = [
         one
         for one in site.allowlist.reservations()
-        if one.slot == slot and one.site == site.name and one.role is Role.DRIVER
+        if one.slot == slot and one.site == site.name and one.start <= now.wall and one.role is Role.DRIVER
     ]
-    out = [one for one in here if one.state is ReservationState.OUT]
-    begun = [one for one in here if one.state is ReservationState.BOOKED and one.start <= now.wall]
-    return max(out or begun, key=lambda one: one.start, default=None)
+    return max(begun, key=lambda one: one.start, default=None)
 
 
 # ---- common ----

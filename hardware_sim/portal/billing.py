@@ -6,6 +6,7 @@ so that no later edit rewrites it. The customer's file has only what the custome
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -19,6 +20,7 @@ BOM: Final = "\ufeff"
 """By it a spreadsheet knows that the file is UTF-8."""
 HEADS: Final = ("External id", "Plate", "Entry", "Exit", "Minutes", "Contract", "Payer", "Remark")
 _FORMULA: Final = "=+-@\t\r"
+_NUMBER: Final = re.compile(r"-?\d+(,\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +69,35 @@ def payable_by(found: Iterable[Stayed], payer: str) -> list[Stayed]:
 
 
 def as_csv(found: Sequence[Stayed], tz: tzinfo) -> str:
-    """UTF-8 with its mark, semicolons, decimal commas, local times: as German, French and Dutch programs read it.
+    """The stays as a spreadsheet, with local times and decimal commas."""
+    rows = []
+    for one in found:
+        took = (
+            "" if one.left is None else f"{(one.left - one.entered) / timedelta(minutes=1):.1f}".replace(".", ",")
+        )
+        times = [local(at, tz) for at in (one.entered, one.left)]
+        rows.append((one.external_id, one.plate, *times, took, one.contract, one.payer, one.remark))
+    return spreadsheet(HEADS, rows)
+
+
+def spreadsheet(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """UTF-8 with its mark and semicolons, as German, French and Dutch programs read it.
 
     A cell that a program would take for a formula begins with an apostrophe.
     """
     out = io.StringIO()
     out.write(BOM)
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    writer.writerow(HEADS)
-    for one in found:
-        took = (
-            "" if one.left is None else f"{(one.left - one.entered) / timedelta(minutes=1):.1f}".replace(".", ",")
-        )
-        times = [_local(at, tz) for at in (one.entered, one.left)]
-        row = (one.external_id, one.plate, *times, took, one.contract, one.payer, one.remark)
-        writer.writerow([_harmless(cell) for cell in row])
+    writer.writerow(heads)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
-def _local(at: datetime | None, tz: tzinfo) -> str:
+def local(at: datetime | None, tz: tzinfo) -> str:
+    """A time at the site as such a program takes it for one; empty for none."""
     return "" if at is None else f"{at.astimezone(tz):%d.%m.%Y %H:%M}"
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell and cell[0] in _FORMULA else cell
+    risky = cell and cell[0] in _FORMULA and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if risky else cell

@@ -80,6 +80,16 @@ class House:
         """A fresh id."""
         return self.portal.around.new_id()
 
+    def addresses(self, organisation: str, role: Role) -> list[str]:
+        """Where an organisation is written to: its own address, and those of who acts for it here in this role.
+
+        On the database connection's own thread.
+        """
+        own = [one.email for one in self.organisations.all() if one.id == organisation]
+        people = [one for one in self.accounts.all() if one.organisation == organisation and role in one.roles]
+        found = [*own, *(one.email for one in people if one.enabled)]
+        return [*dict.fromkeys(address for address in found if address)]
+
     async def run(self, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Look something up. Raises StoreError."""
         return await self.portal.database.run(look, *args, **kwargs)

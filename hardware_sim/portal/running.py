@@ -19,6 +19,7 @@ from gate_controller.errors import BadInput
 from hardware_sim.broker import Broker
 from hardware_sim.portal import counter
 from hardware_sim.portal.enrolment import Desk
+from hardware_sim.portal.feed import Feed
 from hardware_sim.portal.folder import PortalFolder
 from hardware_sim.portal.house import House
 from hardware_sim.portal.service import Portal
@@ -129,22 +130,29 @@ def _pages_socket(serving: Serving, stack: AsyncExitStack) -> socket.socket | No
     return listening
 
 
-async def _serve_pages(folder: PortalFolder, portal: Portal, serving: Serving, listening: socket.socket) -> None:
+async def _serve_pages(folder: PortalFolder, house: House, listening: socket.socket) -> None:
     from hardware_sim.portal.web import serving as pages
 
-    url = serving.web_url or pages.url_of(listening)
-    house = await House.open(portal, folder.tz.key, url)
-    await pages.serve(house, folder.tz, listening, [str(urlsplit(url).hostname)])
+    await pages.serve(house, folder.tz, listening, [str(urlsplit(house.url).hostname)])
+
+
+def _url(serving: Serving, listening: socket.socket | None) -> str:
+    """What browsers call the pages, "" where none are served."""
+    from hardware_sim.portal.web import serving as pages
+
+    return "" if listening is None else serving.web_url or pages.url_of(listening)
 
 
 async def _serve(folder: PortalFolder, portal: Portal, serving: Serving, listening: socket.socket | None) -> None:
     broker = serving.broker
     tls = portal.enrolment.portal_files() if serving.tls else None
+    house = await House.open(portal, folder.tz.key, _url(serving, listening))
     async with asyncio.TaskGroup() as group:
         group.create_task(counter.serve(folder, portal))
         group.create_task(portal.serve(broker.host, broker.port, tls=tls))
+        group.create_task(Feed(house).run())
         if listening is not None:
-            group.create_task(_serve_pages(folder, portal, serving, listening))
+            group.create_task(_serve_pages(folder, house, listening))
         if serving.enrol_at is not None:
             at = serving.enrol_at
             desk = Desk(at.host, at.port, serving.names, broker.host, broker.port)
