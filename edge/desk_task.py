@@ -161,7 +161,7 @@ class Desks:
         return True
 
     def _tapped(self, name: LaneId, badge: BadgeRead) -> None:
-        online = self._portal is not None and self._portal.connected
+        online = self._portal is None or self._portal.connected
         for fact in self._desks[name].put(Tapped(badge, online)):
             if isinstance(fact, EnrolAsked):
                 self._ask(fact)

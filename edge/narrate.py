@@ -56,7 +56,7 @@ def narrate(fact: Fact) -> str:
         case Refused():
             who = f" {fact.external_id}" if fact.external_id else ""
             holder = f" (at {fact.holder})" if fact.holder else ""
-            return f"{fact.lane}: refused{who}{_credential(fact)}: {fact.reason}{holder}"
+            return f"{fact.lane}: refused{who}{_credential(fact)}: {fact.reason}{holder}{_notes(fact)}"
         case VehicleArrived():
             return f"{fact.lane}: vehicle at the loop"
         case VehicleLeft():
@@ -107,7 +107,7 @@ def _desk(fact: DeskGranted | KeyTaken | KeyReturned | EnrolAsked | EnrolAnswere
     match fact:
         case DeskGranted():
             what = f"key {fact.slot} of {fact.vehicle}" if fact.slot else f"rides along in {fact.vehicle}"
-            return f"{fact.lane}: granted {fact.external_id}: {what}"
+            return f"{fact.lane}: granted {fact.external_id}: {what}{_notes(fact)}"
         case KeyTaken():
             return f"{fact.lane}: key {fact.slot} taken"
         case KeyReturned():
@@ -122,8 +122,12 @@ def _desk(fact: DeskGranted | KeyTaken | KeyReturned | EnrolAsked | EnrolAnswere
 
 
 def _granted(fact: Granted) -> str:
-    notes = f" [{', '.join(fact.notes)}]" if fact.notes else ""
-    return f"{fact.lane}: granted {fact.external_id or 'exit'}{_credential(fact)} ({fact.basis.matched}){notes}"
+    who = f"{fact.external_id or 'exit'}{_credential(fact)}"
+    return f"{fact.lane}: granted {who} ({fact.basis.matched}){_notes(fact)}"
+
+
+def _notes(fact: Granted | Refused | DeskGranted) -> str:
+    return f" [{', '.join(fact.notes)}]" if fact.notes else ""
 
 
 def _credential(fact: Granted | Refused) -> str:

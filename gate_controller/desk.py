@@ -5,7 +5,7 @@ joining somebody else's trip (`carpool`) for neither. Not here: the desk itself 
 (`desk_machine`), and the pages where people register and clerks check them, which are the portal's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -98,11 +98,7 @@ def reservation_now(reservations: Sequence[Reservation], site: str, at: datetime
 
     One that is on at another site is told before one that is on at another time; of two of those, the nearer.
     """
-    mine = [
-        one
-        for one in reservations
-        if one.role is Role.DRIVER and one.state in (ReservationState.BOOKED, ReservationState.OUT)
-    ]
+    mine = [one for one in reservations if drives(one)]
     on = sorted((one for one in mine if one.start - EARLY <= at < one.end), key=lambda one: (one.start, one.id))
     here = [one for one in on if one.site == site]
     if here:
@@ -121,6 +117,20 @@ def riding_now(reservations: Sequence[Reservation], site: str, at: datetime) -> 
     if any(one.role is Role.DRIVER for one in on):
         return None
     return min(on, key=lambda one: (one.start, one.id), default=None)
+
+
+def clash(new: Reservation, others: Iterable[Reservation]) -> Reservation | None:
+    """What stands in a driver's way: the vehicle is another's in that time, or the user drives another then."""
+    for one in others:
+        same = one.vehicle == new.vehicle or one.user_id == new.user_id
+        if same and one.id != new.id and drives(one) and one.start < new.end and new.start < one.end:
+            return one
+    return None
+
+
+def drives(reservation: Reservation) -> bool:
+    """Whether it gives somebody the vehicle: a driver's that is not over."""
+    return reservation.role is Role.DRIVER and reservation.state in (ReservationState.BOOKED, ReservationState.OUT)
 
 
 def late_by(reservation: Reservation, returned_at: datetime) -> timedelta:

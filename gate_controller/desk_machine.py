@@ -15,7 +15,16 @@ from typing import Final
 from gate_controller.access import Ask, decide, device_reason
 from gate_controller.allowlist import Action, User
 from gate_controller.credentials import BadgeRead
-from gate_controller.desk import ENROL_WITHIN_S, Reservation, Role, late_by, may_enrol, reservation_now, riding_now
+from gate_controller.desk import (
+    ENROL_WITHIN_S,
+    Reservation,
+    ReservationState,
+    Role,
+    late_by,
+    may_enrol,
+    reservation_now,
+    riding_now,
+)
 from gate_controller.facts import (
     AlarmRaised,
     Basis,
@@ -33,7 +42,7 @@ from gate_controller.facts import (
     Refused,
 )
 from gate_controller.moment import Moment
-from gate_controller.reasons import Reason
+from gate_controller.reasons import Note, Reason
 from gate_controller.site import Site
 
 COMMIT_WITHIN_S: Final = 2.0
@@ -263,15 +272,17 @@ def _tapped(desk: Desk, tapped: Tapped, site: Site, now: Moment) -> Stepped:
     action = Action.DRIVE if ride is None else Action.CARPOOL
     ask = Ask(desk.setup.id, Direction.IN, tapped.badge, HoldId(name), True, action=action)
     answer = decide(ask, site, now)
+    # Reservations change by the hour: without the portal nobody knows of the latest.
+    notes = () if tapped.online else (Note.DEGRADED,)
     if isinstance(answer, Refused):
-        return desk, [answer]
+        return desk, [replace(answer, notes=notes)]
     assert user is not None, "nobody else is granted anything here"
     trip = ride or reservation_now(site.allowlist.reservations_of(user), site.name, now.wall)
     assert isinstance(trip, Reservation), "driving was granted by it"
     slot = trip.slot or 0 if trip.role is Role.DRIVER else 0
     reason = _slot_reason(desk, slot, trip)
     if reason is not None:
-        return desk, [_refused_user(desk, reason, user, answer.basis, answer.payer)]
+        return desk, [replace(_refused_user(desk, reason, user, answer.basis, answer.payer), notes=notes)]
     granted = DeskGranted(
         desk.setup.id,
         HoldId(name),
@@ -285,6 +296,7 @@ def _tapped(desk: Desk, tapped: Tapped, site: Site, now: Moment) -> Stepped:
         answer.contract,
         answer.payer,
         answer.billed_to,
+        notes,
     )
     return replace(desk, pending=(*desk.pending, (granted, now.mono_s + COMMIT_WITHIN_S))), [granted]
 
@@ -341,13 +353,18 @@ def _returned(desk: Desk, slot: int, site: Site, now: Moment) -> Stepped:
 
 
 def _last_of(slot: int, site: Site, now: Moment) -> Reservation | None:
-    """What a key was out for that was taken before this program began: the last trip from its slot to begin."""
-    begun = [
+    """What a key was out for that was taken before this program began.
+
+    The trip from its slot that the portal knows to be out, else the last one to begin that may be.
+    """
+    here = [
         one
         for one in site.allowlist.reservations()
-        if one.slot == slot and one.site == site.name and one.start <= now.wall and one.role is Role.DRIVER
+        if one.slot == slot and one.site == site.name and one.role is Role.DRIVER
     ]
-    return max(begun, key=lambda one: one.start, default=None)
+    out = [one for one in here if one.state is ReservationState.OUT]
+    begun = [one for one in here if one.state is ReservationState.BOOKED and one.start <= now.wall]
+    return max(out or begun, key=lambda one: one.start, default=None)
 
 
 # ---- common ----

@@ -146,7 +146,7 @@ class Refused:
     """A credential was refused, for exactly one reason.
 
     `holder` names the edge that has the user's place, where it was the portal that refused. `payer` is who would
-    have paid, so that what is private stays so.
+    have paid, so that what is private stays so. A desk notes when the portal may know better by now.
     """
 
     lane: LaneId
@@ -158,6 +158,7 @@ class Refused:
     basis: Basis
     holder: str = ""
     payer: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +332,8 @@ class Revoked:
 class DeskGranted:
     """A desk let a user drive or ride along; `hold` names the pulse that frees the key, if there is a `slot`.
 
-    `lane` is the desk. The reservation says which vehicle; `slot` is 0 for somebody who rides along.
+    `lane` is the desk. The reservation says which vehicle; `slot` is 0 for somebody who rides along. `notes` say
+    when the portal was away, and may have known of a cancellation.
     """
 
     lane: LaneId
@@ -346,6 +348,7 @@ class DeskGranted:
     contract: str = ""
     payer: str = ""
     billed_to: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

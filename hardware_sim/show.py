@@ -48,7 +48,8 @@ async def play_system(story: SystemStory, folder: Path) -> None:
     console = Console(highlight=False)
     console.print(Text(f"{story.name}: {story.title}", style="bold"))
     say = _teller(console)
-    async with told_of_the_portal(say), simulated_site(folder, say, story.cars, pages=True) as site:
+    a_site = simulated_site(folder, say, story.cars, pages=True, desk=story.desk)
+    async with told_of_the_portal(say), a_site as site:
         await site.start_daemon()
         await site.until_ready()
         await story.play(site)

@@ -1,4 +1,4 @@
-"""The portal's answers to desks that hand out badges: user number, badge and both contracts in one change, or none.
+"""The portal's answers to desks that hand out badges: number, badge, contracts and permits in one change, or none.
 
 The rule is `gate_controller.desk`'s, asked of the list as it is when the change is made, so that two desks cannot
 give one badge twice. A question that comes again finds its own work done and gets the same answer. Who may stand
@@ -8,13 +8,14 @@ at a desk, and the checks of papers before, are not here.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from gate_controller.allowlist import Allowlist, Change, UserPut
+from gate_controller.allowlist import Allowlist, Change, PermitPut, UserPut
 from gate_controller.contracts import business, private
 from gate_controller.credentials import Badge, BadgeRead
 from gate_controller.desk import enrolled, may_enrol
 from gate_controller.errors import BadgeError, ListRejected, MessageRefused
 from gate_controller.reasons import Reason
 from gate_controller.users import User
+from hardware_sim.portal import newcomers
 from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
 from sync.messages import ENROL_LIVES, Address, Enrol, EnrolReply
@@ -96,4 +97,5 @@ def _changes(listed: Allowlist, user_id: str, badge: Badge) -> list[Change]:
         private(f"{user.id}-private", user.id, payable=False),
     )
     # Revisions only rise, so a number is never given twice, not even after its user was removed.
-    return [UserPut(enrolled(user, badge, str(NUMBERS_FROM + listed.revision), contracts))]
+    permits = map(PermitPut, newcomers.subscribing(user.id))
+    return [UserPut(enrolled(user, badge, str(NUMBERS_FROM + listed.revision), contracts)), *permits]

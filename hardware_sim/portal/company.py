@@ -21,12 +21,16 @@ from gate_controller.credentials import Badge, CredentialState, PlateCredential
 from gate_controller.errors import BadInput
 from gate_controller.plates import Plate, unusual
 from hardware_sim.portal import inputs, newcomers
+from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
+from hardware_sim.portal.subscriber_books import SubscriberBooks
 
 ACTIVATION_LIVES: Final = timedelta(days=7)
 T = TypeVar("T", PlateCredential, Badge)
 PLATES_MAX: Final = 20
+OWN_ROLES: Final = frozenset({Role.DRIVER, Role.SUBSCRIBER})
+"""Of accounts that are for the user's own affairs, and go with the user."""
 LINKED_LEN_MAX: Final = 40
 
 
@@ -55,6 +59,11 @@ class Contacts:
         """The user's address, "" if there is none."""
         found = self._db.execute("SELECT email FROM contact WHERE user_id = ?", (user_id,)).fetchone()
         return (found[0] or "") if found else ""
+
+    def user_of(self, email: str) -> str | None:
+        """The user whose address this is."""
+        found = self._db.execute("SELECT user_id FROM contact WHERE email = ?", (email,)).fetchone()
+        return found[0] if found else None
 
     def put(self, user_id: str, email: str) -> None:
         """Set or clear the address. Raises WrongField for one that is another user's."""
@@ -155,6 +164,11 @@ async def remove(house: House, actor: str, user_id: str) -> None:
 
     def beside() -> None:
         contacts_of(house).forget(user_id)
+        SubscriberBooks(house.portal.database.sql).forget(user_id)
+        account = house.accounts.of_user(user_id)
+        if account is not None and account.roles <= OWN_ROLES:
+            house.accounts.remove(account.id)
+            house.sessions.end_all(account.holder)
         house.audit.note(house.now(), actor, "user.removed", user.external_id)
 
     await house.portal.change([UserRemoved(user_id)], beside)

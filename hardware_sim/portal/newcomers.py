@@ -65,3 +65,8 @@ def parking(
         device=device,
         schedule=Schedule(schedule) if schedule else None,
     )
+
+
+def subscribing(user_id: str) -> list[Permit]:
+    """Permits that come with a badge: to drive pool vehicles, and to ride along in them."""
+    return [Permit(f"{action}-{user_id}", action, user_id=user_id) for action in (Action.DRIVE, Action.CARPOOL)]

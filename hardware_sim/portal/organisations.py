@@ -29,7 +29,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class SiteRecord:
-    """A place with gates or desks: branch, location and car park are the same."""
+    """A place with gates or desks: branch, location and car park are the same; `manager` is a person's name."""
 
     id: str
     name: str
@@ -37,6 +37,7 @@ class SiteRecord:
     time_zone: str
     address: str
     version: int = 1
+    manager: str = ""
 
 
 class Organisations:
@@ -91,16 +92,19 @@ class Organisations:
             email=_maybe_email(wanted.email),
             time_zone=time_zone(wanted.time_zone),
             address=line(wanted.address, "address", ADDRESS_LEN_MAX) if wanted.address.strip() else "",
+            manager=line(wanted.manager, "manager") if wanted.manager.strip() else "",
         )
         _unlike(self._db, "site", clean.id, clean.name)
-        row = (clean.name, clean.email, clean.time_zone, clean.address)
+        row = (clean.name, clean.email, clean.time_zone, clean.address, clean.manager)
         known = self._db.execute("SELECT version FROM site WHERE id = ?", (clean.id,)).fetchone()
         if known is None:
-            self._db.execute("INSERT INTO site VALUES (?, ?, ?, ?, ?, 1)", (clean.id, *row))
+            columns = "id, name, email, time_zone, address, manager, version"
+            self._db.execute(f"INSERT INTO site ({columns}) VALUES (?, ?, ?, ?, ?, ?, 1)", (clean.id, *row))
             return replace(clean, version=1)
         _newest(known[0], wanted.version, "site")
         self._db.execute(
-            "UPDATE site SET name = ?, email = ?, time_zone = ?, address = ?, version = version + 1 WHERE id = ?",
+            "UPDATE site SET name = ?, email = ?, time_zone = ?, address = ?, manager = ?, version = version + 1"
+            " WHERE id = ?",
             (*row, clean.id),
         )
         return replace(clean, version=wanted.version + 1)
@@ -114,7 +118,9 @@ class Organisations:
 
     def sites(self) -> list[SiteRecord]:
         """Every site, by name."""
-        found = self._db.execute("SELECT id, name, email, time_zone, address, version FROM site ORDER BY name")
+        found = self._db.execute(
+            "SELECT id, name, email, time_zone, address, version, manager FROM site ORDER BY name"
+        )
         return [SiteRecord(*row) for row in found]
 
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from hardware_sim.stories import company, credits, front_door, guests, viewing
+from hardware_sim.stories import company, credits, fleet, front_door, guests, viewing
 from hardware_sim.stories.story import Story
 
-_ALL: Final = (front_door.STORY, company.STORY, guests.STORY, viewing.STORY, credits.STORY)
+_ALL: Final = (front_door.STORY, company.STORY, guests.STORY, viewing.STORY, fleet.STORY, credits.STORY)
 SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in _ALL}

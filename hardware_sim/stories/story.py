@@ -86,10 +86,13 @@ class Step:
 
 
 class Story:
-    """A story; `step` adds to it in the order of the file. `cars` are drawn from the beginning."""
+    """A story; `step` adds to it in the order of the file. `cars` are drawn from the beginning.
 
-    def __init__(self, name: str, title: str, cars: Sequence[Vehicle] = ()) -> None:
-        self.name, self.title, self.cars = name, title, tuple(cars)
+    With `desk`, a fleet desk stands at its site.
+    """
+
+    def __init__(self, name: str, title: str, cars: Sequence[Vehicle] = (), *, desk: bool = False) -> None:
+        self.name, self.title, self.cars, self.desk = name, title, tuple(cars), desk
         self.steps: list[Step] = []
 
     @property

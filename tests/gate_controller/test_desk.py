@@ -14,6 +14,7 @@ from gate_controller.desk import (
     Reservation,
     ReservationState,
     Role,
+    clash,
     enrolled,
     late_by,
     licence_reason,
@@ -69,6 +70,19 @@ def test_the_reason_is_the_one_that_helps_most() -> None:
     assert reservation_now([replace(TRIP, role=Role.PASSENGER)], "north", T0) is Reason.NO_RESERVATION
     out = replace(TRIP, state=ReservationState.OUT)
     assert reservation_now([out], "north", T0) == out, "who forgot something in the car gets the key once more"
+
+
+def test_a_vehicle_has_one_driver_at_a_time_and_a_driver_one_vehicle() -> None:
+    new = replace(TRIP, id="r2", user_id="u2", start=T0 + HOUR, end=T0 + 3 * HOUR)
+    assert clash(new, [TRIP]) == TRIP
+    assert clash(replace(new, start=T0 + 2 * HOUR), [TRIP]) is None, "one ends as the other begins"
+    assert clash(replace(new, start=T0 - HOUR, end=T0), [TRIP]) is None
+    assert clash(replace(new, vehicle="DACIA-2"), [TRIP]) is None
+    assert clash(replace(new, vehicle="DACIA-2", user_id="u1"), [TRIP]) == TRIP
+    assert clash(TRIP, [TRIP]) is None, "a trip that is moved is not in its own way"
+    for free in (ReservationState.RETURNED, ReservationState.CANCELLED):
+        assert clash(new, [replace(TRIP, state=free)]) is None
+    assert clash(new, [replace(TRIP, role=Role.PASSENGER)]) is None
 
 
 def test_a_late_return_is_counted_from_the_end() -> None:

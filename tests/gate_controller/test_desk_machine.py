@@ -27,6 +27,7 @@ from gate_controller.desk import (
     LicenceStatus,
     Registration,
     Reservation,
+    ReservationState,
     Role,
 )
 from gate_controller.desk_machine import (
@@ -62,7 +63,7 @@ from gate_controller.facts import (
     Refused,
 )
 from gate_controller.moment import Moment
-from gate_controller.reasons import Reason
+from gate_controller.reasons import Note, Reason
 from gate_controller.site import Site
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -71,6 +72,7 @@ VALID = Licence(LicenceStatus.VALIDATED, T0, T0 + timedelta(days=90))
 ANN = User("u1", "ann", "acme", badges=(BADGE,), licence=VALID, contracts=(business("c1", "acme"),))
 NEW = User("u2", "new", "acme", registration=Registration.PRE_REGISTERED, terms_accepted_at=T0)
 TRIP = Reservation("r1", "u1", "DACIA-1", "north", T0, T0 + timedelta(hours=2), "c1", slot=2)
+GONE = (ReservationState.CANCELLED, ReservationState.RETURNED)
 PERMITS = [PermitPut(Permit(f"p-{action}", action, user_id="u1")) for action in (Action.DRIVE, Action.CARPOOL)]
 F = TypeVar("F")
 
@@ -228,11 +230,29 @@ def test_after_a_start_contacts_say_only_what_is_so() -> None:
     assert one(front.put(KeyContact(3, False)) + front.put(KeyContact(3, True)), KeyReturned).reservation == ""
 
 
+def test_after_a_start_the_trip_that_the_portal_knows_to_be_out_comes_first() -> None:
+    gone = [replace(TRIP, id=f"r-{state}", user_id="u2", state=state) for state in GONE]
+    later = replace(TRIP, id="r9", start=T0 + timedelta(hours=2), end=T0 + timedelta(hours=3))
+    front = Front(*map(ReservationPut, [replace(TRIP, state=ReservationState.OUT), later, *gone]))
+    front.put(KeyContact(2, False))
+    assert one(front.put(KeyContact(2, True), 7200 + 60), KeyReturned).reservation == "r1"
+
+
 def test_a_silent_cabinet_is_told_nothing_late() -> None:
     front = Front(ReservationPut(TRIP))
     front.put(DeskCommitted(front.granted().hold))
     front.put(CabinetLost())
     assert front.freed() == []
+
+
+def test_without_the_portal_every_answer_says_so() -> None:
+    front = Front(ReservationPut(TRIP))
+    assert one(front.tap(), DeskGranted).notes == ()
+    assert one(front.tap(online=False), DeskGranted).notes == (Note.DEGRADED,)
+    assert one(front.tap(FRESH, online=False), Refused).notes == (Note.DEGRADED,)
+    away = Front(ReservationPut(replace(TRIP, slot=4)))
+    refused = one(away.tap(online=False), Refused)
+    assert (refused.reason, refused.notes) == (Reason.KEY_NOT_THERE, (Note.DEGRADED,))
 
 
 # ---- enrolment ----

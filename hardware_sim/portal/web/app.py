@@ -18,8 +18,8 @@ from litestar.types import Message, Scope
 
 from gate_controller.errors import BadInput, SlagboomError
 from hardware_sim.portal.house import House
-from hardware_sim.portal.web import company, credits, login, office, start, viewing, visitors
-from hardware_sim.portal.web.forms import FILE_BYTES_MAX
+from hardware_sim.portal.web import company, credits, login, office, registering, start, viewing, visitors
+from hardware_sim.portal.web.forms import FILE_BYTES_MAX, FORM_BYTES_MAX
 from hardware_sim.portal.web.gatekeeper import AnyRequest, LogInFirst, OnTheWay, admit, public
 from hardware_sim.portal.web.page import Page, Part, page, see
 from hardware_sim.portal.web.throttle import Throttle
@@ -29,13 +29,11 @@ PARTS: Final[Sequence[Part]] = (
     company.PART,
     visitors.PART,
     viewing.PART,
+    registering.PART,
     credits.PART,
     office.PART,
     login.PART,
 )
-FORM_BYTES_MAX: Final = 64 * 1024
-UPLOAD_BYTES_MAX: Final = FILE_BYTES_MAX + FORM_BYTES_MAX
-"""For handlers that take files: `request_max_body_size=UPLOAD_BYTES_MAX`."""
 PARTS_LEN_MAX: Final = 200
 
 _HEADERS: Final = {

@@ -16,6 +16,9 @@ CSRF_FIELD: Final = "_csrf"
 VERSION_FIELD: Final = "_version"
 TEXT_LEN_MAX: Final = 2000
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
+FORM_BYTES_MAX: Final = 64 * 1024
+UPLOAD_BYTES_MAX: Final = FILE_BYTES_MAX + FORM_BYTES_MAX
+"""For handlers that take files: `request_max_body_size=UPLOAD_BYTES_MAX`."""
 _DIGITS_MAX: Final = 12
 
 
@@ -206,7 +209,7 @@ def _problem(of: Field, filled: Filled) -> str:
     if not typed:
         filled.typed[of.name] = []
         return ("must be ticked" if of.kind is Kind.TICK else "is missing") if of.mandatory else ""
-    most = TEXT_LEN_MAX if of.kind is Kind.LONG else of.len_max
+    most = max(TEXT_LEN_MAX, of.len_max) if of.kind is Kind.LONG else of.len_max
     if len(typed) > len(of.choices) and of.several:
         return "has more than there is to choose"
     if any(len(text) > most for text in typed):

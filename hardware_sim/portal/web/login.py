@@ -27,6 +27,8 @@ _SAID: Final = {
     "password": "Your password is set. Log in with it now.",
     "link": "If there is such an account with an e-mail address, a link is on its way to it.",
     "out": "You are logged out.",
+    "mailed": "A mail with the next steps is on its way to that address.",
+    "registered": "You are pre-registered. A mail tells where to go; log in to see how things stand.",
 }
 
 LOGIN: Final = Form(

@@ -73,6 +73,7 @@ SITE: Final = Form(
         _EMAIL,
         Field("time_zone", "Time zone", mandatory=True, value="Europe/Amsterdam"),
         Field("address", "Address", len_max=ADDRESS_LEN_MAX),
+        Field("manager", "Manager", hint="With an address and a manager, people may register for the fleet here."),
     ],
     "Save",
     versioned=True,
@@ -279,6 +280,7 @@ async def site_page(request: AnyRequest, site_id: FromPath[str]) -> Page:
         email=found.email,
         time_zone=found.time_zone,
         address=found.address,
+        manager=found.manager,
     )
     return await drawn(request, found.name or "Add a site", filled)
 
@@ -296,6 +298,7 @@ async def put_site(request: AnyRequest, site_id: FromPath[str]) -> Page:
             filled.text("time_zone"),
             filled.text("address"),
             filled.version,
+            filled.text("manager"),
         )
 
         def write() -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gate_controller.allowlist import User, UserPut
+from gate_controller.allowlist import Action, User, UserPut
 from gate_controller.contracts import ContractKind
 from gate_controller.credentials import Badge
 from gate_controller.desk import Registration
@@ -83,6 +83,8 @@ async def test_one_tap_makes_number_badge_and_both_contracts(tmp_path: Path, mos
         assert (user.number, user.badges, user.registration) == (number, (BADGE,), Registration.REGISTERED)
         assert [c.kind for c in user.contracts] == [ContractKind.BUSINESS, ContractKind.PRIVATE]
         assert [c.payer for c in user.contracts] == ["acme", "u1"]
+        for action in (Action.DRIVE, Action.CARPOOL):
+            assert portal.allowlist.permits_of(user, action), action
         revision = portal.allowlist.revision
         assert await answer(portal, edge, asked()) == (number, ""), "asked again, it is answered again"
         assert portal.allowlist.revision == revision, "and nothing is made twice"

@@ -30,6 +30,9 @@ PUBLIC = {
     "/password/{token:str}": "the link of a mail is the proof",
     "/visit/{token:str}": "the link that a guest was given is the proof",
     "/activate/{code:str}": "the link or QR code of a mail is the proof",
+    "/register": "who wants to become somebody; what it does is a mail to the address that is typed",
+    "/register/{token:str}": "the link of that mail is the proof",
+    "/terms": "whoever is asked to accept the terms of use may read them before",
     "/view": "a viewing code is the proof, and what it shows is only looked at",
 }
 """Pages without a login, and why; whoever adds one says so here."""

@@ -139,7 +139,7 @@ class Vandal:
             await self._forms(path, button)
 
 
-COMMON = {"/login", "/forgotten", "/password"}
+COMMON = {"/login", "/forgotten", "/password", "/register"}
 
 
 @pytest.mark.parametrize("role", Role)

@@ -1,0 +1,6 @@
+from hardware_sim.stories.fleet import STORY
+
+
+def test_it_plays_at_a_desk_without_a_car() -> None:
+    assert STORY.desk
+    assert not STORY.cars
