@@ -274,6 +274,14 @@ def operate_enrol(
     raise typer.Exit(enrol(config, desk, external_id, customer))
 
 
+@operate.command("waiting", epilog="Example: slagboom operate waiting --config site.toml")
+def operate_waiting(config: SiteFile) -> None:
+    """Who waits for a badge here, this site's own first, and whose badge waits for the portal."""
+    from edge.commands.waiting import who_waits
+
+    raise typer.Exit(who_waits(config))
+
+
 def _switch(config: Path, lane: str, reason: str, *, active: bool) -> None:
     from edge.commands.operate import switch
 

@@ -272,7 +272,7 @@ class Daemon:
             on_claim=self._claim_answered,
             on_left=self._left_elsewhere,
             find_picture=self._picture,
-            on_enrolled=lambda reply: self._desks.answered(reply),
+            on_enrolled=lambda asked, reply: self._desks.answered(asked, reply),
         )
 
     async def _picture(self, name: str) -> Picture | None:

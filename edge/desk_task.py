@@ -145,7 +145,6 @@ class Desks:
         self._readers = {
             name: LaneId(table.lane) for name, table in config.readers.items() if table.lane in config.desks
         }
-        self._asked_at: dict[str, LaneId] = {}
         self._queue: asyncio.Queue[Enrol] = asyncio.Queue(QUEUE_LEN_MAX)
 
     def from_reader(self, reader: str, signal: Signal) -> bool:
@@ -178,15 +177,15 @@ class Desks:
             if isinstance(fact, Refused):
                 return Answer(False, f"{order.user}: {fact.reason}: {DRIVER[fact.reason]}")
             if isinstance(fact, PhaseEntered) and fact.phase == "enrolling":
-                return Answer(True, f"{order.desk}: tap the badge of {order.user} within 30 s")
+                away = "" if self._portal.connected else "; the portal is away: no rights until it answers"
+                return Answer(True, f"{order.desk}: tap the badge of {order.user} within 30 s{away}")
         return Answer(False, f"{order.desk}: nothing came of it")
 
-    def answered(self, reply: EnrolReply) -> None:
-        """The portal's answer; a desk that is gone since hears nothing, the journal does."""
-        name = self._asked_at.pop(reply.enrol_id, None) or LaneId(reply.enrol_id.rsplit("-", 2)[0])
-        desk = self._desks.get(name)
+    def answered(self, asked: Enrol, reply: EnrolReply) -> None:
+        """The portal's answer to what was asked; a desk that is gone since hears nothing."""
+        desk = self._desks.get(LaneId(asked.desk))
         if desk is not None:
-            desk.put(Answered(reply.enrol_id, reply.user_number, reply.reason))
+            desk.put(Answered(reply.enrol_id, asked.user, asked.clerk, reply.user_number, reply.reason))
 
     def committed(self, desk: LaneId, hold: HoldId) -> None:
         """The grant of this hold is on disk."""
@@ -231,7 +230,6 @@ class Desks:
             clerk=fact.clerk,
             at=clock.now().wall,
         )
-        self._asked_at[fact.enrol] = fact.lane
         try:
             self._queue.put_nowait(asked)
         except asyncio.QueueFull:

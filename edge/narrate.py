@@ -56,7 +56,8 @@ def narrate(fact: Fact) -> str:
         case Refused():
             who = f" {fact.external_id}" if fact.external_id else ""
             holder = f" (at {fact.holder})" if fact.holder else ""
-            return f"{fact.lane}: refused{who}{_credential(fact)}: {fact.reason}{holder}{_notes(fact)}"
+            clerk = f", asked by {fact.clerk}" if fact.clerk else ""
+            return f"{fact.lane}: refused{who}{_credential(fact)}: {fact.reason}{holder}{clerk}{_notes(fact)}"
         case VehicleArrived():
             return f"{fact.lane}: vehicle at the loop"
         case VehicleLeft():
@@ -118,7 +119,7 @@ def _desk(fact: DeskGranted | KeyTaken | KeyReturned | EnrolAsked | EnrolAnswere
             return f"{fact.lane}: badge {masked(fact.badge)} for {fact.external_id}, by {fact.clerk}{waits}"
         case EnrolAnswered():
             said = f"user number {fact.user_number}" if fact.user_number else f"refused: {fact.reason}"
-            return f"{fact.lane}: {said}"
+            return f"{fact.lane}: {said}{f', asked by {fact.clerk}' if fact.clerk else ''}"
 
 
 def _granted(fact: Granted) -> str:

@@ -43,6 +43,13 @@ def private(contract_id: str, user_id: str, *, payable: bool, linked_account_no:
     return Contract(contract_id, ContractKind.PRIVATE, user_id, payable, linked_account_no)
 
 
+def both(contracts: Sequence[Contract], user_id: str, customer: str) -> tuple[Contract, Contract]:
+    """The business and the private contract of a user, business first: those that it has, else new ones."""
+    work = next((one for one in contracts if one.kind is ContractKind.BUSINESS), None)
+    home = next((one for one in contracts if one.kind is ContractKind.PRIVATE), None)
+    return work or business(f"b-{user_id}", customer), home or private(f"p-{user_id}", user_id, payable=False)
+
+
 def chosen(contracts: Sequence[Contract], *wanted: str | None) -> Contract | None:
     """The first of the wanted ids that the user has, else its first contract; None for a user without any."""
     by_id = {contract.id: contract for contract in contracts}

@@ -150,6 +150,12 @@ def reservation_problem(new: Reservation) -> tuple[str, str] | None:
 # ---- enrolment ----
 
 
+def waiting(users: "Iterable[User]", site: str) -> "list[User]":
+    """Those who wait for a badge, as a desk at `site` lists them: the site's own first, nobody left out."""
+    found = [user for user in users if user.registration is Registration.PRE_REGISTERED and user.active]
+    return sorted(found, key=lambda user: (user.home_site != site, user.name or "", user.external_id))
+
+
 def may_enrol(user: "User | None", owner: "User | None") -> Reason | None:
     """Why this badge may not become this user's, None if it may; `owner` is who has the badge now."""
     if user is None or user.registration is not Registration.PRE_REGISTERED:
@@ -158,6 +164,9 @@ def may_enrol(user: "User | None", owner: "User | None") -> Reason | None:
         return Reason.USER_INACTIVE
     if user.terms_accepted_at is None:
         return Reason.TERMS_NOT_ACCEPTED
+    if user.licence is None or user.licence.checked_at is None:
+        # What came of the check does not matter here: it is asked before a key, not before a badge.
+        return Reason.NOT_CHECKED
     if owner is not None and owner.id != user.id:
         return Reason.BADGE_ALREADY_ASSIGNED
     return None

@@ -148,9 +148,11 @@ class DeskCommitFailed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The portal's answer to an enrolment that this edge asked for."""
+    """The portal's answer to an enrolment that this edge asked for, of a user by a clerk."""
 
     enrol: str
+    user_id: str
+    clerk: str
     user_number: str
     reason: str
 
@@ -185,8 +187,8 @@ def step(desk: Desk, item: DeskInput, site: Site, now: Moment) -> Stepped:
             desk, more = _committed(desk, hold, now)
         case DeskCommitFailed(hold):
             desk, more = _given_up(desk, hold)
-        case Answered():
-            more = [EnrolAnswered(desk.setup.id, item.enrol, item.user_number, item.reason)]
+        case Answered(enrol, user_id, clerk, number, why):
+            more = [EnrolAnswered(desk.setup.id, enrol, number, why, user_id, clerk)]
         case Later():
             more = []
     return desk, facts + more
@@ -232,10 +234,11 @@ def _chosen(desk: Desk, asked: Choose, site: Site, now: Moment) -> Stepped:
     user = site.allowlist.user(asked.user_id)
     reason = device_reason(site, desk.setup.id) or may_enrol(user, None)
     if reason is not None:
-        return desk, [_refused_user(desk, reason, user, _basis(site))]
+        return desk, [replace(_refused_user(desk, reason, user, _basis(site)), clerk=asked.clerk)]
     assert user is not None, "nobody may not enrol"
     enrolling = Enrolling(user.id, asked.clerk, now.mono_s + ENROL_WITHIN_S)
-    return replace(desk, enrolling=enrolling), [PhaseEntered(desk.setup.id, "enrolling", user.external_id)]
+    why = f"{user.external_id}, by {asked.clerk}"
+    return replace(desk, enrolling=enrolling), [PhaseEntered(desk.setup.id, "enrolling", why)]
 
 
 def _enrol(desk: Desk, enrolling: Enrolling, tapped: Tapped, site: Site) -> Stepped:
@@ -244,7 +247,8 @@ def _enrol(desk: Desk, enrolling: Enrolling, tapped: Tapped, site: Site) -> Step
     reason = device_reason(site, desk.setup.id) or may_enrol(user, match.user or next(iter(match.candidates), None))
     if reason is not None:
         # The clerk takes another badge: the window stays open.
-        return desk, [_refused_user(desk, reason, user, replace(_basis(site), as_read=badge.text))]
+        refused = _refused_user(desk, reason, user, replace(_basis(site), as_read=badge.text))
+        return desk, [replace(refused, clerk=enrolling.clerk)]
     assert user is not None, "nobody may not enrol"
     desk, name = _named(replace(desk, enrolling=None))
     asked = EnrolAsked(

@@ -146,7 +146,8 @@ class Refused:
     """A credential was refused, for exactly one reason.
 
     `holder` names the edge that has the user's place, where it was the portal that refused. `payer` is who would
-    have paid, so that what is private stays so. A desk notes when the portal may know better by now.
+    have paid, so that what is private stays so. A desk notes when the portal may know better by now, and which
+    `clerk` wanted to hand out a badge.
     """
 
     lane: LaneId
@@ -159,6 +160,7 @@ class Refused:
     holder: str = ""
     payer: str = ""
     notes: tuple[Note, ...] = ()
+    clerk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,12 +397,14 @@ class EnrolAsked:
 
 @dataclass(frozen=True, slots=True)
 class EnrolAnswered:
-    """The portal's answer to a desk: the user's number, or the reason why there is none."""
+    """The portal's answer to a desk: the user's number, or the reason why there is none; `clerk` had asked."""
 
     lane: LaneId
     enrol: str
     user_number: str = ""
     reason: str = ""
+    user_id: str = ""
+    clerk: str = ""
 
 
 Fact = (

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     PORTAL_UNREACHABLE = "portal_unreachable"
     NOT_PRE_REGISTERED = "not_pre_registered"
     TERMS_NOT_ACCEPTED = "terms_not_accepted"
+    NOT_CHECKED = "not_checked"
     BADGE_ALREADY_ASSIGNED = "badge_already_assigned"
     CODE_SUPERSEDED = "code_superseded"
     CODE_REVOKED = "code_revoked"
@@ -105,6 +106,7 @@ DRIVER: dict[Reason, str] = {
     Reason.PORTAL_UNREACHABLE: "Your place cannot be confirmed at the moment. Please call for help.",
     Reason.NOT_PRE_REGISTERED: "Please register first.",
     Reason.TERMS_NOT_ACCEPTED: "Please accept the terms of use first.",
+    Reason.NOT_CHECKED: "Your data and your driving licence have to be looked at first.",
     Reason.BADGE_ALREADY_ASSIGNED: "This badge belongs to somebody else.",
     Reason.CODE_SUPERSEDED: _CODE_WRONG,
     Reason.CODE_REVOKED: _CODE_WRONG,
@@ -153,6 +155,7 @@ OPERATOR: dict[Reason, str] = {
     "edges, and the site's policy is then to refuse.",
     Reason.NOT_PRE_REGISTERED: "The user is not waiting for a badge: not registered yet, or done already.",
     Reason.TERMS_NOT_ACCEPTED: "The user has not accepted the terms of use.",
+    Reason.NOT_CHECKED: "No clerk has checked contact data and licence; a licence that fails is no hindrance.",
     Reason.BADGE_ALREADY_ASSIGNED: "The badge is another user's; take it away there, or hand out another.",
     Reason.CODE_SUPERSEDED: "The viewing code was replaced by a newer one.",
     Reason.CODE_REVOKED: "The viewing code is switched off.",

@@ -63,10 +63,13 @@ class Enrols:
         """One more, due at once."""
         return replace(self, waiting={**self.waiting, asked.enrol_id: (asked, 0.0)})
 
-    def answered(self, enrol_id: str) -> "Enrols | None":
-        """Without this one; None if nobody waits for it."""
-        if enrol_id not in self.waiting:
-            return None
+    def asked_as(self, enrol_id: str) -> Enrol | None:
+        """The question of this name; None if nobody waits for its answer."""
+        held = self.waiting.get(enrol_id)
+        return held[0] if held is not None else None
+
+    def answered(self, enrol_id: str) -> "Enrols":
+        """Without this one."""
         return replace(self, waiting={key: held for key, held in self.waiting.items() if key != enrol_id})
 
     def due(self, now_s: float) -> tuple["Enrols", list[Enrol]]:

@@ -16,8 +16,10 @@ from gate_controller.occupancy import Occupancy
 from gate_controller.standing_orders import Switched, Void
 from sync.cached_list import CachedList, ListCursor
 from sync.database import BUSY_FOR_MS, explained, pending_scripts, refuse_foreign
+from sync.enrols import EnrolBook
 from sync.journal import Journal, JournalRow
 from sync.list_age import ListAge
+from sync.messages import Enrol
 from sync.standing_orders import StandingOrders
 from sync.store import EDGE
 
@@ -49,6 +51,12 @@ def journal_of(path: Path, after_seq: int = 0, limit: int = 1_000_000) -> list[J
     """The journal's rows after `after_seq`, oldest first. Raises `StoreError` naming the file and the fix."""
     with _sight_of(path) as db:
         return Journal(db, "").rows(after_seq, limit)
+
+
+def badges_waiting(path: Path) -> list[Enrol]:
+    """Badges that a desk handed out and the portal has not answered. Raises `StoreError`, likewise."""
+    with _sight_of(path) as db:
+        return EnrolBook(db).all()
 
 
 @contextmanager

@@ -51,11 +51,11 @@ OnClaim = Callable[[ClaimAnswered], None]
 """Called with the portal's answer to a question for a place."""
 OnLeft = Callable[[list[HoldId]], None]
 """Called with sessions whose vehicles left through another edge; maybe again."""
-OnEnrolled = Callable[[EnrolReply], None]
-"""Called with the portal's answer to a desk, once."""
+OnEnrolled = Callable[[Enrol, EnrolReply], None]
+"""Called with what a desk asked and the portal's answer, once."""
 
 
-def _nobody_asked(_: object) -> None:
+def _nobody_asked(*_: object) -> None:
     """For an edge that asks nobody."""
 
 
@@ -169,13 +169,13 @@ class PortalLink:
 
     async def _on_enrol_reply(self, _connection: Connection, message: Incoming) -> None:
         reply = self._guard.enrolled(message.payload)
-        answered = self._enrols.answered(reply.enrol_id)
-        if answered is None:
+        asked = self._enrols.asked_as(reply.enrol_id)
+        if asked is None:
             self._refuse("answered_before", reply.enrol_id)
             return
         await self._store.drop_enrol(reply.enrol_id)
-        self._enrols = answered
-        self._on_enrolled(reply)
+        self._enrols = self._enrols.answered(reply.enrol_id)
+        self._on_enrolled(asked, reply)
 
     # ---- places ----
 

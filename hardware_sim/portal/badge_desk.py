@@ -9,15 +9,16 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from gate_controller.allowlist import Allowlist, Change, PermitPut, UserPut
-from gate_controller.contracts import business, private
+from gate_controller.contracts import both
 from gate_controller.credentials import Badge, BadgeRead
 from gate_controller.desk import enrolled, may_enrol
 from gate_controller.errors import BadgeError, ListRejected, MessageRefused
-from gate_controller.reasons import Reason
 from gate_controller.users import User
 from hardware_sim.portal import newcomers
+from hardware_sim.portal.audit import Audit
 from hardware_sim.portal.ingest import Ingest
 from hardware_sim.portal.keys import PortalKeys
+from sync.database import Database
 from sync.messages import ENROL_LIVES, Address, Enrol, EnrolReply
 from sync.portal import Surroundings
 from sync.signing import Refusal
@@ -26,9 +27,11 @@ NUMBERS_FROM: Final = 10_000
 """User numbers begin here, so that all of them have as many digits for a long time."""
 
 
-class _NotEnrolled(Exception):
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
+class _Settled(Exception):
+    """Nothing is to be changed: the user has this badge and a number, or may not have it."""
+
+    def __init__(self, number: str, reason: str) -> None:
+        self.number, self.reason = number, reason
 
 
 class BadgeDesk:
@@ -36,16 +39,16 @@ class BadgeDesk:
 
     def __init__(
         self,
-        listed: Callable[[], Allowlist],
-        change: Callable[[Callable[[Allowlist], list[Change]]], Awaitable[int]],
+        change: Callable[[Callable[[Allowlist], list[Change]], Callable[[], None]], Awaitable[int]],
+        database: Database,
         ingest: Ingest,
         keys: PortalKeys,
         around: Surroundings,
         send: Callable[[str, bytes], None],
     ) -> None:
-        """`listed` is the list in force, `change` the portal's way to the next one, `send` that to the edges."""
-        self._listed, self._change, self._ingest = listed, change, ingest
-        self._keys, self._around, self._send = keys, around, send
+        """`change` is the portal's way to the next list, `send` that to the edges."""
+        self._change, self._ingest = change, ingest
+        self._keys, self._around, self._send, self._audit = keys, around, send, Audit(database.sql)
 
     async def on_enrol(self, edge: Address, payload: bytes) -> None:
         """Answer a desk, signed. Raises MessageRefused for what is not that edge's word, or no badge."""
@@ -54,7 +57,7 @@ class BadgeDesk:
             badge = Badge(asked.badge, asked.bits)
         except BadgeError as error:
             raise MessageRefused(Refusal.MALFORMED, f"enrol {asked.enrol_id}: {error}") from error
-        number, reason = await self._enrol(asked.user, badge)
+        number, reason = await self._enrol(asked, badge)
         now = self._around.clock().wall
         reply = EnrolReply(
             aud=edge.audience,
@@ -66,36 +69,39 @@ class BadgeDesk:
         )
         self._send(edge.topic("enrol/r"), self._keys.sign(reply))
 
-    async def _enrol(self, user_id: str, badge: Badge) -> tuple[str, str]:
+    async def _enrol(self, asked: Enrol, badge: Badge) -> tuple[str, str]:
         """The user's number, or the reason why there is none."""
+        put: list[User] = []
+
+        def changes(listed: Allowlist) -> list[Change]:
+            put.append(_enrolled(listed, asked.user, badge))
+            return [UserPut(put[-1]), *map(PermitPut, newcomers.subscribing(asked.user))]
+
+        def beside() -> None:
+            # Of a desk that was cut off, the tap is older than the hand-over that counts.
+            what = f"user number {put[-1].number}, desk {asked.desk}, tapped {asked.at:%Y-%m-%d %H:%M:%SZ}"
+            now = self._around.clock().wall
+            self._audit.note(now, asked.clerk, "badge.handed_over", put[-1].external_id, what)
+
         try:
-            user = self._listed().user(user_id)
-            if user is None or not _done(user, badge):
-                await self._change(lambda listed: _changes(listed, user_id, badge))
-                user = self._listed().user(user_id)
-        except _NotEnrolled as refused:
-            return "", refused.reason.value
+            await self._change(changes, beside)
+        except _Settled as settled:
+            return settled.number, settled.reason
         except ListRejected as rejected:
             return "", rejected.reason
-        return (user.number or "" if user is not None else ""), ""
+        return put[-1].number or "", ""
 
 
-def _done(user: User, badge: Badge) -> bool:
-    return user.number is not None and any((b.uid, b.bits) == (badge.uid, badge.bits) for b in user.badges)
-
-
-def _changes(listed: Allowlist, user_id: str, badge: Badge) -> list[Change]:
+def _enrolled(listed: Allowlist, user_id: str, badge: Badge) -> User:
     user = listed.user(user_id)
+    if user is not None and user.number and any((b.uid, b.bits) == (badge.uid, badge.bits) for b in user.badges):
+        raise _Settled(user.number, "")
     match = listed.find_badge(BadgeRead(badge.uid, badge.bits))
     owner = match.user or next(iter(match.candidates), None)
     reason = may_enrol(user, owner)
     if reason is not None:
-        raise _NotEnrolled(reason)
+        raise _Settled("", reason.value)
     assert user is not None, "nobody may not enrol"
-    contracts = (
-        business(f"{user.id}-business", user.customer),
-        private(f"{user.id}-private", user.id, payable=False),
-    )
+    contracts = both(user.contracts, user.id, user.customer)
     # Revisions only rise, so a number is never given twice, not even after its user was removed.
-    permits = map(PermitPut, newcomers.subscribing(user.id))
-    return [UserPut(enrolled(user, badge, str(NUMBERS_FROM + listed.revision), contracts)), *permits]
+    return enrolled(user, badge, str(NUMBERS_FROM + listed.revision), contracts)

@@ -16,7 +16,7 @@ import msgspec
 
 from gate_controller.allowlist import Change, PermitPut, User, UserPut, UserRemoved, UserStatus
 from gate_controller.codes import SECRETS, activation_link, secret, secret_digest
-from gate_controller.contracts import Contract, business, private
+from gate_controller.contracts import Contract, both
 from gate_controller.credentials import Badge, CredentialState, PlateCredential
 from gate_controller.errors import BadInput
 from gate_controller.plates import Plate, unusual
@@ -260,14 +260,13 @@ def _kept(written: Sequence[T], before: Sequence[T]) -> tuple[T, ...]:
 
 def _contracts(user: User, entry: Entry, customer: str) -> tuple[tuple[Contract, ...], str | None]:
     """Business always; private beside it once it is wanted, and then it is the one that pays."""
-    own = {contract.id: contract for contract in user.contracts}
-    work = own.get(f"b-{user.id}") or business(f"b-{user.id}", user.customer)
     if not entry.private and not user.contracts:
         return (), None
+    work, home = both(user.contracts, user.id, user.customer)
     linked = (
         inputs.line(entry.linked_account_no, "linked_account_no", LINKED_LEN_MAX)
         if entry.linked_account_no
         else None
     )
-    home = private(f"p-{user.id}", user.id, payable=entry.payable, linked_account_no=linked)
+    home = replace(home, payable=entry.payable, linked_account_no=linked)
     return (work, home), home.id if entry.private else work.id

@@ -106,7 +106,7 @@ class Portal:
         self.around = around
         self.places = ClaimDesk(database, ledgers.stays, self._ingest, keys, tenant, site, around)
         """Users' places among edges, and the conflicts of those that nobody could ask about."""
-        self._badges = BadgeDesk(lambda: self.allowlist, self.change, self._ingest, keys, around, self._send)
+        self._badges = BadgeDesk(self.change, database, self._ingest, keys, around, self._send)
         self._connection: Connection | None = None
         # All edges hear them: for each that lacks them, a thousand would hear them a thousand times.
         self._lacks_keys = Seldom(self._publish_keys, KEYS_EVERY_S)

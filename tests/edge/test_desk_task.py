@@ -35,7 +35,14 @@ from sync.orders import EnrolBadge
 NOW = clock.now().wall
 BADGE, FRESH = Badge.parse("000414CD7E"), Badge.parse("000414CD7F")
 DRIVER = User("u1", "ann", "acme", badges=(BADGE,), licence=Licence(LicenceStatus.VALIDATED, NOW))
-NEW = User("u2", "new", "acme", registration=Registration.PRE_REGISTERED, terms_accepted_at=NOW)
+NEW = User(
+    "u2",
+    "new",
+    "acme",
+    registration=Registration.PRE_REGISTERED,
+    terms_accepted_at=NOW,
+    licence=Licence(LicenceStatus.REJECTED, NOW),
+)
 TRIP = Reservation("r1", "u1", "DACIA-1", "north", NOW - timedelta(hours=1), NOW + timedelta(hours=9), slot=2)
 LISTED: list[Change] = [UserPut(DRIVER), UserPut(NEW), ReservationPut(TRIP)]
 SETTINGS = """
@@ -183,12 +190,12 @@ async def test_a_chosen_user_s_badge_is_asked_for_and_the_answer_is_recorded(tmp
         "front",
     )
     reply = EnrolReply(aud="", iat=NOW, exp=NOW, enrol_id=asked.enrol_id, user_number="10042")
-    front.answered(reply)
+    front.answered(asked, reply)
     told = house.last()
     assert isinstance(told, EnrolAnswered)
-    assert told.user_number == "10042"
+    assert (told.user_number, told.user_id, told.clerk) == ("10042", "u2", "mia")
     later = desks(tmp_path, house, link)
-    later.answered(reply)
+    later.answered(asked, reply)
     assert isinstance(house.last(), EnrolAnswered), "an answer that comes after a restart is recorded too"
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -214,7 +221,13 @@ async def test_what_cannot_be_asked_is_an_alarm_and_stops_nothing(tmp_path: Path
     house, link = House(), Link(full=True)
     front = desks(tmp_path, house, link)
     for number in range(QUEUE_LEN_MAX + 1):
-        fresh = User(f"n{number}", f"n{number}", registration=Registration.PRE_REGISTERED, terms_accepted_at=NOW)
+        fresh = User(
+            f"n{number}",
+            f"n{number}",
+            registration=Registration.PRE_REGISTERED,
+            terms_accepted_at=NOW,
+            licence=Licence(LicenceStatus.REJECTED, NOW),
+        )
         house.site = replace(house.site, allowlist=house.site.allowlist.apply([UserPut(fresh)], number + 2))
         assert front.choose(EnrolBadge("front", f"n{number}", "mia")).done
         front.from_reader("tap", card(Badge(f"{number + 1:08X}", 32)))

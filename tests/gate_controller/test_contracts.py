@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate_controller import contracts as rules
 from gate_controller.contracts import (
     Contract,
     ContractKind,
@@ -28,6 +29,19 @@ def test_the_reservation_s_contract_comes_before_the_default_and_that_before_the
     assert chosen(both, "c-gone", "c-home") == HOME, "one that the user has no more is passed over"
     assert chosen(both, None, None) == WORK
     assert chosen((), "c-home") is None
+
+
+def test_a_user_has_one_contract_of_each_kind_and_keeps_what_it_has() -> None:
+    work, home = rules.both((), "u-ann", "acme")
+    assert (work.kind, work.payer, home.kind, home.payer) == (
+        ContractKind.BUSINESS,
+        "acme",
+        ContractKind.PRIVATE,
+        "u-ann",
+    )
+    assert not home.payable, "nobody pays before there is a payment profile"
+    assert rules.both((HOME,), "u-ann", "acme") == (work, HOME)
+    assert rules.both((HOME, WORK), "u-ann", "acme") == (WORK, HOME)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from gate_controller.desk import (
     may_enrol,
     reservation_now,
     reservation_problem,
+    waiting,
 )
 from gate_controller.reasons import Reason
 from gate_controller.users import User, UserStatus
@@ -28,7 +29,8 @@ from gate_controller.users import User, UserStatus
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TRIP = Reservation("r1", "u1", "DACIA-1", "north", T0, T0 + 2 * HOUR, slot=3)
-ANN = User("u1", "ann", "acme", registration=Registration.PRE_REGISTERED, terms_accepted_at=T0)
+CHECKED = Licence(LicenceStatus.REJECTED, T0)
+ANN = User("u1", "ann", "acme", registration=Registration.PRE_REGISTERED, terms_accepted_at=T0, licence=CHECKED)
 BADGE = Badge.parse("04A22F1B")
 
 
@@ -110,6 +112,18 @@ def test_a_badge_is_given_to_who_is_pre_registered_and_has_accepted_the_terms() 
     for other in (None, Registration.INVITED, Registration.REGISTERED):
         assert may_enrol(replace(ANN, registration=other), None) is Reason.NOT_PRE_REGISTERED
     assert may_enrol(None, None) is Reason.NOT_PRE_REGISTERED
+    for unseen in (None, Licence(LicenceStatus.PENDING)):
+        assert may_enrol(replace(ANN, licence=unseen), None) is Reason.NOT_CHECKED
+
+
+def test_a_desk_lists_its_own_first_and_forgets_nobody_who_waits() -> None:
+    far, near = replace(ANN, id="u2", name="Abe", home_site="south"), replace(ANN, name="Zoe", home_site="north")
+    off, done = (
+        replace(ANN, id="u3", status=UserStatus.INACTIVE),
+        replace(ANN, id="u4", registration=Registration.REGISTERED),
+    )
+    assert waiting([far, near, off, done], "north") == [near, far]
+    assert waiting([far, near], "south") == [far, near]
 
 
 def test_enrolment_is_one_step() -> None:

@@ -70,7 +70,14 @@ T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BADGE, FRESH = Badge.parse("04A22F1B"), Badge.parse("0499AABB")
 VALID = Licence(LicenceStatus.VALIDATED, T0, T0 + timedelta(days=90))
 ANN = User("u1", "ann", "acme", badges=(BADGE,), licence=VALID, contracts=(business("c1", "acme"),))
-NEW = User("u2", "new", "acme", registration=Registration.PRE_REGISTERED, terms_accepted_at=T0)
+NEW = User(
+    "u2",
+    "new",
+    "acme",
+    registration=Registration.PRE_REGISTERED,
+    terms_accepted_at=T0,
+    licence=Licence(LicenceStatus.REJECTED, T0),
+)
 TRIP = Reservation("r1", "u1", "DACIA-1", "north", T0, T0 + timedelta(hours=2), "c1", slot=2)
 GONE = (ReservationState.CANCELLED, ReservationState.RETURNED)
 PERMITS = [PermitPut(Permit(f"p-{action}", action, user_id="u1")) for action in (Action.DRIVE, Action.CARPOOL)]
@@ -260,15 +267,16 @@ def test_without_the_portal_every_answer_says_so() -> None:
 
 def test_a_clerk_chooses_a_user_and_the_next_badge_is_asked_for() -> None:
     front = Front()
-    assert one(front.put(Choose("u2", "mia")), PhaseEntered).phase == "enrolling"
+    begun = one(front.put(Choose("u2", "mia")), PhaseEntered)
+    assert (begun.phase, begun.why) == ("enrolling", "new, by mia")
     facts = front.tap(FRESH)
     asked = one(facts, EnrolAsked)
     assert (asked.user_id, asked.badge, asked.bits, asked.clerk) == ("u2", FRESH.uid, FRESH.bits, "mia")
     assert not asked.provisional
     assert front.desk.enrolling is None
     assert reason(front.tap(FRESH)) is Reason.UNKNOWN_CREDENTIAL, "until the list says so it has no rights"
-    answer = one(front.put(Answered(asked.enrol, "10042", "")), EnrolAnswered)
-    assert (answer.enrol, answer.user_number) == (asked.enrol, "10042")
+    answer = one(front.put(Answered(asked.enrol, "u2", "mia", "10042", "")), EnrolAnswered)
+    assert (answer.enrol, answer.user_id, answer.user_number, answer.clerk) == (asked.enrol, "u2", "10042", "mia")
 
 
 def test_offline_it_is_provisional_and_says_so() -> None:
@@ -280,13 +288,17 @@ def test_offline_it_is_provisional_and_says_so() -> None:
 def test_another_s_badge_is_refused_and_the_clerk_takes_the_next() -> None:
     front = Front()
     front.put(Choose("u2", "mia"))
-    assert reason(front.tap(BADGE)) is Reason.BADGE_ALREADY_ASSIGNED
+    refused = one(front.tap(BADGE), Refused)
+    assert (refused.reason, refused.external_id, refused.clerk) == (Reason.BADGE_ALREADY_ASSIGNED, "new", "mia")
     assert one(front.tap(FRESH), EnrolAsked).user_id == "u2"
 
 
 def test_only_who_waits_for_a_badge_is_chosen() -> None:
     front = Front(UserPut(replace(NEW, terms_accepted_at=None)))
     assert reason(front.put(Choose("u2", "mia"))) is Reason.TERMS_NOT_ACCEPTED
+    unchecked = Front(UserPut(replace(NEW, licence=None)))
+    refused = one(unchecked.put(Choose("u2", "mia")), Refused)
+    assert (refused.reason, refused.clerk) == (Reason.NOT_CHECKED, "mia")
     for nobody in ("u1", "", "gone"):
         assert reason(front.put(Choose(nobody, "mia"))) is Reason.NOT_PRE_REGISTERED
 

@@ -39,10 +39,10 @@ def test_it_is_said_at_once_again_after_a_while_and_on_a_new_connection() -> Non
 
 def test_an_answer_ends_it_and_another_s_does_not() -> None:
     waiting = Enrols.of([question(1), question(2)])
+    assert waiting.asked_as("desk-1") == question(1)
     answered = waiting.answered("desk-1")
-    assert answered is not None
     assert answered.due(0.0)[1] == [question(2)]
-    assert answered.answered("desk-1") is None
+    assert answered.asked_as("desk-1") is None
     assert Enrols().deadline_s() is None
 
 

@@ -28,7 +28,7 @@ class Side:
 
     def __init__(self, portal: Connection) -> None:
         self.portal = portal
-        self.told: list[EnrolReply] = []
+        self.told: list[tuple[Enrol, EnrolReply]] = []
 
     async def heard(self) -> Enrol:
         async with asyncio.timeout(30):
@@ -51,7 +51,7 @@ async def a_link(folder: Path, port: int, side: Side) -> AsyncIterator[tuple[Por
         lambda allowlist, confirmed_at: None,
         lambda request, valid_for_s: Answer(True, ""),
         Surroundings(clock, lambda: 0.5, lambda: "x"),
-        on_enrolled=side.told.append,
+        on_enrolled=lambda asked, reply: side.told.append((asked, reply)),
     )
     try:
         yield link, clock
@@ -79,7 +79,7 @@ async def test_a_badge_is_asked_about_until_the_portal_answers(tmp_path: Path, m
                 async with asyncio.timeout(30):
                     while link.refused["answered_before"] < 2:
                         await asyncio.sleep(0.02)
-                assert [told.user_number for told in side.told] == ["10042"]
+                assert [(asked.clerk, told.user_number) for asked, told in side.told] == [("mia", "10042")]
                 assert link.refused["unknown_key"] == 1
             finally:
                 running.cancel()

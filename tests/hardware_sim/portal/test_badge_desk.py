@@ -12,7 +12,7 @@ from typing import Any
 from gate_controller.allowlist import Action, User, UserPut
 from gate_controller.contracts import ContractKind
 from gate_controller.credentials import Badge
-from gate_controller.desk import Registration
+from gate_controller.desk import Licence, LicenceStatus, Registration
 from gate_controller.moment import Moment
 from hardware_sim.portal.badge_desk import NUMBERS_FROM
 from hardware_sim.portal.service import Portal
@@ -26,7 +26,14 @@ T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 NOW = Surroundings(lambda: Moment(T0, 0.0), lambda: 0.5, lambda: secrets.token_hex(8))
 EDGE = Address("t", "s", "desk-edge")
 BADGE = Badge.parse("04A22F1B")
-ANN = User("u1", "ann", "acme", registration=Registration.PRE_REGISTERED, terms_accepted_at=T0)
+ANN = User(
+    "u1",
+    "ann",
+    "acme",
+    registration=Registration.PRE_REGISTERED,
+    terms_accepted_at=T0,
+    licence=Licence(LicenceStatus.REJECTED, T0),
+)
 BOB = User("u2", "bob", "acme", badges=(Badge.parse("0499AABB"),))
 
 
