@@ -137,6 +137,13 @@ class Partners:
         await self._written(agreed, agreed.now_with([after], ended), noted)
         return after
 
+    async def withdraw(self, actor: str, partner: str) -> None:
+        """Who is no partner any more is in charge of nothing and linked with nobody."""
+        found = await self._house.run(self.books.partnerships, partner)
+        for one in found:
+            if one.partner == partner and one.stage in OPEN:
+                await self.answer(actor, one.customer, one.id, Word.END, one.stage.value)
+
     # ---- the owner, then the partner ----
 
     async def delegate(

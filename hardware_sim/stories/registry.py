@@ -2,8 +2,16 @@
 
 from typing import Final
 
-from hardware_sim.stories import company, credits, fleet, front_door, guests, viewing
+from hardware_sim.stories import company, credits, fleet, front_door, guests, partner, viewing
 from hardware_sim.stories.story import Story
 
-_ALL: Final = (front_door.STORY, company.STORY, guests.STORY, viewing.STORY, fleet.STORY, credits.STORY)
+_ALL: Final = (
+    front_door.STORY,
+    company.STORY,
+    guests.STORY,
+    viewing.STORY,
+    fleet.STORY,
+    credits.STORY,
+    partner.STORY,
+)
 SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in _ALL}

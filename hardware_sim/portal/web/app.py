@@ -18,7 +18,18 @@ from litestar.types import Message, Scope
 
 from gate_controller.errors import BadInput, SlagboomError
 from hardware_sim.portal.house import House
-from hardware_sim.portal.web import company, credits, login, office, registering, start, viewing, visitors
+from hardware_sim.portal.web import (
+    company,
+    credits,
+    customers,
+    login,
+    office,
+    partners,
+    registering,
+    start,
+    viewing,
+    visitors,
+)
 from hardware_sim.portal.web.forms import FILE_BYTES_MAX, FORM_BYTES_MAX
 from hardware_sim.portal.web.gatekeeper import AnyRequest, LogInFirst, OnTheWay, admit, public
 from hardware_sim.portal.web.page import Page, Part, page, see
@@ -31,6 +42,8 @@ PARTS: Final[Sequence[Part]] = (
     viewing.PART,
     registering.PART,
     credits.PART,
+    partners.PART,
+    customers.PART,
     office.PART,
     login.PART,
 )
@@ -100,7 +113,7 @@ _TOLD: Final = {
 
 def _as_page(request: AnyRequest, error: HTTPException) -> Page:
     if isinstance(error, LogInFirst):
-        return see("/login")
+        return see("/login", cookies=[login.on_to(request, error.path)] if error.path else None)
     if isinstance(error, OnTheWay):
         return see(error.path)
     text = error.detail if error.status_code in (400, 403) and error.detail else _TOLD.get(error.status_code, "")

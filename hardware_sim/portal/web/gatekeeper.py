@@ -73,9 +73,13 @@ def anybody(_: Caller) -> bool:
 
 
 class LogInFirst(HTTPException):
-    """The page is for somebody who is logged in."""
+    """The page is for somebody who is logged in; `path` is where a mail led to, to go on to from there."""
 
     status_code = 401
+
+    def __init__(self, path: str = "") -> None:
+        super().__init__()
+        self.path = path
 
 
 class OnTheWay(HTTPException):
@@ -97,7 +101,7 @@ async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
     caller = await _caller(house, connection)
     connection.state.caller = caller
     if rule is not public and caller is None:
-        raise LogInFirst
+        raise LogInFirst(connection.url.path if handler.opt.get("mailed") else "")
     if isinstance(connection, Request) and connection.method not in _SAFE:
         connection.state.form = await read_form(connection)
         _refuse_forged(connection, connection.state.form)

@@ -3,6 +3,7 @@
 Every refused login is told in the same words after the same time. What is right, `house` and `accounts` say.
 """
 
+import re
 from typing import Final
 
 from litestar import get, post
@@ -19,6 +20,9 @@ from hardware_sim.portal.web.gatekeeper import SESSION_COOKIE, AnyRequest, anybo
 from hardware_sim.portal.web.page import Page, Part, caller_of, done, drawn, house_of, see, shown, taken
 from hardware_sim.portal.web.throttle import Throttle
 
+ON_TO_COOKIE: Final = "slagboom_on_to"
+ON_TO_LIVES_S: Final = 1800
+"""Logged in within that time, whoever came by the link of a mail goes on to where it leads."""
 WRONG_TRIES_MAX: Final = 30
 WRONG_TRIES_PER_S: Final = 60.0
 REFUSED: Final = "This name and password do not go together, or the code is used up. Nothing more can be said here."
@@ -103,7 +107,10 @@ async def login(request: AnyRequest) -> Page:
     elif filled.ok:
         entered = await house.log_in(filled.text("name"), filled.secret("password"))
         if entered is not None:
-            return see("/", cookies=[_session(request, entered.token)])
+            path = request.cookies.get(ON_TO_COOKIE, "")
+            # A path of this portal alone: "//" would begin the name of another.
+            where = path if re.fullmatch(r"(/[A-Za-z0-9_-]+)+", path) else "/"
+            return see(where, cookies=[_session(request, entered.token), on_to(request, "", 0)])
         throttle.wrong(address, now_s)
         filled.general, status = REFUSED, 401
     return await shown(request, "login.html", "Log in", filled=filled, said="", status=status)
@@ -228,6 +235,14 @@ async def _site_form(request: AnyRequest) -> Form:
 def _session(request: AnyRequest, token: str, lives_s: int = int(LIVES.total_seconds())) -> Cookie:
     secure = house_of(request).url.startswith("https:")
     return Cookie(SESSION_COOKIE, value=token, max_age=lives_s, httponly=True, samesite="lax", secure=secure)
+
+
+def on_to(request: AnyRequest, path: str, lives_s: int = ON_TO_LIVES_S) -> Cookie:
+    """Remembers where a mail led to until somebody has logged in."""
+    secure = house_of(request).url.startswith("https:")
+    return Cookie(
+        ON_TO_COOKIE, value=path, path="/login", max_age=lives_s, httponly=True, samesite="lax", secure=secure
+    )
 
 
 def _throttle(request: AnyRequest) -> Throttle:

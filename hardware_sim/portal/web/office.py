@@ -11,6 +11,7 @@ from hardware_sim.portal.accounts import LOGIN_LEN_MAX, Account, Role
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import EMAIL_LEN_MAX
 from hardware_sim.portal.organisations import ADDRESS_LEN_MAX, Organisation, SiteRecord
+from hardware_sim.portal.partners import Partners
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles
 from hardware_sim.portal.web.page import (
@@ -246,6 +247,8 @@ async def put_organisation(request: AnyRequest, organisation_id: FromPath[str]) 
             house.audit.note(house.now(), caller_of(request).account.name, "organisation.saved", wanted.name)
 
         await house.write(write)
+        if not wanted.partner:
+            await Partners(house).withdraw(caller_of(request).account.name, wanted.id)
         return await done(request, "/organisations", f"{wanted.name} is saved.")
 
     return await taken(request, ORGANISATION, deed, found.name or "Add an organisation")

@@ -6,7 +6,7 @@ import pytest
 
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.web import login
-from hardware_sim.portal.web.login import WRONG_TRIES_MAX
+from hardware_sim.portal.web.login import ON_TO_COOKIE, WRONG_TRIES_MAX
 from tests.hardware_sim.portal.web.web_rig import PASSWORD, Served
 
 NAME, WORD = "Name or e-mail address", "Password or one-time code"
@@ -140,3 +140,27 @@ async def test_who_has_several_sites_chooses_one_first(web: Served) -> None:
 @pytest.mark.parametrize("path", ["/", "/users", "/mailbox/1", "/accounts/x", "/site", "/password"])
 async def test_a_stranger_is_led_to_the_login(web: Served, path: str) -> None:
     assert (await web.browser().open(path)).path == "/login"
+
+
+async def test_whoever_came_by_a_mail_goes_on_to_where_it_leads_once(web: Served) -> None:
+    await web.staff("paul", Role.PARTNER)
+    browser = web.browser()
+    assert (await browser.open("/delegations/id-7")).path == "/login"
+    fill = {NAME: "paul", WORD: PASSWORD}
+    assert (await browser.submit("Log in", fill)).path == "/delegations/id-7"
+    await browser.open("/")
+    await browser.submit("Log out")
+    await browser.open("/login")
+    assert (await browser.submit("Log in", fill)).path == "/"
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a?b", "/a\r\nb"]
+)
+async def test_nobody_is_led_away_after_the_login(web: Served, path: str) -> None:
+    await web.staff("paul", Role.PARTNER)
+    browser = web.browser()
+    await browser.open("/login")
+    browser.client.cookies.set(ON_TO_COOKIE, f'"{path}"'.replace("\r\n", "%0d%0a"), path="/login")
+    fill = {NAME: "paul", WORD: PASSWORD}
+    assert (await browser.submit("Log in", fill)).path == "/"
