@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hardware_sim.stories import company, credits, fleet, front_door, guests, partner, viewing
+from hardware_sim.stories import company, credits, fleet, front_door, guests, partner, reservations, viewing
 from hardware_sim.stories.story import Story
 
 _ALL: Final = (
@@ -11,6 +11,7 @@ _ALL: Final = (
     guests.STORY,
     viewing.STORY,
     fleet.STORY,
+    reservations.STORY,
     credits.STORY,
     partner.STORY,
 )

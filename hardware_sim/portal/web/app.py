@@ -25,7 +25,9 @@ from hardware_sim.portal.web import (
     login,
     office,
     partners,
+    pool,
     registering,
+    reservations,
     start,
     viewing,
     visitors,
@@ -38,6 +40,8 @@ from hardware_sim.portal.web.throttle import Throttle
 PARTS: Final[Sequence[Part]] = (
     start.PART,
     company.PART,
+    reservations.PART,
+    pool.PART,
     visitors.PART,
     viewing.PART,
     registering.PART,
