@@ -1,4 +1,4 @@
-"""What follows from events once they are stored: credits charged. Each is looked at once, as they came.
+"""What follows from events once they are stored: credits charged, others told. Each is looked at once.
 
 Nothing of it is in the way of an edge: events are stored and acknowledged before, and what follows is caught up
 with, also after the portal was stopped. How far it came stands in the same transaction as what followed.
@@ -12,6 +12,7 @@ from gate_controller.errors import StoreError
 from hardware_sim.portal.credits import Credits
 from hardware_sim.portal.house import House
 from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.subscriptions import Subscriptions
 
 EVENTS_AT_ONCE: Final = 500
 LOOK_EVERY_S: Final = 0.25
@@ -25,6 +26,7 @@ class Feed:
     def __init__(self, house: House) -> None:
         self._house, self._db = house, house.portal.database.sql
         self._ledgers, self._credits = Ledgers(self._db), Credits(house)
+        self._subscriptions = Subscriptions(house)
 
     async def run(self) -> None:
         """Follow until cancelled; a store that fails is tried again."""
@@ -45,6 +47,7 @@ class Feed:
         events = self._ledgers.events(through, EVENTS_AT_ONCE)
         for event in events:
             self._credits.charge(event)
+        self._subscriptions.tell(events)
         if events:
             self._db.execute("UPDATE feed SET through = ?", (events[-1].number,))
         return len(events)

@@ -32,9 +32,9 @@ class Mailbox:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def mail(self, now: datetime, recipient: str, subject: str, body: str, qr: str | None = None) -> None:
-        """Put a mail into the box."""
-        self._put("mail", now, recipient, subject, body, qr)
+    def mail(self, now: datetime, recipient: str, subject: str, body: str, qr: str | None = None) -> int:
+        """Put a mail into the box; the number it has there."""
+        return self._put("mail", now, recipient, subject, body, qr)
 
     def sms(self, now: datetime, number: str, body: str) -> None:
         """Put an SMS into the box."""
@@ -53,11 +53,12 @@ class Mailbox:
         """One letter, if it is still there."""
         return next((one for one in self.letters(limit=LETTERS_LEN_MAX) if one.number == number), None)
 
-    def _put(self, kind: str, now: datetime, recipient: str, subject: str, body: str, qr: str | None) -> None:
+    def _put(self, kind: str, now: datetime, recipient: str, subject: str, body: str, qr: str | None) -> int:
         row = (kind, now.astimezone(UTC).isoformat(), recipient, subject, body, qr)
-        self._db.execute(
+        done = self._db.execute(
             "INSERT INTO letter (kind, at, recipient, subject, body, qr) VALUES (?, ?, ?, ?, ?, ?)", row
         )
         self._db.execute(
             "DELETE FROM letter WHERE number <= (SELECT max(number) FROM letter) - ?", (LETTERS_LEN_MAX,)
         )
+        return int(done.lastrowid or 0)

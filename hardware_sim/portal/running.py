@@ -21,6 +21,7 @@ from hardware_sim.portal import counter
 from hardware_sim.portal.enrolment import Desk
 from hardware_sim.portal.feed import Feed
 from hardware_sim.portal.folder import PortalFolder
+from hardware_sim.portal.hook_sender import HookSender
 from hardware_sim.portal.house import House
 from hardware_sim.portal.service import Portal
 
@@ -151,6 +152,7 @@ async def _serve(folder: PortalFolder, portal: Portal, serving: Serving, listeni
         group.create_task(counter.serve(folder, portal))
         group.create_task(portal.serve(broker.host, broker.port, tls=tls))
         group.create_task(Feed(house).run())
+        group.create_task(HookSender(house).run())
         if listening is not None:
             group.create_task(_serve_pages(folder, house, listening))
         if serving.enrol_at is not None:

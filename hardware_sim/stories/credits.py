@@ -1,5 +1,6 @@
-"""Credits: what scans cost, also those that come late, and that nothing is lost and nobody kept in without any."""
+"""What follows from scans: credits, also for those that come late, and notices to other systems and to people."""
 
+import asyncio
 import re
 from typing import Final
 
@@ -8,9 +9,11 @@ from gate_controller.delegation import Device, DeviceKind
 from gate_controller.facts import Granted, Passed
 from gate_controller.reasons import Reason
 from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.notices import KINDS
 from hardware_sim.scenarios import turned_away
-from hardware_sim.simulated_site import ENTRY, EXIT
+from hardware_sim.simulated_site import ENTRY, EXIT, STEP_S
 from hardware_sim.stories.browser import Shown
+from hardware_sim.stories.receiver import Receiver
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must
 from hardware_sim.world import Vehicle
 
@@ -19,9 +22,10 @@ CARLAS_CAR: Final = Vehicle(("GR", "418", "N"), "NL", speed_mps=6.0)
 STRANGERS_CAR: Final = Vehicle(("TX", "904", "B"), "NL", patience_s=2.0, speed_mps=6.0)
 OWNERS: Final = {BERTS_CAR.plate: "bert", CARLAS_CAR.plate: "carla"}
 ACMES_MAIL: Final = "office@acme.example.com"
+GUARDS_MAIL: Final = "guard@acme.example.com"
 
 STORY: Final = Story(
-    "credits", "Credits: metered, warned of, and never in the way", (BERTS_CAR, CARLAS_CAR, STRANGERS_CAR)
+    "credits", "Credits metered and never in the way, notices to others", (BERTS_CAR, CARLAS_CAR, STRANGERS_CAR)
 )
 
 
@@ -82,6 +86,34 @@ async def warned_at(stage: Stage) -> None:
 
 
 @STORY.step(
+    "Ada has events go to a system of Acme's: to a host that Olga allows, signed with a secret that is shown once.",
+    proves=[68],
+)
+async def webhook(stage: Stage) -> None:
+    receiver = stage.notes["receiver"] = Receiver()
+    await receiver.start()
+    stage.on_close(receiver.stop)
+    ada, olga, url = stage.browser("ada"), stage.browser("olga"), f"http://127.0.0.1:{receiver.port}/gates"
+    await ada.open("/notices/new/webhook")
+    fill = {"Web address": "http://acme.example.com/", "Events": [KINDS["granted"], KINDS["refused"]]}
+    page = await ada.submit("Add the webhook", fill)
+    must("would be read by others" in page, "a message goes unencrypted to another machine")
+    page = await ada.submit("Add the webhook", {"Web address": url})
+    must("does not allow" in page, "messages go to where nobody allowed it")
+    must((await ada.open("/notices/hosts")).status == 404, "Ada allows hosts herself")
+    await olga.open("/notices/hosts")
+    await olga.submit("Allow these", {"Hosts": f"127.0.0.1:{receiver.port}"})
+    await ada.open("/notices/new/webhook")
+    page = await ada.submit("Add the webhook", {**fill, "Web address": url})
+    (receiver.secret,) = re.findall(r"whsec_[A-Za-z0-9+/=]{20,}", page.text)
+    page = await ada.follow("To its deliveries")
+    stage.notes["webhook"] = page.path
+    must("whsec_" not in page.text, "the secret is shown twice")
+    await ada.open("/notices/new/mail")
+    await ada.submit("Add the mail rule", {"E-mail address": GUARDS_MAIL, "Events": [KINDS["refused"]]})
+
+
+@STORY.step(
     "Bert's granted scan costs Acme one credit, a stranger's nothing; one mail warns, and the page.", proves=[67]
 )
 async def one_scan(stage: Stage) -> None:
@@ -104,6 +136,27 @@ async def one_scan(stage: Stage) -> None:
     (letter,) = await stage.letters(ACMES_MAIL)
     must("99 credits" in letter.body, f"the mail says {letter.body}")
     stage.say("acme", "reads: " + letter.subject)
+
+
+@STORY.step(
+    "Acme's system has heard of both, and the guard of the refusal; nobody else's plate is told.", proves=[68]
+)
+async def told(stage: Stage) -> None:
+    receiver: Receiver = stage.notes["receiver"]
+    await stage.site.until(lambda: len(receiver.came) == 2, "two webhooks")
+    must(all(one.genuine for one in receiver.came), "a webhook is not signed with the secret")
+    (granted,), (refused,) = receiver.told("granted"), receiver.told("refused")
+    must(granted.body["device"] == ENTRY and not granted.body["late"], f"it says {granted.body}")
+    must(refused.body["data"]["reason"] == Reason.UNKNOWN_CREDENTIAL, f"it says {refused.body}")
+    said = f"{granted.body} {refused.body}"
+    must(STRANGERS_CAR.plate not in said and BERTS_CAR.plate not in said, f"a plate is told: {said}")
+    must("bert" not in said, "somebody who is no user of Acme's is named to Acme")
+    (letter,) = await stage.letters(GUARDS_MAIL)
+    must("refused" in letter.subject.lower() and STRANGERS_CAR.plate not in letter.body, f"mailed: {letter}")
+    page = await stage.browser("ada").open(stage.notes["webhook"])
+    must(page.text.count("delivered") == 2 and "200 OK" in page, "the page does not say that both are delivered")
+    stage.say("acme", f"hears: {refused.body}")
+    await receiver.stop()
 
 
 @STORY.step("One credit is left and the gate is cut off: Carla enters and Bert leaves all the same.", proves=[40])
@@ -132,6 +185,34 @@ async def back_again(stage: Stage) -> None:
     letters = [one.subject for one in await stage.letters(ACMES_MAIL)]
     must(letters == ["No credits are left", "Few credits are left"], f"mailed: {letters}")
     await stage.site.expect(Passed, EXIT)
+
+
+@STORY.step(
+    "Acme's system is dead: what it is to hear waits, and nothing else does. It comes back and hears it.",
+    proves=[68],
+)
+async def dead_receiver(stage: Stage) -> None:
+    receiver, ada = stage.notes["receiver"], stage.browser("ada")
+    async with asyncio.timeout(30.0):
+        while True:
+            if "not reached" in await ada.open(stage.notes["webhook"]):
+                break
+            await asyncio.sleep(STEP_S)
+    stage.say("ada", "sees: " + ada.page.line_with("not reached"))
+    await receiver.start()
+    await stage.site.until(lambda: len(receiver.told("granted")) > 1, "the webhook that waited")
+    must(receiver.told("granted")[1].genuine, "it is not signed")
+
+
+@STORY.step("Somebody at Acme lost a message; Ada has it sent again, and it is the same one.", proves=[68])
+async def replayed(stage: Stage) -> None:
+    receiver, ada = stage.notes["receiver"], stage.browser("ada")
+    await ada.open(stage.notes["webhook"])
+    await ada.follow(KINDS["refused"])
+    await ada.submit("Send it again")
+    await stage.site.until(lambda: len(receiver.told("refused")) > 1, "the webhook that was sent again")
+    first, again = receiver.told("refused")
+    must(again == first, "it is another message")
 
 
 @STORY.step(

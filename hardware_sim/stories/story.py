@@ -25,6 +25,7 @@ class Stage:
     site: SimulatedSite
     notes: dict[str, Any] = field(default_factory=dict)
     _browsers: dict[str, Browser] = field(default_factory=dict)
+    _ends: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property
     def house(self) -> House:
@@ -67,8 +68,14 @@ class Stage:
         """What was mailed or texted to somebody, the newest first."""
         return await self.house.run(self.house.mailbox.letters, recipient)
 
+    def on_close(self, end: Callable[[], Awaitable[None]]) -> None:
+        """Have something that a step began end with the story, however that ends."""
+        self._ends.append(end)
+
     async def close(self) -> None:
-        """Close every browser."""
+        """Close every browser, and what steps began."""
+        for end in self._ends:
+            await end()
         for browser in self._browsers.values():
             await browser.client.aclose()
 

@@ -23,6 +23,7 @@ from hardware_sim.portal.web import (
     credits,
     customers,
     login,
+    notices,
     office,
     partners,
     pool,
@@ -48,6 +49,7 @@ PARTS: Final[Sequence[Part]] = (
     credits.PART,
     partners.PART,
     customers.PART,
+    notices.PART,
     office.PART,
     login.PART,
 )
