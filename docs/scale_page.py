@@ -87,7 +87,7 @@ def sizes() -> dict[str, int]:
     )  # fmt: skip
     state = wire.State(
         aud=ADDRESS.audience, status="online", conn=1_700_000_000_000, told=3, ledger="a" * 16, next_seq=10**5,
-        acked=10**5, list=wire.Revision(EPOCH, 812), list_at=AT, keyset=2, nonce="a" * 16, sw="0.1.0",
+        acked=10**5, list=wire.Revision(EPOCH, 812), list_at=AT, said_at=AT, keyset=2, nonce="a" * 16, sw="0.1.0",
         sqlite="3.40.1",
     )  # fmt: skip
     claim = wire.Claim(aud=ADDRESS.audience, claim_id=HOLD, action="enter", at=AT, user=user.id)

@@ -66,8 +66,9 @@ class State(Spoken, frozen=True, kw_only=True):
     what arrives late cannot overwrite what came after it; of one connection, that it is over is the last word.
     `nonce` is this start of the program, for orders to echo. Of `ledger`, rows after `after` up to before
     `next_seq` exist, those up to `acked` are at the portal. `stale` says that the portal has not confirmed the list
-    for too long, `list_at` when it last did. `trouble` says why the list cannot follow the portal's, so that an old
-    one in force is no secret, or what is wrong with the edge's clock; empty when nothing is.
+    for too long, `list_at` when it last did. `said_at` is what the edge's clock shows as it says so, and so how far
+    it is off; a will does not know when it is said. `trouble` says why the list cannot follow the portal's, so that
+    an old one in force is no secret, or what is wrong with the edge's clock; empty when nothing is.
     """
 
     kind: Literal["state"] = "state"
@@ -80,6 +81,7 @@ class State(Spoken, frozen=True, kw_only=True):
     acked: Count
     list: "Revision | None" = None
     list_at: Time | None = None
+    said_at: Time | None = None
     stale: bool = False
     keyset: Count = 0
     nonce: Annotated[str, msgspec.Meta(max_length=64)] = ""

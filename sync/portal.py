@@ -347,6 +347,7 @@ class PortalLink:
             acked=self._store.acked_through,
             list=self._list.have,
             list_at=self._list.confirmed_at,
+            said_at=self._around.clock().wall if status == "online" else None,
             stale=self._stale,
             keyset=self._guard.keyset,
             nonce=self._nonce,

@@ -139,6 +139,11 @@ class Accounts:
             (code, _text(now + lives), account),
         )
 
+    def forget_password(self, account: str) -> Account:
+        """No password counts, and one must be set before anything else, by whoever has proven to be this person."""
+        self._db.execute("UPDATE account SET secret = NULL, must_change = 1 WHERE id = ?", (account,))
+        return self.get(account)
+
     def set_password(self, account: str, password: bytes) -> None:
         """From now on this password counts, as kept; links sent before do not."""
         self._db.execute("DELETE FROM reset_link WHERE account = ?", (account,))

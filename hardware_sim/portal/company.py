@@ -22,6 +22,7 @@ from gate_controller.errors import BadInput
 from gate_controller.plates import Plate, unusual
 from hardware_sim.portal import inputs, newcomers
 from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.app_books import AppBooks
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 from hardware_sim.portal.subscriber_books import SubscriberBooks
@@ -32,6 +33,8 @@ PLATES_MAX: Final = 20
 OWN_ROLES: Final = frozenset({Role.DRIVER, Role.SUBSCRIBER})
 """Of accounts that are for the user's own affairs, and go with the user."""
 LINKED_LEN_MAX: Final = 40
+CONTACT_NOT_UNIQUE: Final = "contact_not_unique"
+"""Why an address or a number is refused that is somebody else's already; gates never hear of either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Entry:
 
 
 class Contacts:
-    """Mail addresses of users and activations of one open portal database; every method runs on its thread."""
+    """How users are reached, and activations, of one open portal database; every method runs on its thread."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -67,15 +70,32 @@ class Contacts:
 
     def put(self, user_id: str, email: str) -> None:
         """Set or clear the address. Raises WrongField for one that is another user's."""
-        taken = self._db.execute("SELECT user_id FROM contact WHERE email = ?", (email,)).fetchone()
-        if email and taken is not None and taken[0] != user_id:
-            raise WrongField("email", "belongs to another user")
-        self._db.execute("INSERT OR REPLACE INTO contact VALUES (?, ?)", (user_id, email or None))
+        self._set(user_id, "email", email)
+
+    def phone(self, user_id: str) -> str:
+        """The user's telephone number, "" if there is none."""
+        found = self._db.execute("SELECT phone FROM contact WHERE user_id = ?", (user_id,)).fetchone()
+        return (found[0] or "") if found else ""
+
+    def put_phone(self, user_id: str, phone: str) -> None:
+        """Set or clear the number. Raises WrongField for one that is another user's."""
+        self._set(user_id, "phone", phone)
+
+    def _set(self, user_id: str, field: str, value: str) -> None:
+        taken = self._db.execute(f"SELECT user_id FROM contact WHERE {field} = ?", (value,)).fetchone()
+        if value and taken is not None and taken[0] != user_id:
+            raise WrongField(field, f"belongs to another user ({CONTACT_NOT_UNIQUE})")
+        self._db.execute(
+            f"INSERT INTO contact (user_id, {field}) VALUES (?1, ?2)"
+            f" ON CONFLICT (user_id) DO UPDATE SET {field} = ?2",
+            (user_id, value or None),
+        )
 
     def forget(self, user_id: str) -> None:
         """Everything about a user who was deleted."""
         for table in ("contact", "activation"):
             self._db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
+        AppBooks(self._db).forget(user_id)
 
     def begin(self, user_id: str, code: str, until: datetime) -> None:
         """An activation was sent; one that was sent before counts no more."""

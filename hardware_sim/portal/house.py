@@ -151,6 +151,11 @@ class House:
         async with self._hashing:
             return await passwords.kept(secret)
 
+    async def slowly(self, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run something that is slow on purpose, beside the loop and a few at a time."""
+        async with self._hashing:
+            return await asyncio.to_thread(look, *args, **kwargs)
+
     # ---- ways in ----
 
     async def log_in(self, login: str, secret: str) -> Entered | None:
@@ -165,17 +170,21 @@ class House:
             if account is None:
                 self.audit.note(self.now(), "", "login.refused", attempt.account.name if attempt.account else "")
                 return None
-            if account.must_change:
-                self.sessions.end_all(account.holder)
-            self.audit.note(self.now(), account.name, "login", account.name)
-            token = self.sessions.begin(account.holder, self.now())
-            if len(account.sites) == 1:
-                found = self.sessions.find(token, self.now())
-                assert found is not None
-                self.sessions.choose_site(found.digest, account.sites[0])
-            return Entered(account, token)
+            return self.begin(account)
 
         return await self.write(deed)
+
+    def begin(self, account: Account) -> Entered:
+        """A session for somebody who has proven to be this account, inside a transaction."""
+        if account.must_change:
+            self.sessions.end_all(account.holder)
+        self.audit.note(self.now(), account.name, "login", account.name)
+        token = self.sessions.begin(account.holder, self.now())
+        if len(account.sites) == 1:
+            found = self.sessions.find(token, self.now())
+            assert found is not None
+            self.sessions.choose_site(found.digest, account.sites[0])
+        return Entered(account, token)
 
     async def is_password(self, account: Account, secret: str) -> bool:
         """Whether it is this account's password; a try that counts like one to log in."""

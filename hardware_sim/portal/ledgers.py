@@ -7,7 +7,7 @@ workers may share the tables. Whose word it is was settled before; the list is `
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -39,7 +39,8 @@ class EdgeSeen:
     """What the portal knows of an edge; `received` is the last of its events without a gap before it.
 
     `seen_at` is when it last said anything that was new. `list_at` is when the portal's word that its list is the
-    newest last came there, `trouble` why it has not.
+    newest last came there, `trouble` why it has not. `clock_off` is how much later its clock was than ours when it
+    last spoke, give or take the way; None if it did not say.
     """
 
     name: str
@@ -55,6 +56,7 @@ class EdgeSeen:
     list_at: datetime | None
     trouble: str
     keyset: int
+    clock_off: timedelta | None
 
     @property
     def waiting(self) -> int:
@@ -127,7 +129,8 @@ class Ledgers:
         if found and found[0] == text:
             # A broker may say again what it kept; nobody was seen by that.
             return None
-        self._db.execute("INSERT OR REPLACE INTO edge VALUES (?, ?, ?)", (edge, _text(at), text))
+        off_ms = None if state.said_at is None else (state.said_at - at) // timedelta(milliseconds=1)
+        self._db.execute("INSERT OR REPLACE INTO edge VALUES (?, ?, ?, ?)", (edge, _text(at), text, off_ms))
         if state.trouble:
             self._alarm(edge, at, "list_refused", state.trouble)
         if state.status == "online":
@@ -140,7 +143,7 @@ class Ledgers:
     def edges(self) -> list[EdgeSeen]:
         """Every edge that ever spoke and is not retired, by name."""
         found = self._db.execute(
-            "SELECT name, seen_at, state FROM edge"
+            "SELECT name, seen_at, state, clock_off_ms FROM edge"
             " WHERE name NOT IN (SELECT edge FROM enrolment WHERE retired) ORDER BY name"
         )
         return [self._edge(*values) for values in found.fetchall()]
@@ -281,7 +284,7 @@ class Ledgers:
         ).fetchone()
         return None if found is None else Tail(found[0], digest(found[1], found[2], found[3].encode()))
 
-    def _edge(self, name: str, seen_at: str, text: str) -> EdgeSeen:
+    def _edge(self, name: str, seen_at: str, text: str, clock_off_ms: int | None) -> EdgeSeen:
         state = msgspec.json.decode(text, type=State)
         held = self.held(name, state.ledger)
         return EdgeSeen(
@@ -298,6 +301,7 @@ class Ledgers:
             state.list_at,
             state.trouble,
             state.keyset,
+            None if clock_off_ms is None else timedelta(milliseconds=clock_off_ms),
         )
 
 

@@ -107,7 +107,7 @@ class Portal:
         self.places = ClaimDesk(database, ledgers.stays, self._ingest, keys, tenant, site, around)
         """Users' places among edges, and the conflicts of those that nobody could ask about."""
         self._badges = BadgeDesk(self.change, database, self._ingest, keys, around, self._send)
-        self._connection: Connection | None = None
+        self.connection: Connection | None = None
         # All edges hear them: for each that lacks them, a thousand would hear them a thousand times.
         self._lacks_keys = Seldom(self._publish_keys, KEYS_EVERY_S)
         self._conn = ""
@@ -299,7 +299,7 @@ class Portal:
 
     async def _there(self, edge: str) -> EdgeSeen:
         seen = next((found for found in await self.edges() if found.name == edge), None)
-        if self._connection is None or seen is None or not seen.online:
+        if self.connection is None or seen is None or not seen.online:
             raise PortalError(f"edge {edge} is not connected; an order is never kept for later")
         return seen
 
@@ -348,14 +348,14 @@ class Portal:
                 await self._tell_head()
 
     async def _talk(self, connection: Connection) -> None:
-        self._connection, self._conn = connection, self.around.new_id()
+        self.connection, self._conn = connection, self.around.new_id()
         try:
             self._publish_keys()
             with inbox.as_lost():
                 await self._tell_head()
             await inbox.work(connection, self._handle, self.load, lambda topic: topic.endswith("/claim"))
         finally:
-            self._connection = None
+            self.connection = None
 
     async def _handle(self, message: Incoming) -> None:
         edge, _, suffix = message.topic.removeprefix(self._topic("")).partition("/")
@@ -442,9 +442,9 @@ class Portal:
 
     def _send(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> None:
         # What is lost with a connection is asked for, or sent again, on the next one.
-        if self._connection is not None:
+        if self.connection is not None:
             with contextlib.suppress(PortalError):
-                self._connection.publish(topic, payload, retain=retain, expires_s=expires_s)
+                self.connection.publish(topic, payload, retain=retain, expires_s=expires_s)
 
     def _topic(self, suffix: str) -> str:
         return f"{messages.topic_root(self._tenant, self._site)}/{suffix}"

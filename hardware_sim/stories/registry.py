@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from hardware_sim.stories import company, credits, fleet, front_door, guests, partner, reservations, viewing
+from hardware_sim.stories import (
+    activation,
+    company,
+    credits,
+    fleet,
+    front_door,
+    guests,
+    partner,
+    reservations,
+    viewing,
+)
 from hardware_sim.stories.story import Story
 
 _ALL: Final = (
@@ -14,5 +24,6 @@ _ALL: Final = (
     reservations.STORY,
     credits.STORY,
     partner.STORY,
+    activation.STORY,
 )
 SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in _ALL}

@@ -19,6 +19,7 @@ from litestar.types import Message, Scope
 from gate_controller.errors import BadInput, SlagboomError
 from hardware_sim.portal.house import House
 from hardware_sim.portal.web import (
+    activation,
     company,
     credits,
     customers,
@@ -41,6 +42,7 @@ from hardware_sim.portal.web.throttle import Throttle
 PARTS: Final[Sequence[Part]] = (
     start.PART,
     company.PART,
+    activation.PART,
     reservations.PART,
     pool.PART,
     visitors.PART,

@@ -11,6 +11,7 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery
 
 from gate_controller.errors import BadInput
+from hardware_sim.portal import app_setup
 from hardware_sim.portal.accounts import LOGIN_LEN_MAX
 from hardware_sim.portal.inputs import WrongField
 from hardware_sim.portal.passwords import PASSWORD_LEN_MAX, PASSWORD_LEN_MIN
@@ -105,7 +106,8 @@ async def login(request: AnyRequest) -> Page:
     if throttle.closed(address, now_s):
         filled.general, status = WAIT, 429
     elif filled.ok:
-        entered = await house.log_in(filled.text("name"), filled.secret("password"))
+        name, secret = filled.text("name"), filled.secret("password")
+        entered = await app_setup.enter(house, name, secret) or await house.log_in(name, secret)
         if entered is not None:
             path = request.cookies.get(ON_TO_COOKIE, "")
             # A path of this portal alone: "//" would begin the name of another.

@@ -321,3 +321,14 @@ async def test_a_list_that_an_edge_refuses_whole_is_an_alarm_once(shelf: Shelf) 
         await shelf.see(conn=1, told=told, next_seq=1, trouble=trouble)
     await shelf.see(conn=1, told=3, next_seq=1)
     assert await shelf.alarms() == [("list_refused", "g")]
+
+
+async def test_how_far_an_edges_clock_is_off_when_it_says_so(shelf: Shelf) -> None:
+    await shelf.see(conn=1, said_at=T0 + timedelta(seconds=90))
+    batch, events = rows(1, 5, "L")
+    await shelf.database.write(shelf.ledgers.ingest, "g", batch, events, T0 + timedelta(hours=1))
+    (seen,) = await shelf.database.run(shelf.ledgers.edges)
+    assert seen.clock_off == timedelta(seconds=90), "what came since says nothing of it"
+    await shelf.see(conn=2, status="offline")
+    (seen,) = await shelf.database.run(shelf.ledgers.edges)
+    assert seen.clock_off is None

@@ -28,7 +28,7 @@ async def test_edges_are_told_to_wait_while_the_portal_is_behind_and_no_longer(
     free, many = threading.Event(), PAUSE_AT_LEN + 50
     endpoint = Endpoint("127.0.0.1", mosquitto.port, "edge", receive_max=1000)
     async with connect(endpoint, None, [EDGE.topic("ev/ack")]) as edge, asyncio.timeout(60):
-        while portal._connection is None:
+        while portal.connection is None:
             await asyncio.sleep(0.02)
         # A disk that takes its time: everything waits behind this.
         slow = asyncio.ensure_future(portal.database.run(free.wait))

@@ -248,7 +248,7 @@ async def test_nonsense_from_the_broker_changes_nothing(mosquitto: Any, portal: 
         Endpoint("127.0.0.1", mosquitto.port, "attacker"), None, ["slagboom/1/t/s/+/ev/ack"]
     ) as attacker:
         async with asyncio.timeout(10):
-            while portal._connection is None:
+            while portal.connection is None:
                 await asyncio.sleep(0.02)
             for suffix, attacks in bad.items():
                 for payload, _ in attacks:
@@ -279,7 +279,7 @@ async def test_a_retired_edge_is_believed_nothing_and_counts_no_more(portal: Por
         connect(Endpoint("127.0.0.1", mosquitto.port, "g"), None, ["slagboom/1/t/s/keys"]) as edge,
         asyncio.timeout(30),
     ):
-        while portal._connection is None:
+        while portal.connection is None:
             await asyncio.sleep(0.02)
         edge.publish("slagboom/1/t/s/g/state", DEVICE.sign(birth))
         while await portal.applied() != (0, 1):

@@ -33,6 +33,7 @@ PUBLIC = {
     "/register": "who wants to become somebody; what it does is a mail to the address that is typed",
     "/register/{token:str}": "the link of that mail is the proof",
     "/terms": "whoever is asked to accept the terms of use may read them before",
+    "/app": "how to set up an app, the same for everybody",
     "/view": "a viewing code is the proof, and what it shows is only looked at",
 }
 """Pages without a login, and why; whoever adds one says so here."""

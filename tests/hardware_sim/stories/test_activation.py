@@ -1,0 +1,5 @@
+from hardware_sim.stories.activation import STORY
+
+
+def test_it_proves_app_activation() -> None:
+    assert STORY.proves >= {41, 42, 43, 45, 47, 49, 69}
