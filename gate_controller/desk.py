@@ -173,7 +173,7 @@ def may_enrol(user: "User | None", owner: "User | None") -> Reason | None:
 
 
 def enrolled(user: "User", badge: "Badge", number: str, contracts: "tuple[Contract, Contract]") -> "User":
-    """The user with badge, number and both contracts, all in one step; the first contract is the default."""
+    """The user with badge, number and both contracts, all in one step; the first is the default if none was."""
     badges = tuple(one for one in user.badges if one.uid != badge.uid)
     return replace(
         user,
@@ -181,5 +181,5 @@ def enrolled(user: "User", badge: "Badge", number: str, contracts: "tuple[Contra
         badges=(*badges, badge),
         number=number,
         contracts=contracts,
-        default_contract=contracts[0].id,
+        default_contract=user.default_contract or contracts[0].id,
     )

@@ -6,6 +6,7 @@ at a desk, and the checks of papers before, are not here.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from typing import Final
 
 from gate_controller.allowlist import Allowlist, Change, PermitPut, UserPut
@@ -79,7 +80,8 @@ class BadgeDesk:
 
         def beside() -> None:
             # Of a desk that was cut off, the tap is older than the hand-over that counts.
-            what = f"user number {put[-1].number}, desk {asked.desk}, tapped {asked.at:%Y-%m-%d %H:%M:%SZ}"
+            at = f"{asked.at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+            what = f"user number {put[-1].number}, desk {asked.desk}, tapped {at}"
             now = self._around.clock().wall
             self._audit.note(now, asked.clerk, "badge.handed_over", put[-1].external_id, what)
 

@@ -60,6 +60,16 @@ class Picture:
         return cls(media, data)
 
 
+@dataclass(frozen=True, slots=True)
+class BadgeOrder:
+    """A desk was told to take a badge; `after` is the last event that had come by then."""
+
+    desk: str
+    clerk: str
+    at: datetime
+    after: int
+
+
 class SubscriberBooks:
     """The subscribers of one open portal database."""
 
@@ -139,8 +149,31 @@ class SubscriberBooks:
 
     def forget(self, user_id: str) -> None:
         """Everything about a user who was deleted."""
-        for table in ("subscriber", "licence_picture"):
+        for table in ("subscriber", "licence_picture", "badge_order"):
             self._db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
+
+    # ---- badges ----
+
+    def last_event(self) -> int:
+        """The number of the newest event of all edges."""
+        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()[0])
+
+    def put_badge_order(self, user_id: str, order: BadgeOrder) -> None:
+        """A desk was told, in place of what it was told before."""
+        row = (user_id, order.desk, order.clerk, _text(order.at), order.after)
+        self._db.execute("INSERT OR REPLACE INTO badge_order VALUES (?, ?, ?, ?, ?)", row)
+
+    def badge_order(self, user_id: str) -> BadgeOrder | None:
+        """What a desk was last told about this user."""
+        row = self._db.execute(
+            "SELECT desk, clerk, at, after FROM badge_order WHERE user_id = ?", (user_id,)
+        ).fetchone()
+        return BadgeOrder(row[0], row[1], datetime.fromisoformat(row[2]), row[3]) if row is not None else None
+
+    def last_desk(self) -> str:
+        """The desk that was told last, "" before the first."""
+        row = self._db.execute("SELECT desk FROM badge_order ORDER BY at DESC LIMIT 1").fetchone()
+        return row[0] if row is not None else ""
 
     # ---- terms of use ----
 

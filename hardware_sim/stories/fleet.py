@@ -1,16 +1,36 @@
 """Fleet desk: from a mail address to a badge that is somebody's, at the portal's pages and the desk's reader."""
 
+import asyncio
+import os
 import re
+import sys
+from functools import partial
 from typing import Final
 
+from edge import clock
+from edge.control import ask, socket_of
+from gate_controller.allowlist import User
+from gate_controller.contracts import ContractKind
+from gate_controller.desk import LicenceStatus, Registration
+from gate_controller.facts import EnrolAnswered, EnrolAsked, Refused
+from gate_controller.reasons import Note, Reason
+from hardware_sim.desk import DESK
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.organisations import SiteRecord
-from hardware_sim.simulated_site import SITE
+from hardware_sim.simulated_site import EDGE, SITE
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must
+from sync.onlooker import journal_of, look_in
+from sync.orders import EnrolBadge
 
 HARBOUR: Final = "harbour"
-SAM, TESS = "sam@example.com", "tess@example.com"
+SAMS_MAIL: Final = "sam@example.com"
+SAM, TESS, UMA = "Sam <b>Simon</b>", "Tess", "Uma"
+BERTS_BADGE, SAMS_BADGE, TESS_BADGE, BERTS_NEXT = (f"0004{n}4CD7E" for n in range(1, 5))
+NUMBER_WITHIN_S: Final = 5.0
+"""From the tap to the number on the clerk's page, with the portal there."""
+PAGE_WITHIN_S: Final = 30.0
+LOOK_EVERY_S: Final = 0.1
 LICENCE: Final = b"\xff\xd8\xff\xe0" + b"a licence of Sam, photographed" * 100
 
 STORY: Final = Story("fleet", "Fleet desk: register, be checked in person, get a badge and a number", desk=True)
@@ -50,8 +70,8 @@ async def prepared(stage: Stage) -> None:
     house = stage.house
     await stage.account("olga", Role.OPERATOR)
     await stage.log_in("olga")
-    page = await asks_for_the_link(stage, "sam", SAM)
-    must("Nobody can register" in page and not await stage.letters(SAM), "somebody registers for nowhere")
+    page = await asks_for_the_link(stage, "sam", SAMS_MAIL)
+    must("Nobody can register" in page and not await stage.letters(SAMS_MAIL), "somebody registers for nowhere")
     olga = stage.browser("olga")
     await olga.open(f"/sites/{SITE}")
     await olga.submit("Save", {"Address": "Quai 7, 1000 Bruxelles", "Manager": "Mireille Martin"})
@@ -67,11 +87,12 @@ async def by_address(stage: Stage) -> None:
     page = await asks_for_the_link(stage, "sam", "sam at example")
     must("is no e-mail address" in page, "what is no address is taken")
     told = {
-        (await asks_for_the_link(stage, "sam", one)).line_with("A mail") for one in (SAM, SAM, "olga@example.com")
+        (await asks_for_the_link(stage, "sam", one)).line_with("A mail")
+        for one in (SAMS_MAIL, SAMS_MAIL, "olga@example.com")
     }
     must(len(told) == 1, f"the answers differ: {told}")
-    must(len(await stage.letters(SAM)) == 1, "the address is flooded")
-    stage.notes["sam"] = await link_of(stage, SAM)
+    must(len(await stage.letters(SAMS_MAIL)) == 1, "the address is flooded")
+    stage.notes["sam"] = await link_of(stage, SAMS_MAIL)
     must((await stage.browser("thief").open("/register/guessed")).status == 404, "a guessed link opens the form")
 
 
@@ -79,11 +100,11 @@ async def by_address(stage: Stage) -> None:
 async def by_form(stage: Stage) -> None:
     sam = stage.browser("sam")
     page = await sam.open(stage.notes["sam"])
-    must(f"{SAM} is confirmed" in page and "Terms" not in page.path, "the form is not there")
+    must(f"{SAMS_MAIL} is confirmed" in page and "Terms" not in page.path, "the form is not there")
     page = await sam.submit("Register", {"Name": "Sam"})
     for label in ("Telephone", "Address", "Your car park", "New password", "I accept the terms of use"):
         must(f"{label} is missing" in page or f"{label} must be ticked" in page, f"nothing is said of {label}")
-    fill = application("Sam <b>Simon</b>", "+32 470 12 34 56", f"{SITE}, Quai 7, 1000 Bruxelles")
+    fill = application(SAM, "+32 470 12 34 56", f"{SITE}, Quai 7, 1000 Bruxelles")
     page = await sam.submit("Register", fill, picture=("licence.exe", b"MZ\x90 and so on"))
     must("is neither JPEG, PNG nor PDF" in page, "a program is taken for a licence")
     stage.say("sam", "is told: " + page.line_with("is neither"))
@@ -94,11 +115,11 @@ async def by_form(stage: Stage) -> None:
 
 @STORY.step("A mail names the site's manager and the place to go to; Sam logs in and sees how things stand.", [21])
 async def where_to_go(stage: Stage) -> None:
-    letter = (await stage.letters(SAM))[0]
-    for words in ("Mireille Martin", "Quai 7, 1000 Bruxelles", "Sam <b>Simon</b>"):
+    letter = (await stage.letters(SAMS_MAIL))[0]
+    for words in ("Mireille Martin", "Quai 7, 1000 Bruxelles", SAM):
         must(words in letter.body, f"{words} is not in the mail:\n{letter.body}")
     stage.say("mail", f"to {letter.recipient}: {letter.subject}")
-    await stage.log_in("sam", SAM)
+    await stage.log_in("sam", SAMS_MAIL)
     page = await stage.browser("sam").open("/registration")
     must("pre-registered; go to your car park" in page and "Mireille Martin" in page, page.text)
     must("<b>Simon" not in page.html, "a name becomes part of the page")
@@ -111,5 +132,257 @@ async def picture_stays(stage: Stage) -> None:
     files = [one for one in stage.site.folder.glob(f"{stage.site.database.name}*") if one.is_file()]
     kept = b"".join(one.read_bytes() for one in files)
     must(b'"pending"' in kept, "the edge does not know that there is a licence")
-    for secret in (b"photographed", b"Rue Haute", b"470123456", SAM.encode()):
+    for secret in (b"photographed", b"Rue Haute", b"470123456", SAMS_MAIL.encode()):
         must(secret not in kept, f"the edge has {secret!r}")
+
+
+# ---- at the desk ----
+
+
+async def pre_registers(stage: Stage, name: str, phone: str, site: str) -> str:
+    """Somebody else comes the whole way; the mail address."""
+    person = name.casefold()
+    address = f"{person}@example.com"
+    await asks_for_the_link(stage, person, address)
+    await stage.browser(person).open(await link_of(stage, address))
+    page = await stage.browser(person).submit("Register", application(name, phone, site))
+    must("You are pre-registered" in page, f"{name} is not pre-registered:\n{page.text}")
+    return address
+
+
+async def at_the_desk(stage: Stage, name: str, clerk: str = "mia") -> Shown:
+    """A clerk opens somebody's page by the list."""
+    browser = stage.browser(clerk)
+    await browser.open("/desk")
+    return await browser.follow(name)
+
+
+async def is_checked(stage: Stage, name: str, outcome: str, until: str = "") -> Shown:
+    """Mia finds the contact data right, then looks at the licence."""
+    mia = stage.browser("mia")
+    await at_the_desk(stage, name)
+    await mia.submit("These are right")
+    return await mia.submit("Write it down", {"The licence": outcome, "Counts until": until})
+
+
+def user_called(stage: Stage, name: str) -> User:
+    """The user as the portal's list has it now."""
+    (found,) = [user for user in stage.house.portal.allowlist.users() if user.name == name]
+    return found
+
+
+async def asked_of_the_desk(stage: Stage, name: str) -> str:
+    """What the desk itself says to an order for a badge, whatever the pages would say."""
+    order = EnrolBadge(DESK, user_called(stage, name).external_id, "mia")
+    result = await stage.house.portal.command(EDGE, order)
+    must(result.status == "refused", "the desk does as it is told")
+    return result.detail
+
+
+async def taken_without_portal(stage: Stage, external_id: str) -> str:
+    """What the desk's own machine says when a clerk has it take a badge, by the socket that its command uses."""
+    answer = await asyncio.to_thread(ask, socket_of(stage.site.database), EnrolBadge(DESK, external_id, "mia"))
+    stage.say("desk", answer.text)
+    return answer.text
+
+
+async def at_the_machine(stage: Stage, *words: str) -> str:
+    """What a command at the desk's own machine prints."""
+    config = stage.site.folder / "site.toml"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "edge.cli", "operate", *words, "--config", str(config),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    told, _ = await child.communicate()
+    stage.say("mia", f"$ slagboom operate {' '.join(words)}")
+    for line in told.decode().splitlines():
+        stage.say("desk", line.rstrip())
+    return told.decode()
+
+
+@STORY.step(
+    "Mia's desk lists who is pre-registered, her own site's first; who only asked for the link is not.", [17, 18]
+)
+async def desk_lists(stage: Stage) -> None:
+    await pre_registers(stage, TESS, "+32 470 12 34 57", "Harbour, Port 1, Oostende")
+    await asks_for_the_link(stage, "rita", "rita@example.com")
+    await stage.account("mia", Role.CLERK)
+    await stage.log_in("mia")
+    page = await stage.browser("mia").open("/desk")
+    rows = [line for line in page.lines() if " S-" in line]
+    must([SAM in row for row in rows] == [True, False] and TESS in rows[1], f"the order differs: {rows}")
+    must("rita" not in page.text, "somebody is listed who was never there")
+    for row in rows:
+        stage.say("mia", "sees: " + row)
+    must((await stage.browser("sam").open("/desk")).status == 404, "subscribers see the desk's list")
+
+
+@STORY.step(
+    "Without the check in person there is no badge: contact data first, then the licence, each by a clerk.", [22]
+)
+async def checked_in_person(stage: Stage) -> None:
+    mia, olga = stage.browser("mia"), stage.browser("olga")
+    page = await at_the_desk(stage, SAM)
+    must("The contact data come first" in page, "the licence comes first")
+    must(not [form for form in page.forms if "Enrol" in form.button], "a badge is offered before the check")
+    must("not_checked" in await asked_of_the_desk(stage, SAM), "the desk takes a badge before the check")
+    await at_the_desk(stage, SAM, "olga")
+    page = await mia.submit(
+        "These are right", {"Telephone": "+32 470 99 88 77", "Address": "Rue Basse 9, Bruxelles"}
+    )
+    must("Checked by mia" in page, f"nobody checked:\n{page.text}")
+    page = await olga.submit("These are right", {"Address": "somewhere else"})
+    must(page.status == 409 and "was not written" in page, "Olga undoes what Mia did")
+    picture = await mia.open(f"{mia.page.path}/picture")
+    must(picture.body == LICENCE and picture.headers["content-type"] == "image/jpeg", "the copy differs")
+    await at_the_desk(stage, SAM)
+    page = await mia.submit("Write it down", {"The licence": "is good", "Counts until": "2020-01-01"})
+    must("is past" in page, "a licence that is over is good")
+    page = await mia.submit("Write it down", {"Counts until": "2031-05-31"})
+    for deed in ("mia contact.checked", "mia licence.validated until 2031-05-31", "mia licence.seen"):
+        must(deed in " ".join(page.text.split()), f"{deed} is not written down:\n{page.text}")
+        stage.say("mia", "wrote: " + deed)
+    await stage.site.until_in_force()
+    listed = look_in(stage.site.database).allowlist.user(user_called(stage, SAM).id)
+    must(listed is not None and listed.licence == user_called(stage, SAM).licence, "the edge does not know of it")
+
+
+@STORY.step("The terms change: no badge for Sam at any desk before he has accepted them at his page.", [20])
+async def terms_first(stage: Stage) -> None:
+    olga, mia, sam = stage.browser("olga"), stage.browser("mia"), stage.browser("sam")
+    await at_the_desk(stage, SAM)
+    await olga.open("/terms/new")
+    await olga.submit("Put them in force", {"Terms of use": "Bring it back clean, full and in time."})
+    page = await mia.submit("Enrol", {"Desk": DESK})
+    must("terms_not_accepted" in page, "the portal asks for a badge without the terms")
+    await stage.site.until_in_force()
+    must("terms_not_accepted" in await asked_of_the_desk(stage, SAM), "the desk takes a badge without the terms")
+    await stage.log_in("tess", "tess@example.com")
+    for browser in (sam, stage.browser("tess")):
+        page = await browser.open("/registration")
+        must("clean, full and in time" in page, "the terms cannot be read")
+        must("You have accepted" in await browser.submit("Accept the terms of use"), "the terms are not accepted")
+    await stage.site.until_in_force()
+
+
+@STORY.step(
+    "Another's badge is refused by name, and makes no contract; the next one is Sam's, by one tap.", [24, 63]
+)
+async def one_tap(stage: Stage) -> None:
+    olga, mia = stage.browser("olga"), stage.browser("mia")
+    await olga.open("/users/new")
+    await olga.submit("Add the user", {"External id": "B-1", "Badges": BERTS_BADGE})
+    await stage.site.until_in_force()
+    await at_the_desk(stage, SAM)
+    page = await mia.submit("Enrol", {"Desk": DESK})
+    must(f"Hold the badge to the reader of {DESK}" in page, f"the desk does not wait:\n{page.text}")
+    stage.site.desk.tap(BERTS_BADGE)
+    refused = await stage.site.expect(Refused, DESK, reason=Reason.BADGE_ALREADY_ASSIGNED)
+    must(refused.clerk == "mia", "the refusal does not say who asked")
+    page = await mia.open(page.path)
+    must("badge_already_assigned" in page, f"Mia is not told:\n{page.text}")
+    stage.say("mia", "is told: " + page.line_with("badge_already_assigned"))
+    must(not user_called(stage, SAM).contracts, "there is a contract without a badge")
+    begun_s = clock.now().mono_s
+    stage.site.desk.tap(SAMS_BADGE)
+    number = await shows_a_number(stage, "mia", page.path)
+    stage.say("mia", f"reads user number {number}, {clock.now().mono_s - begun_s:.2f} s after the tap")
+    must(clock.now().mono_s - begun_s < NUMBER_WITHIN_S, "it takes too long from the tap to the number")
+    asked = await stage.site.expect(EnrolAsked, DESK)
+    answer = await stage.site.expect(EnrolAnswered, DESK, enrol=asked.enrol)
+    must((asked.clerk, answer.clerk) == ("mia", "mia"), "an event does not say who stood at the desk")
+    must(answer.user_number == number and not asked.provisional, "the edge has another number")
+    sam = user_called(stage, SAM)
+    kinds = [(one.kind, one.payer) for one in sam.contracts]
+    must(kinds == [(ContractKind.BUSINESS, sam.customer), (ContractKind.PRIVATE, sam.id)], f"contracts: {kinds}")
+
+
+async def shows_a_number(stage: Stage, person: str, path: str) -> str:
+    """The user number, as soon as the page shows it; it looks again by itself."""
+    async with asyncio.timeout(PAGE_WITHIN_S):
+        while True:
+            found = re.findall(r"user number (\d+)", (await stage.browser(person).open(path)).text)
+            if found:
+                return str(found[0])
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+@STORY.step("Now Sam is registered, at the edge too, and not before; Tess's licence is not accepted.", [22, 27])
+async def registered(stage: Stage) -> None:
+    await stage.site.until_in_force()
+    listed = look_in(stage.site.database).allowlist
+    sam = listed.user(user_called(stage, SAM).id)
+    assert sam is not None
+    must(sam.registration is Registration.REGISTERED and len(sam.badges) == 1, "the edge does not know Sam's badge")
+    page = await stage.browser("sam").open("/registration")
+    must(f"registered, user number {sam.number}" in page, f"Sam sees something else:\n{page.text}")
+    must(SAM not in (await stage.browser("mia").open("/desk")).text, "Sam still waits")
+    page = await is_checked(stage, TESS, "is not accepted, or was not shown")
+    must("mia licence.rejected" in " ".join(page.text.split()), "it is not written down")
+    must([form for form in page.forms if "Enrol" in form.button], "the licence hinders the badge")
+
+
+@STORY.step("The portal is away: at the machine badges are taken, without rights, and everybody is told so.", [24])
+async def cut_off(stage: Stage) -> None:
+    await pre_registers(stage, UMA, "+32 470 12 34 58", f"{SITE}, Quai 7, 1000 Bruxelles")
+    await is_checked(stage, UMA, "is good", "2031-05-31")
+    await stage.site.until_in_force()
+    mia = stage.browser("mia")
+    await at_the_desk(stage, UMA)
+    await stage.site.unplug_broker()
+    page = await mia.submit("Enrol", {"Desk": DESK})
+    must("is not connected" in page and "slagboom operate enrol" in page, f"Mia is not told:\n{page.text}")
+    stage.say("mia", "is told: " + page.line_with("is not connected"))
+    for name, badge in ((TESS, TESS_BADGE), (UMA, BERTS_NEXT)):
+        told = await taken_without_portal(stage, user_called(stage, name).external_id)
+        must("the portal is away: no rights until it answers" in told, "nobody says that it does not count yet")
+        stage.site.desk.tap(badge)
+        await stage.site.until(partial(has_tapped, stage, name), f"{name}'s badge in the journal")
+    told = await at_the_machine(stage, "waiting")
+    must(told.count("no rights until the portal answers") == 2, f"it is not told who waits:\n{told}")
+    await stage.site.desk.take_away()
+    stage.site.desk.tap(TESS_BADGE)
+    await stage.site.until(lambda: has_no_rights(stage), "a badge without rights refused")
+    olga = stage.browser("olga")
+    await olga.open("/users")
+    await olga.follow("B-1")
+    await olga.follow("Edit")
+    await olga.submit("Save", {"Badges": f"{BERTS_BADGE}\n{BERTS_NEXT}"})
+
+
+@STORY.step(
+    "It is back: Tess's badge counts from now on; the one that became Bert's meanwhile is not Uma's.", [24, 27, 63]
+)
+async def back(stage: Stage) -> None:
+    tess, uma = user_called(stage, TESS), user_called(stage, UMA)
+    await stage.site.plug_broker_in()
+    told = await stage.site.expect(EnrolAnswered, DESK, user_id=tess.id)
+    refused = await stage.site.expect(EnrolAnswered, DESK, user_id=uma.id)
+    tess, uma = user_called(stage, TESS), user_called(stage, UMA)
+    must(tess.number and told.user_number == tess.number, "Tess has no number")
+    must(tess.registration is Registration.REGISTERED and len(tess.contracts) == 2, "Tess is half-way registered")
+    must(tess.licence is not None and tess.licence.status is LicenceStatus.REJECTED, "her licence is good by now")
+    must(refused.reason == Reason.BADGE_ALREADY_ASSIGNED, "Bert's badge is Uma's")
+    must(not uma.contracts and uma.registration is Registration.PRE_REGISTERED, "Uma is half-way registered")
+    mia = stage.browser("mia")
+    page = await mia.open("/desk")
+    must(UMA in page and TESS not in page, "the desk lists somebody else")
+    page = await mia.open(f"/desk/{tess.id}")
+    stage.say("mia", "reads: " + page.line_with("badge.handed_over"))
+    await stage.site.until_in_force()
+    stage.site.desk.tap(TESS_BADGE)
+    await stage.site.expect(Refused, DESK, reason=Reason.LICENCE_NOT_VALIDATED, user_id=tess.id)
+
+
+def has_tapped(stage: Stage, name: str) -> bool:
+    """Whether the desk took somebody's badge while the portal was away."""
+    user_id = user_called(stage, name).id
+    facts = [row.fact() for row in journal_of(stage.site.database)]
+    return any(isinstance(one, EnrolAsked) and one.user_id == user_id and one.provisional for one in facts)
+
+
+def has_no_rights(stage: Stage) -> bool:
+    """Whether the desk knows nobody of a badge, and says that the portal may know better."""
+    facts = [row.fact() for row in journal_of(stage.site.database)]
+    unknown = [one for one in facts if isinstance(one, Refused) and one.reason is Reason.UNKNOWN_CREDENTIAL]
+    return any(one.lane == DESK and Note.DEGRADED in one.notes for one in unknown)

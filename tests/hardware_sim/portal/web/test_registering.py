@@ -8,6 +8,7 @@ from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.web.forms import FILE_BYTES_MAX
 from hardware_sim.portal.web.registering import PART
 from hardware_sim.stories.browser import Browser
+from tests.hardware_sim.portal.web.test_app_forms import Vandal
 from tests.hardware_sim.portal.web.web_rig import PASSWORD, Served
 
 SAM = "sam@example.com"
@@ -97,3 +98,12 @@ async def test_the_way_in_is_not_open_without_end(web: Served) -> None:
         page = await browser.submit("Send me the link", {"E-mail address": f"p{number}@example.com"})
         statuses.add("Too many tries" in page)
     assert statuses == {False, True}
+
+
+async def test_the_form_behind_the_link_is_no_way_to_break_anything(web: Served) -> None:
+    sam = await at_the_form(web)
+    vandal = Vandal(web, Role.SUBSCRIBER)
+    await vandal.visit(sam.page.path, "Register", sam.page.path)
+    assert vandal.tried > 50
+    page = await sam.submit("Register", FILL)
+    assert "You are pre-registered" in page, "the link still counts"
