@@ -25,6 +25,7 @@ from hardware_sim.broker import Broker
 from hardware_sim.camera import MjpegServer, draw
 from hardware_sim.desk import DESK, SimulatedDesk, simulated_desk
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
+from hardware_sim.portal import key_books
 from hardware_sim.portal.feed import Feed
 from hardware_sim.portal.hook_sender import HookSender
 from hardware_sim.portal.house import House
@@ -360,7 +361,7 @@ async def simulated_site(
         await site.forget_the_past()
         works = [site.turn(), site.listen(), site.relay_log(), portal.serve("127.0.0.1", broker.port)]
         site.house = await House.open(portal, TIME_ZONE)
-        works += [Feed(site.house).run(), HookSender(site.house).run()]
+        works += [Feed(site.house).run(), HookSender(site.house).run(), key_books.follow(site.house)]
         if pages:
             works.append(_pages(site.house, stack))
         async with asyncio.TaskGroup() as group:

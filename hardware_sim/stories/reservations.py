@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,17 +12,18 @@ from gate_controller.allowlist import Change, PermitPut, User, UserPut
 from gate_controller.contracts import business, private
 from gate_controller.credentials import Badge, PlateCredential
 from gate_controller.desk import Licence, LicenceStatus, Registration, enrolled
-from gate_controller.facts import DeskGranted, Granted, KeyTaken, Passed, Refused
+from gate_controller.facts import DeskGranted, Granted, KeyReturned, KeyTaken, Passed, Refused
 from gate_controller.plates import Plate
-from gate_controller.reasons import Reason
+from gate_controller.reasons import Note, Reason
 from hardware_sim.desk import DESK
-from hardware_sim.portal import newcomers
+from hardware_sim.portal import company, newcomers
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.organisations import SiteRecord
-from hardware_sim.simulated_site import ENTRY, SITE, TENANT, TIME_ZONE, StoryFailed
+from hardware_sim.simulated_site import ENTRY, SITE, STEP_S, TENANT, TIME_ZONE, SimulatedSite, StoryFailed
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import Stage, Story, must
 from hardware_sim.world import Vehicle
+from sync.onlooker import journal_of
 
 OMARS_CAR: Final = Vehicle(("98", "THD", "4"), "NL", patience_s=3.0, speed_mps=6.0)
 HARBOUR: Final = "harbour"
@@ -29,7 +31,7 @@ BADGES: Final = {"sofie": "0004A1B2C3", "lena": "0004A1B2C4", "omar": "0004A1B2C
 HERE: Final = "DACIA-1, Dacia Spring, GR-418-N, at garage"
 ZOE: Final = "ZOE-2, Renault Zoe, TX-904-B, at garage"
 KANGOO: Final = "KANGOO-3, Renault Kangoo, HB-TU 512, at harbour"
-OPENS_WITHIN_S: Final = 30.0
+WITHIN_S: Final = 30.0
 """Generous: what it took is told, and measured where nothing else runs."""
 
 STORY: Final = Story(
@@ -119,7 +121,7 @@ async def opens(stage: Stage, who: str, slot: int) -> float:
     desk, before = stage.site.desk, len(stage.site.desk.freed)
     await tap(stage, who)
     since_s = clock.now().mono_s
-    await stage.site.until(lambda: len(desk.freed) > before, f"an open slot for {who}", OPENS_WITHIN_S)
+    await stage.site.until(lambda: len(desk.freed) > before, f"an open slot for {who}", WITHIN_S)
     took_s = clock.now().mono_s - since_s
     must(desk.freed[before:] == [slot], f"slots {desk.freed[before:]} opened for {who}, and {slot} was expected")
     return took_s
@@ -266,3 +268,91 @@ async def each_by_name(stage: Stage) -> None:
     await refused(stage, "lena", Reason.NO_RESERVATION)
     entered = await stage.site.expect(Granted, ENTRY, external_id="omar")
     await stage.site.expect(Passed, ENTRY, hold=entered.hold)
+
+
+# ---- late, and offline ----
+
+
+@STORY.step(
+    "Sofie is late: she and Lena, who has the car next, are told; and told again when the key is back.", [25]
+)
+async def late(stage: Stage) -> None:
+    sofie, site = stage.browser("sofie"), stage.site
+    page = await sofie.open(stage.notes["sofie"])
+    must("the key is out" in page, "the portal does not know that the key is out")
+    await ends_soon(stage, "sofie")
+    page = await reserves(stage, "lena", HERE, timedelta(), timedelta(hours=2), Who_pays="you, privately")
+    must("DACIA-1 is reserved for you" in page, f"Lena cannot have it after Sofie:\n{page.text}")
+    stage.notes["lena"] = page.path
+    await told(stage, "sofie", "The key is late")
+    await told(stage, "lena", "Your vehicle is late")
+    await site.until_in_force()
+    await refused(stage, "lena", Reason.KEY_NOT_THERE)
+    site.desk.put_back(1)
+    returned = await site.expect(KeyReturned, DESK, user_id="u-sofie")
+    must(returned.late_s > 0, "the journal does not say that it is late")
+    await told(stage, "lena", "Your vehicle is back")
+    must("the key is back" in await sofie.open(stage.notes["sofie"]), "Sofie's trip is not over")
+
+
+@STORY.step("Omar's licence is checked, and counts for a moment only.")
+async def omars_licence(stage: Stage) -> None:
+    portal, now = stage.house.portal, clock.now().wall
+    stage.notes["licence"] = now + timedelta(seconds=3)
+    licence = Licence(LicenceStatus.VALIDATED, now, stage.notes["licence"])
+    await portal.change([UserPut(replace(company.by_id(stage.house, "u-omar"), licence=licence))])
+    page = await reserves(stage, "omar", ZOE, timedelta(hours=5), timedelta(hours=1))
+    must("must be checked again" in page, "nobody tells him that it will be over")
+
+
+@STORY.step(
+    "The desk is cut off: it gives Lena her key, sees Omar's licence end, and says what it cannot know.", [26]
+)
+async def offline(stage: Stage) -> None:
+    site, desk = stage.site, stage.site.desk
+    await site.until_in_force()
+    await site.unplug_broker()
+    page = await reserves(stage, "sofie", ZOE, timedelta(), timedelta(hours=1))
+    must("ZOE-2 is reserved for you" in page, f"Sofie has no reservation:\n{page.text}")
+    await over(stage, stage.notes["licence"])
+    for who, reason in (("omar", Reason.LICENCE_EXPIRED), ("sofie", Reason.NO_RESERVATION)):
+        await tap(stage, who)
+        await site.until(partial(in_doubt, site, who, reason), f"{who} told {reason}")
+    await opens(stage, "lena", 1)
+    must(desk.take(1), "the key of slot 1 is not in the hand")
+    site.tell_how_stale()
+    await site.plug_broker_in()
+    granted = await site.expect(DeskGranted, DESK, external_id="lena")
+    must(granted.notes == (Note.DEGRADED,), "nobody says that the portal was away")
+    must((granted.contract, granted.payer) == ("u-lena-private", "u-lena"), f"{granted.payer} pays")
+    await site.expect(KeyTaken, DESK, user_id="u-lena")
+
+
+def in_doubt(site: SimulatedSite, who: str, reason: Reason) -> bool:
+    """Whether the desk's own journal has this refusal, with the note that the portal was away."""
+    facts = (row.fact() for row in journal_of(site.database))
+    return any(
+        isinstance(one, Refused) and (one.external_id, one.reason, one.notes) == (who, reason, (Note.DEGRADED,))
+        for one in facts
+    )
+
+
+@STORY.step("The portal is back: Sofie's key is there for her, and Lena's reservation says that hers is out.", [25])
+async def caught_up(stage: Stage) -> None:
+    await stage.site.until_in_force()
+    await opens(stage, "sofie", 2)
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            if "the key is out" in await stage.browser("lena").open(stage.notes["lena"]):
+                return
+            await asyncio.sleep(STEP_S)
+
+
+async def told(stage: Stage, who: str, subject: str) -> None:
+    """Wait for a mail."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            if subject in {one.subject for one in await stage.letters(f"{who}@example.com")}:
+                stage.say("mail", f"to {who}: {subject}")
+                return
+            await asyncio.sleep(STEP_S)
