@@ -123,6 +123,8 @@ class BoardPeer(PtyPeer):
         self._buffer = b""
         self.silent = False
         self.lose_replies = 0
+        self.polls = 0
+        """How often the inputs were read."""
         self.flashes: deque[tuple[int, float]] = deque(maxlen=REMEMBERED_MAX)
 
     def _answer(self, data: bytes) -> bytes:
@@ -153,6 +155,7 @@ class BoardPeer(PtyPeer):
         if function == 2:
             if address + value > CHANNELS or value == 0:
                 return bytes([1, 0x82, 2])
+            self.polls += 1
             wanted = list(self._contacts())[address : address + value]
             return bytes([1, 2, 1, sum(on << bit for bit, on in enumerate(wanted))])
         if function != 5:

@@ -37,6 +37,12 @@ from sync.onlooker import journal_of, look_in
 from sync.portal import Surroundings
 
 STEP_S: Final = 0.05
+LATE_MAX_S: Final = 0.1
+"""What the world makes up for once it is late; the rest it is late for good, so that no car leaps over a loop."""
+UNSEEN_MAX_S: Final = 0.2
+"""How far the world moves on while the board's inputs are not read, though a daemon runs."""
+FROZEN_MAX_S: Final = 2.0
+"""After so long without anybody reading them, the world turns regardless."""
 CAMERA_FPS: Final = 10
 STOPS_WITHIN_S: Final = 10.0
 
@@ -262,13 +268,23 @@ class SimulatedSite:
     # ---- the world turns ----
 
     async def turn(self) -> None:
-        """Let time pass in the world, in step with the clock; and tell what a bystander sees."""
-        last_s = clock.now().mono_s
+        """Let time pass in the world, in step with the clock; and tell what a bystander sees.
+
+        On a machine that is too slow for both, it is the world that waits for the daemon.
+        """
+        last_s = seen_s = clock.now().mono_s
+        polls, unseen_s = self.board.polls, 0.0
         while True:
             await asyncio.sleep(STEP_S)
             now_s = clock.now().mono_s
+            if self.board.polls != polls or self._daemon is None:
+                polls, unseen_s, seen_s = self.board.polls, 0.0, now_s
+            last_s = max(last_s, now_s - STEP_S - LATE_MAX_S)
             while last_s + STEP_S <= now_s:
                 last_s += STEP_S
+                if unseen_s >= UNSEEN_MAX_S and now_s - seen_s < FROZEN_MAX_S:
+                    continue
+                unseen_s += STEP_S
                 for happened in self.world.step(STEP_S):
                     self._bystander(happened)
 
