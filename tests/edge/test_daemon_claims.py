@@ -102,7 +102,8 @@ async def a_town(
         async with asyncio.timeout(20):
             while await portal.applied() != (len(town.gates),) * 2:
                 await asyncio.sleep(0.05)
-        await asyncio.sleep(0.8)  # until the lanes know where their booms are
+        for gate in town.gates.values():
+            await gate.ready()
         try:
             yield town
         finally:
@@ -179,7 +180,7 @@ async def test_who_leaves_through_another_edge_may_come_back_through_the_first(
         (closed,) = await east.facts(SessionClosed)
         assert isinstance(closed, SessionClosed)
         assert closed.why is Closed.LEFT_ELSEWHERE
-        await asyncio.sleep(0.7)
+        await east.seen(0.7)
         await east.drives_up()
         east.reader.present(SECOND)
         await east.facts(Claimed, 2)

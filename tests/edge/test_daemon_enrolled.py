@@ -15,7 +15,7 @@ from edge.commands.enrol import enrol
 from edge.config import load_config
 from edge.daemon import serve
 from gate_controller.errors import StoreError
-from gate_controller.facts import BoomOpenedManually, Fact, Opened
+from gate_controller.facts import BoomOpenedManually, Fact, Opened, VehicleArrived
 from gate_controller.lane import Order
 from hardware_sim.broker import free_port
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer
@@ -87,9 +87,9 @@ class Site:
 
     async def anna_comes(self) -> None:
         """Her vehicle drives up, her badge opens, and she goes through."""
-        before = len(self.facts(Opened))
+        before, arrived = len(self.facts(Opened)), len(self.facts(VehicleArrived))
         self.contacts["approach"] = True
-        await asyncio.sleep(0.5)
+        await until(lambda: len(self.facts(VehicleArrived)) > arrived)
         self.reader.present(ANNAS_BADGE)
         await until(lambda: len(self.facts(Opened)) > before)
 

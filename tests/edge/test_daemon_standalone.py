@@ -42,7 +42,7 @@ async def test_who_is_added_to_the_file_gets_in_without_a_restart(gate: Gate) ->
         async with asyncio.timeout(20):
             while look_in(gate.folder / "slagboom.db").allowlist.user_by_external("bert") is None:
                 await asyncio.sleep(0.1)
-        await asyncio.sleep(0.7)
+        await gate.seen(0.7)
         gate.reader.present(OTHER_BADGE)
         (granted,) = await gate.facts(Granted)
         assert isinstance(granted, Granted)
@@ -69,7 +69,7 @@ async def test_joining_a_portal_keeps_the_journal_and_whoever_is_inside(gate: Ga
             while await portal.applied() != (1, 1):
                 await asyncio.sleep(0.05)
         gate.contacts["approach"] = True
-        await asyncio.sleep(0.7)
+        await gate.seen(0.7)
         gate.reader.present(ANNAS_BADGE)
         (refused,) = await gate.facts(Refused)
         assert isinstance(refused, Refused)
