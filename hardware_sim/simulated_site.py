@@ -45,6 +45,9 @@ FROZEN_MAX_S: Final = 2.0
 """After so long without anybody reading them, the world turns regardless."""
 CAMERA_FPS: Final = 10
 STOPS_WITHIN_S: Final = 10.0
+WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 120.0
+"""How long a story waits before it calls something missing: several times what a slow machine takes."""
 
 ENTRY, EXIT = "entry", "exit"
 TENANT, SITE, EDGE = "demo", "garage", "gatehouse"
@@ -171,7 +174,7 @@ class SimulatedSite:
         """Plates of the open sessions, as the daemon's own database has them."""
         return sorted(session.plate for session in look_in(self.database).occupancy.inside())
 
-    async def expect(self, kind: type[F], lane: str, within_s: float = 30.0, **fields: object) -> F:
+    async def expect(self, kind: type[F], lane: str, within_s: float = WITHIN_S, **fields: object) -> F:
         """The next fact of this kind and lane with these fields; what came before it is passed over.
 
         Raises `StoryFailed` if the portal does not learn of one in time.
@@ -188,7 +191,7 @@ class SimulatedSite:
         wanted = ", ".join([lane, *(f"{key} {value}" for key, value in fields.items())])
         raise StoryFailed(f"{kind.__name__} ({wanted}) was expected within {within_s:.0f} s and did not happen")
 
-    async def until(self, met: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
+    async def until(self, met: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> None:
         """Wait for something in the world; `StoryFailed` in time."""
         try:
             async with asyncio.timeout(within_s):
@@ -201,7 +204,7 @@ class SimulatedSite:
         """Wait until the portal has every row of the daemon's journal."""
         await self.until(lambda: self._heard_through >= self.journal_length(), "a journal complete at the portal")
 
-    async def until_in_force(self, within_s: float = 30.0) -> None:
+    async def until_in_force(self, within_s: float = WITHIN_S) -> None:
         """Wait until the portal's newest list is in force at the gate, as the gate tells the portal."""
         try:
             async with asyncio.timeout(within_s):
@@ -243,7 +246,7 @@ class SimulatedSite:
     async def until_ready(self) -> None:
         """Wait until both lanes know where their booms are; what happened before is passed over."""
         for lane in (ENTRY, EXIT):
-            await self.expect(PhaseEntered, lane, phase="idle")
+            await self.expect(PhaseEntered, lane, READY_WITHIN_S, phase="idle")
 
     async def kill_daemon(self) -> None:
         """As a power cut would."""

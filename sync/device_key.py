@@ -21,13 +21,13 @@ def device_key(folder: Path) -> Signer:
     secret = folder / SECRET
     try:
         if not secret.exists():
-            _make(secret)
+            _write(secret, secrets.token_hex(32), 0o600)
         signer = Signer.of(bytes.fromhex(secret.read_text(encoding="ascii")))
         if secret.stat().st_mode & 0o077:
             secret.chmod(0o600)
         public, said = folder / PUBLIC, f"{signer.public.hex()}\n"
         if not public.exists() or public.read_text(encoding="ascii", errors="replace") != said:
-            public.write_text(said, encoding="ascii")
+            _write(public, said, 0o644)
     except OSError as error:
         raise StoreError(
             f"{secret}: this edge's key cannot be kept here ({error.strerror}); mend the folder"
@@ -39,11 +39,11 @@ def device_key(folder: Path) -> Signer:
     return signer
 
 
-def _make(path: Path) -> None:
-    """Whole or not at all: half a key would be none for ever."""
-    new = path.with_suffix(".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32))
+def _write(path: Path, text: str, mode: int) -> None:
+    """Whole or not at all: half a key would be none for ever, and is nothing to register."""
+    new = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="ascii") as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)

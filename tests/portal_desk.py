@@ -139,13 +139,13 @@ class TlsMosquitto:
 
     def start(self) -> None:
         self._child = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
-        raise AssertionError(f"mosquitto took no connection on port {self.port} within 10 s")
+        raise AssertionError(f"mosquitto took no connection on port {self.port} within 60 s")
 
     def grant(self, *edges: str) -> None:
         """Write the access list anew and have it read, as an operator does."""

@@ -43,7 +43,7 @@ def exactly(pipe, length):
 
 
 def first_frame(child):
-    until = time.perf_counter() + 10
+    until = time.perf_counter() + 60
     while time.perf_counter() < until:
         answer = asked(child)
         if answer[0] != NO_FRAME:

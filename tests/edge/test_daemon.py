@@ -121,13 +121,13 @@ class Gate:
         """Until the daemon has read the inputs again for so long, however slow the machine is."""
         polls = self.board.polls + round(for_s / POLL_EVERY_S) + 1
         await asyncio.sleep(for_s)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self.board.polls < polls:
                 await asyncio.sleep(0.02)
 
     async def ready(self) -> None:
         """Until the lane knows where its boom is."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await self.facts(PhaseEntered))[-1].phase != "idle":  # type: ignore[union-attr]
                 await asyncio.sleep(0.05)
 
@@ -145,7 +145,7 @@ class Gate:
 
     async def facts(self, kind: type[Fact], count: int = 1) -> list[Fact]:
         """Wait until the journal on disk has so many of this kind."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(found := [f for f in journal(self.folder / "slagboom.db") if isinstance(f, kind)]) < count:
                 await asyncio.sleep(0.05)
         return found
@@ -218,7 +218,7 @@ async def test_a_slow_disk_opens_in_time_and_the_gap_names_the_row_of_the_late_g
 
     async def slow(self: Store, facts: Sequence[tuple[datetime, Fact]]) -> range:
         if any(isinstance(fact, Granted) for _, fact in facts):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not gate.board.flashes:
                     await asyncio.sleep(0.02)
         return await append(self, facts)
@@ -334,7 +334,7 @@ async def test_lights_follow_the_lane(gate: Gate) -> None:
         assert gate.relays.get(3) is not True
         gate.reader.present(ANNAS_BADGE)
         await gate.facts(Opened)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while gate.relays.get(3) is not True:
                 await asyncio.sleep(0.05)
 
@@ -459,7 +459,7 @@ async def test_only_the_portal_s_own_order_moves_the_boom_and_only_once(gate: Ga
     endpoint = Endpoint("127.0.0.1", mosquitto.port, "attacker")
     async with connect(endpoint, None, [cmd_topic]) as attacker, running(gate):
         serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await portal.applied() != (1, 1):
                 await asyncio.sleep(0.05)
         await gate.ready()
@@ -596,7 +596,7 @@ async def test_a_picture_is_kept_once_its_plate_decided_and_a_strangers_apart(
         await asyncio.sleep(2.5)
         assert not list(pictures.rglob("*.jpg"))
         await gate.drives_up()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (found := [path.relative_to(pictures) for path in pictures.rglob("*.jpg")]):
                 await asyncio.sleep(0.05)
     verdicts = [fact for fact in journal(gate.folder / "slagboom.db") if isinstance(fact, Granted | Refused)]

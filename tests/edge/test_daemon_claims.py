@@ -51,14 +51,14 @@ class Town:
             self._serving = None
 
     async def conflicts(self, count: int) -> list[Conflict]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found := await self.portal.places.conflicts()) < count:
                 await asyncio.sleep(0.05)
         return found
 
     async def all_told(self) -> None:
         """Until the portal has every row of every journal."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while any(edge.received < self._rows(edge.name) for edge in await self.portal.edges()):
                 await asyncio.sleep(0.05)
 
@@ -99,7 +99,7 @@ async def a_town(
             for device in (gate.board, gate.reader, gate.scanner):
                 stack.enter_context(device)
             await stack.enter_async_context(running(gate))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await portal.applied() != (len(town.gates),) * 2:
                 await asyncio.sleep(0.05)
         for gate in town.gates.values():
@@ -117,7 +117,7 @@ async def test_two_cars_at_the_same_second_one_gets_in_and_one_is_told_why(tmp_p
         await asyncio.gather(east.drives_up(), west.drives_up())
         east.reader.present(FIRST)
         west.reader.present(SECOND)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not (journal_has(east, Refused) or journal_has(west, Refused)):
                 await asyncio.sleep(0.05)
         winner, loser = (west, east) if journal_has(east, Refused) else (east, west)

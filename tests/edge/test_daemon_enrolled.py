@@ -94,17 +94,17 @@ class Site:
         await until(lambda: len(self.facts(Opened)) > before)
 
     async def applied(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await self.portal.applied() != (1, 1):
                 await asyncio.sleep(0.05)
 
     async def online(self, wanted: bool = True) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while [seen.online for seen in await self.portal.edges()] != [wanted]:
                 await asyncio.sleep(0.05)
 
     async def delivered(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(await self.portal.events()) < len(journal_of(self.folder / "slagboom.db")):
                 await asyncio.sleep(0.05)
 
@@ -122,7 +122,7 @@ class Site:
                 await task
 
 
-async def until(true: Callable[[], object], within_s: float = 20.0) -> None:
+async def until(true: Callable[[], object], within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while not true():
             await asyncio.sleep(0.05)

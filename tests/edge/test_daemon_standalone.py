@@ -39,7 +39,7 @@ async def test_who_is_added_to_the_file_gets_in_without_a_restart(gate: Gate) ->
         await gate.facts(Refused)
         with (gate.folder / "list.csv").open("a") as file:
             file.write(f"bert,AB-123-CD,{OTHER_BADGE}\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while look_in(gate.folder / "slagboom.db").allowlist.user_by_external("bert") is None:
                 await asyncio.sleep(0.1)
         await gate.seen(0.7)
@@ -65,7 +65,7 @@ async def test_joining_a_portal_keeps_the_journal_and_whoever_is_inside(gate: Ga
     settings.write_text(SITE.replace('[list]\nfile = "list.csv"', link))
     serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port))
     async with running(gate):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await portal.applied() != (1, 1):
                 await asyncio.sleep(0.05)
         gate.contacts["approach"] = True
@@ -75,7 +75,7 @@ async def test_joining_a_portal_keeps_the_journal_and_whoever_is_inside(gate: Ga
         assert isinstance(refused, Refused)
         assert refused.reason is Reason.ALREADY_INSIDE
         rows = journal_of(gate.folder / "slagboom.db")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(await portal.events(limit=1000)) < len(rows):
                 await asyncio.sleep(0.05)
     events = await portal.events(limit=1000)

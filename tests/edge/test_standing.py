@@ -105,7 +105,7 @@ class House:
 
     async def ready(self) -> None:
         """Until the daemon is there and has the list."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await self.portal.applied() != (1, 1) or not (await self.portal.edges())[0].online:
                 await asyncio.sleep(0.05)
 
@@ -154,7 +154,7 @@ async def house(tmp_path: Path, mosquitto: Any) -> AsyncIterator[House]:
 
 
 async def heard(listener: Connection) -> bytes:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return (await anext(listener.incoming())).payload
 
 
@@ -211,7 +211,7 @@ async def test_the_portal_revokes_in_the_list_and_by_order_at_once(house: House)
         (fact,) = await house.gate.facts(Revoked)
         assert isinstance(fact, Revoked)
         assert fact.credential == ANNAS_BADGE
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await house.portal.edges())[0].online:
             await asyncio.sleep(0.05)
     revision = house.portal.allowlist.revision

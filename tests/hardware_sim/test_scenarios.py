@@ -21,4 +21,4 @@ async def test_story(name: str, tmp_path: Path) -> None:
         await site.until(lambda: not any(site.world.scene(lane).vehicles for lane in (ENTRY, EXIT)), "empty lanes")
         await site.until_delivered()
         events = await site.portal.events(limit=100_000)
-        assert [event.seq for event in events] == list(range(1, site.journal_length() + 1)), told
+        assert sorted(event.seq for event in events) == list(range(1, site.journal_length() + 1)), told

@@ -26,7 +26,7 @@ def endpoint(port: int, name: str) -> Endpoint:
     return Endpoint("127.0.0.1", port, name, backoff=QUICK)
 
 
-async def take(connection: Connection, count: int = 1, within_s: float = 5.0) -> list[Incoming]:
+async def take(connection: Connection, count: int = 1, within_s: float = 60.0) -> list[Incoming]:
     async def some() -> AsyncIterator[Incoming]:
         async for message in connection.incoming():
             yield message

@@ -30,7 +30,7 @@ class Side:
         self.gone: list[HoldId] = []
 
     async def heard(self) -> Claim:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             message = await anext(self.portal.incoming())
         message.ack()
         return verify(message.payload, Claim, EDGE.audience, KeyRing.of_edge(DEVICE.public), 4096)[1]
@@ -39,7 +39,7 @@ class Side:
         self.portal.publish(EDGE.topic(suffix), payload)
 
     async def until_refused(self, reason: str, count: int = 1) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.link.refused[reason] < count:
                 await asyncio.sleep(0.02)
 
@@ -66,7 +66,7 @@ async def a_side(folder: Path, port: int) -> AsyncIterator[Side]:
         portal.publish(EDGE.site_topic("keys"), keyset(1, ONLINE), retain=True)
         task = asyncio.ensure_future(link.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while link._guard.keyset == 0:
                     await asyncio.sleep(0.02)
             yield side[0]
@@ -118,7 +118,7 @@ async def test_who_left_elsewhere_is_told_by_the_portal_alone(tmp_path: Path, mo
         side.say(left("in-9", by=THIEF), "claim/left")
         await side.until_refused("unknown_key")
         side.say(left("in-1", "in-2"), "claim/left")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(side.gone) < 2:
                 await asyncio.sleep(0.02)
         assert side.gone == ["in-1", "in-2"]
@@ -127,6 +127,6 @@ async def test_who_left_elsewhere_is_told_by_the_portal_alone(tmp_path: Path, mo
 async def test_without_a_connection_nobody_is_asked(tmp_path: Path, mosquitto: Any) -> None:
     async with a_side(tmp_path, mosquitto.port) as side:
         mosquitto.kill()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while side.link.ask_place(GRANT, side.clock()):
                 await asyncio.sleep(0.05)

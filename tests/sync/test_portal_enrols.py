@@ -31,7 +31,7 @@ class Side:
         self.told: list[tuple[Enrol, EnrolReply]] = []
 
     async def heard(self) -> Enrol:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             message = await anext(self.portal.incoming())
         message.ack()
         return verify(message.payload, Enrol, EDGE.audience, KeyRing.of_edge(DEVICE.public), 4096)[1]
@@ -76,7 +76,7 @@ async def test_a_badge_is_asked_about_until_the_portal_answers(tmp_path: Path, m
                 for said in (reply("desk-1", "1", THIEF), reply("desk-2", "2"), reply("desk-1", "10042")):
                     portal.publish(EDGE.topic("enrol/r"), said)
                 portal.publish(EDGE.topic("enrol/r"), reply("desk-1", "10042"))
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while link.refused["answered_before"] < 2:
                         await asyncio.sleep(0.02)
                 assert [(asked.clerk, told.user_number) for asked, told in side.told] == [("mia", "10042")]

@@ -57,7 +57,7 @@ async def a_site(folder: Path, port: int) -> AsyncIterator[tuple[Portal, Connect
 
 async def hear(edge: Connection, topic: str) -> bytes:
     """The next message on this topic."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for heard in edge.incoming():
             heard.ack()
             if heard.topic == topic:

@@ -53,7 +53,7 @@ def question(edge: Address, hold: str, by: Signer = DEVICE) -> bytes:
 
 async def answer(portal: Portal, edges: Connection, edge: Address, hold: str) -> ClaimReply:
     edges.publish(edge.topic("claim"), question(edge, hold))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         heard = await anext(edges.incoming())
     heard.ack()
     assert heard.topic == edge.topic("claim/r")

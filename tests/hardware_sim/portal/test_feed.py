@@ -41,7 +41,7 @@ async def test_it_follows_by_itself_and_a_store_that_fails_is_tried_again(
         monkeypatch.setattr(follower, "catch_up", sometimes)
         task = asyncio.create_task(follower.run())
         await arrives(house, granted(billed_to="acme"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await house.run(Credits(house).balance, "acme")).credits == 100:
                 await asyncio.sleep(0.001)
         task.cancel()

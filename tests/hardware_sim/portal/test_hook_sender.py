@@ -47,7 +47,7 @@ async def sending(folder: Path, *receivers: Receiver) -> AsyncIterator[House]:
 
 
 async def until(house: House, state: State, said: str = "", hook: str = "hook0") -> Delivery:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = await newest(house, hook)
             if found.state is state and said in found.said:

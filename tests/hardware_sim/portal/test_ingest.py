@@ -126,7 +126,7 @@ async def test_two_workers_share_what_comes_and_each_event_is_stored_once(
     serving = asyncio.ensure_future(portal.serve("127.0.0.1", mosquitto.port, QUICK, workers=2))
     endpoint = Endpoint("127.0.0.1", mosquitto.port, "edge", receive_max=1000)
     batches = [rows(first, first + 19) for first in range(1, 2001, 20)]
-    async with connect(endpoint, None, [EDGE.topic("ev/ack")]) as edge, asyncio.timeout(30):
+    async with connect(endpoint, None, [EDGE.topic("ev/ack")]) as edge, asyncio.timeout(60):
         while len(took) < 3:
             await asyncio.sleep(0.02)
         # Every batch three times over, and the last ones first.

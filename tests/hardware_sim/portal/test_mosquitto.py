@@ -65,7 +65,7 @@ def people(desk: RunningDesk, broker: TlsMosquitto, tmp_path: Path) -> People:
 async def heard_until(connection: Connection, last: bytes) -> list[tuple[str, bytes]]:
     """What comes, up to a message with this payload."""
     heard: list[tuple[str, bytes]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for message in connection.incoming():
             message.ack()
             if message.payload == last:
