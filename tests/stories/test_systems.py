@@ -13,7 +13,7 @@ import pytest
 from hardware_sim.stories.registry import SYSTEMS
 
 SIDE_BY_SIDE: Final = 4
-WITHIN_S: Final = 600.0
+WITHIN_S: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True)
