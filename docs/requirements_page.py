@@ -94,7 +94,7 @@ MEANING: Final[dict[str, dict[int, str]]] = {
 NOT_YET: Final[dict[str, set[int]]] = {
     "Company parking": set(),
     "Fleet desk": {62},
-    "Partner accounts": {32, 34, 35, 36, 37, 38, 39},
+    "Partner accounts": {39},
     "App activation": {44, 46, 48},
     "Viewing codes": set(),
     "Across": set(),

@@ -201,7 +201,7 @@ class Viewing:
         shown = {one.id for one in self.devices(view)}
         after = max(0, await self._house.run(self._books.newest_event) - EVENTS_BACK)
         found = await self._house.portal.events(after, EVENTS_BACK)
-        return [_seen(one) for one in reversed(found) if getattr(one.fact, "lane", None) in shown]
+        return [seen(one) for one in reversed(found) if getattr(one.fact, "lane", None) in shown]
 
 
 class _Books:
@@ -248,7 +248,8 @@ def _about(code: str, generation: int) -> str:
     return f"{code} {generation}"
 
 
-def _seen(event: PortalEvent) -> Seen:
+def seen(event: PortalEvent) -> Seen:
+    """What may be told of an event to whoever may see its device."""
     fact = event.fact
     name = type(fact).__name__
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()

@@ -24,6 +24,7 @@ from hardware_sim.portal.web import (
     credits,
     customers,
     desk,
+    devices,
     login,
     notices,
     office,
@@ -54,6 +55,7 @@ PARTS: Final[Sequence[Part]] = (
     partners.PART,
     customers.PART,
     notices.PART,
+    devices.PART,
     office.PART,
     login.PART,
 )
