@@ -95,7 +95,7 @@ NOT_YET: Final[dict[str, set[int]]] = {
     "Company parking": set(),
     "Fleet desk": {62},
     "Partner accounts": {39},
-    "App activation": {44, 46, 48},
+    "App activation": set(),
     "Viewing codes": set(),
     "Across": set(),
 }

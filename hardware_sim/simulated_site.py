@@ -11,7 +11,7 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -206,12 +206,20 @@ class SimulatedSite:
 
     async def until_in_force(self, within_s: float = WITHIN_S) -> None:
         """Wait until the portal's newest list is in force at the gate, as the gate tells the portal."""
+
+        async def in_force() -> bool:
+            return (await self.portal.applied())[0] > 0
+
+        await self.until_known(in_force, "the newest list in force", within_s)
+
+    async def until_known(self, known: Callable[[], Awaitable[bool]], what: str, within_s: float = 30.0) -> None:
+        """Wait until the portal knows something; `StoryFailed` in time."""
         try:
             async with asyncio.timeout(within_s):
-                while (await self.portal.applied())[0] == 0:
+                while not await known():
                     await asyncio.sleep(STEP_S)
         except TimeoutError:
-            raise StoryFailed(f"the newest list was expected in force within {within_s:.0f} s and is not") from None
+            raise StoryFailed(f"{what} was expected within {within_s:.0f} s and did not happen") from None
 
     async def unplug_broker(self) -> None:
         """As a power cut would; nothing that it held comes back."""

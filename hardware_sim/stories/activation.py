@@ -1,23 +1,35 @@
 """App activation: ready or not, one user at a time, a code by SMS, a first login, and the pass at the gate."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from gate_controller.credentials import CredentialState
-from hardware_sim.portal import activation, company
+from gate_controller.allowlist import Change, PermitPut, User, UserPut, UserRemoved
+from gate_controller.codes import TRIES_MAX
+from gate_controller.credentials import CredentialState, PassRead
+from gate_controller.facts import Granted, Matched, Refused
+from gate_controller.reasons import Reason
+from hardware_sim.portal import activation, app_setup, company
 from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.books import Changes
 from hardware_sim.portal.organisations import SiteRecord
-from hardware_sim.simulated_site import SITE, TIME_ZONE
+from hardware_sim.portal.passes import text_of
+from hardware_sim.portal.service import Portal
+from hardware_sim.simulated_site import ENTRY, SITE, TIME_ZONE
 from hardware_sim.stories.browser import Shown
+from hardware_sim.stories.guests import drives_out, is_parked, pass_on
 from hardware_sim.stories.qr_reader import scan
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must
 from hardware_sim.world import Vehicle
+from sync.codec import encode_change
+from sync.onlooker import look_in
+from sync.passes import NUMBER_LEN
 
-MARAS_CAR: Final = Vehicle(("GR", "418", "N"), "NL", speed_mps=6.0)
-LOAN_CAR: Final = Vehicle(("KA", "RS", "290"), "D", patience_s=4.0, speed_mps=6.0)
-"""Of which nobody knows the plate: it comes in by what Mara's phone shows."""
+LOAN_CAR: Final = Vehicle(("KA", "RS", "290"), "D", badge="000414CD7E", badge_after_s=3.0, speed_mps=6.0)
+OTHER_CAR: Final = Vehicle(("HB", "TU", "512"), "D", patience_s=4.0, speed_mps=6.0)
+"""Of neither does anybody know the plate: what opens is Mara's badge, or what her phone shows."""
 SCANS_AFTER_S: Final = 0.3
 HARBOUR, DEPOT = "harbour", "depot"
 MARAS_MAIL, MARAS_PHONE = "mara@example.com", "+31612345678"
@@ -25,7 +37,7 @@ NILS_MAIL, NILS_PHONE = "nils@example.com", "+31687654321"
 NEWS, PRIVACY = "News and offers may be sent to me", "My name, number plates and stays are kept"
 _CODE: Final = re.compile(r"\b[2-9A-Z]{4}-[2-9A-Z]{4}\b")
 
-STORY: Final = Story("activation", "App activation: checks, code, first login, pass", (MARAS_CAR, LOAN_CAR))
+STORY: Final = Story("activation", "App activation: checks, code, first login, pass", (LOAN_CAR, OTHER_CAR))
 
 
 async def asks(stage: Stage, person: str, path: str, **fill: str | list[str]) -> Shown:
@@ -53,12 +65,12 @@ async def app_state(stage: Stage) -> CredentialState | None:
     return (await activation.look(stage.house, stage.notes["mara"])).user.app
 
 
-@STORY.step("Two users with plates, a clerk of two sites: who chooses one, and is offered no other.")
+@STORY.step("Two users, and a clerk of two sites, who chooses one first and is offered no other.", proves=[48])
 async def people(stage: Stage) -> None:
     house = stage.house
     for site, name, mail in ((HARBOUR, "Harbour", "harbour@example.com"), (DEPOT, "Depot", None)):
         await house.write(house.organisations.put_site, SiteRecord(site, name, mail, TIME_ZONE, ""))
-    mara = await stage.site.portal.add_user("M-1", ["GR-418-N"])
+    mara = await stage.site.portal.add_user("M-1", ["GR-418-N"], ["000414CD7E"])
     nils = await stage.site.portal.add_user("N-2", ["98-THD-4"])
     stage.notes |= {"mara": mara.id, "nils": nils.id}
     await stage.account("frida", Role.FLEET_MANAGER, Role.OPERATOR)
@@ -156,10 +168,11 @@ async def confirmed(stage: Stage) -> None:
 async def code_is_over(stage: Stage) -> None:
     house, path = stage.house, f"/apps/{stage.notes['mara']}"
     first = await code_of(stage, MARAS_PHONE)
-    guesses = [await stage.log_in("thief", MARAS_MAIL, f"AAAA-AAA{last}") for last in "BCDEF"]
-    told = {
-        page.line_with("do not go together") for page in [*guesses, await stage.log_in("mara", MARAS_MAIL, first)]
-    }
+    guesses = [await stage.log_in("thief", MARAS_MAIL, "AAAA-AAAA")]
+    for last in range(TRIES_MAX - 1):
+        must(await app_setup.enter(house, MARAS_MAIL, f"AAAA-AAA{last + 2}") is None, "a guess lets somebody in")
+    guesses.append(await stage.log_in("mara", MARAS_MAIL, first))
+    told = {page.line_with("do not go together") for page in guesses}
     frida = stage.browser("frida")
     must("tried too often" in await frida.open(path), "staff cannot see why the code does not count")
     await frida.submit("Send another code")
@@ -211,6 +224,121 @@ async def agreed(stage: Stage) -> None:
     )
     staff = await stage.browser("frida").open(f"/apps/{stage.notes['mara']}")
     must(all(line in staff for line in rows), "staff see something else than she does")
+
+
+@STORY.step(
+    "The gate is cut off: Nils must wait. Mara chooses her site last; the gate knows her badge, and not her app.",
+    proves=[41, 44, 48],
+)
+async def cut_off(stage: Stage) -> None:
+    site, mara = stage.site, stage.browser("mara")
+    await site.unplug_broker()
+    await site.until(lambda: site.portal.connection is None, "the portal without a link")
+    path = f"/apps/{stage.notes['nils']}"
+    page = await asks(stage, "cleo", path, E_mail_address=NILS_MAIL, Telephone=NILS_PHONE, **SITES)
+    must("Link to the broker: the portal has none" in page, f"Nils was activated without a link:\n{page.text}")
+    page = await mara.open("/phone")
+    (control,) = [one for form in page.forms for one in form.controls if one.label == "Site"]
+    offered = {text.strip() for value, text in control.choices if value}
+    must(offered == {SITE, "Harbour"}, f"she is offered {offered}")
+    must((await mara.open("/pass")).status == 422, "there is a pass before the last step")
+    await mara.open("/phone")
+    page = await mara.submit("Choose this site", {"Site": SITE})
+    must("Your app is set up" in page and "Not every gate knows of it yet" in page, f"she reads:\n{page.text}")
+    told = await stage_of(stage, f"/apps/{stage.notes['mara']}")
+    must("active, and the gates are being told. 0 of 1 gates know" in told, f"staff read: {told}")
+    await comes(stage, LOAN_CAR, await pass_on(stage, "mara", "/pass"))
+    await site.until(lambda: is_parked(stage, LOAN_CAR), "Mara inside by her badge")
+
+
+@STORY.step(
+    "Back again, the gate tells that it refused the pass and took the badge; it hears of the app.", proves=[44]
+)
+async def back(stage: Stage) -> None:
+    site = stage.site
+    await site.plug_broker_in()
+    await site.expect(Refused, ENTRY, reason=Reason.CREDENTIAL_PENDING, external_id="M-1")
+    granted = await site.expect(Granted, ENTRY, external_id="M-1")
+    must(granted.basis.matched is Matched.BADGE, f"matched by {granted.basis.matched}")
+    await site.until_in_force()
+    told = await stage_of(stage, f"/apps/{stage.notes['mara']}")
+    must("App: active. 1 of 1" in told, f"staff read: {told}")
+    must("Not every gate" not in await stage.browser("mara").open("/phone"), "she reads that a gate does not know")
+    await drives_out(stage, LOAN_CAR)
+
+
+@STORY.step(
+    "A portal that lost the rule gives Mara another id: the gate refuses the whole change, and an alarm tells.",
+    [46],
+)
+async def another_id(stage: Stage) -> None:
+    portal, site = stage.site.portal, stage.site
+    mara = portal.allowlist.user(stage.notes["mara"])
+    assert mara is not None
+    other, newcomer = replace(mara, id="u-other"), User("u-newcomer", "X-9")
+    kept: list[Change] = [UserPut(mara), *map(PermitPut, portal.allowlist.permits_of(mara))]
+    puts: list[Change] = [UserPut(newcomer), UserPut(other)]
+    await careless(portal, [UserRemoved(mara.id), *puts], puts)
+
+    async def alarmed() -> bool:
+        return any("immutable_id" in one.detail for one in await portal.alarms())
+
+    await site.until_known(alarmed, "an alarm that says immutable_id", 60.0)
+    page = await stage.browser("frida").open("/")
+    stage.say("frida", "sees: " + page.line_with("immutable_id"))
+    there = look_in(site.database).allowlist
+    must(there.user(mara.id) == mara, "the gate has taken the other id")
+    must(there.user(newcomer.id) is None, "the rest of that change was taken")
+    await careless(portal, [UserRemoved(other.id), UserRemoved(newcomer.id), *kept], [])
+    books = portal._books
+    portal.allowlist = await portal.database.run(books.allowlist)
+
+
+async def careless(portal: Portal, written: Sequence[Change], told: Sequence[Change]) -> None:
+    """What a portal would do that asks no rule of the list: write this, and tell the gates that."""
+    books, old = portal._books, await portal.database.run(portal._books.allowlist)
+    made = await portal.database.write(books.change, old.epoch, old.revision, written, portal.around.clock().wall)
+    ops = [*map(encode_change, told)]
+    delta = portal._letters.delta(old.epoch, Changes(old.revision, old.revision + 1, made.root, ops))
+    portal._publish(portal._topic("list/delta"), delta)
+    portal._publish_head(made.root)
+
+
+@STORY.step("The gate is cut off again, and her pass opens it all the same. Frida withdraws her app.", proves=[44])
+async def withdrawn(stage: Stage) -> None:
+    site, mara, frida = stage.site, stage.browser("mara"), stage.browser("frida")
+    await site.unplug_broker()
+    await mara.open("/phone")
+    await comes(stage, replace(LOAN_CAR, badge=None), await pass_on(stage, "mara", "/pass"))
+    await site.until(lambda: is_parked(stage, LOAN_CAR), "Mara inside by her pass")
+    await frida.open(f"/apps/{stage.notes['mara']}")
+    page = await frida.submit("Withdraw the app")
+    must("withdrawn, and the gates are being told. 0 of 1" in page.line_with("App:"), page.line_with("App:"))
+    must((await mara.open("/pass")).path == "/login", "her phone's session goes on")
+    await stage.log_in("mara", MARAS_MAIL)
+    must((await mara.open("/pass")).status == 422, "her phone still gets passes")
+
+
+@STORY.step(
+    "Back again, the gate tells of the pass that opened, and knows: no pass of hers opens any more.", proves=[44]
+)
+async def revoked(stage: Stage) -> None:
+    site, portal = stage.site, stage.site.portal
+    await site.plug_broker_in()
+    granted = await site.expect(Granted, ENTRY, external_id="M-1")
+    must(granted.basis.matched is Matched.SIGNED_PASS, f"matched by {granted.basis.matched}")
+    await site.until_in_force()
+    must("App: withdrawn. 1 of 1" in await stage_of(stage, f"/apps/{stage.notes['mara']}"), "staff cannot see it")
+    now = stage.house.now()
+    # Her phone has none: this one is made with the portal's own key, behind its back.
+    read = PassRead(stage.notes["mara"], "00" * NUMBER_LEN, now, now + timedelta(hours=1), once=True)
+    await comes(stage, OTHER_CAR, text_of(portal.keys, read))
+    await site.expect(Refused, ENTRY, reason=Reason.CREDENTIAL_REVOKED)
+
+
+async def comes(stage: Stage, car: Vehicle, text: str) -> None:
+    """The car drives up, and its driver holds this to the scanner."""
+    stage.site.world.arrive(ENTRY, replace(car, shows=((SCANS_AFTER_S, text),)))
 
 
 def is_consent(line: str) -> bool:
