@@ -93,7 +93,7 @@ MEANING: Final[dict[str, dict[int, str]]] = {
 }
 NOT_YET: Final[dict[str, set[int]]] = {
     "Company parking": set(),
-    "Fleet desk": {62},
+    "Fleet desk": set(),
     "Partner accounts": {39},
     "App activation": set(),
     "Viewing codes": set(),

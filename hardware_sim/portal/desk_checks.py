@@ -14,6 +14,7 @@ from gate_controller.desk import ENROL_WITHIN_S, Licence, LicenceStatus, may_enr
 from gate_controller.errors import BadInput, PortalError
 from gate_controller.facts import EnrolAnswered, EnrolAsked, Refused
 from gate_controller.reasons import OPERATOR, Reason
+from hardware_sim.portal import licences
 from hardware_sim.portal.company import by_id
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import WrongField, line
@@ -82,6 +83,7 @@ async def check_licence(
             raise BadInput("The contact data come first: check them, then the licence")
         detail = f"until {last_day}" if until is not None else ""
         house.audit.note(now, clerk, f"licence.{status.value}", user.external_id, detail)
+        licences.tell(house, replace(user, licence=licence))
 
     licence = Licence(status, now, until)
     await house.portal.change(lambda _: [UserPut(replace(by_id(house, user_id), licence=licence))], beside)

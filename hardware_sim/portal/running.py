@@ -17,7 +17,7 @@ from edge import present
 from edge.commands.run import LOG_FORMAT
 from gate_controller.errors import BadInput
 from hardware_sim.broker import Broker
-from hardware_sim.portal import counter, key_books
+from hardware_sim.portal import counter, key_books, licences
 from hardware_sim.portal.enrolment import Desk
 from hardware_sim.portal.feed import Feed
 from hardware_sim.portal.folder import PortalFolder
@@ -154,6 +154,7 @@ async def _serve(folder: PortalFolder, portal: Portal, serving: Serving, listeni
         group.create_task(Feed(house).run())
         group.create_task(HookSender(house).run())
         group.create_task(key_books.follow(house))
+        group.create_task(licences.sweep(house))
         if listening is not None:
             group.create_task(_serve_pages(folder, house, listening))
         if serving.enrol_at is not None:

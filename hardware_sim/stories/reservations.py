@@ -10,16 +10,17 @@ from zoneinfo import ZoneInfo
 from edge import clock
 from gate_controller.allowlist import Change, PermitPut, User, UserPut
 from gate_controller.contracts import business, private
-from gate_controller.credentials import Badge, PlateCredential
+from gate_controller.credentials import Badge
 from gate_controller.desk import Licence, LicenceStatus, Registration, enrolled
 from gate_controller.facts import DeskGranted, Granted, KeyReturned, KeyTaken, Passed, Refused
-from gate_controller.plates import Plate
 from gate_controller.reasons import Note, Reason
 from hardware_sim.desk import DESK
 from hardware_sim.portal import company, newcomers
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.organisations import SiteRecord
-from hardware_sim.simulated_site import ENTRY, SITE, STEP_S, TENANT, TIME_ZONE, SimulatedSite, StoryFailed
+from hardware_sim.portal.registering import books_of
+from hardware_sim.portal.subscriber_books import Subscriber
+from hardware_sim.simulated_site import ENTRY, SITE, STEP_S, TIME_ZONE, SimulatedSite, StoryFailed
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import Stage, Story, must
 from hardware_sim.world import Vehicle
@@ -45,13 +46,12 @@ def subscriber(name: str, licence: Licence | None, *, payable: bool = False) -> 
     waits = User(
         user_id,
         name,
-        TENANT,
         registration=Registration.PRE_REGISTERED,
         home_site=SITE,
         licence=licence,
         terms_accepted_at=clock.now().wall,
     )
-    both = (business(f"{user_id}-business", TENANT), private(f"{user_id}-private", user_id, payable=payable))
+    both = (business(f"{user_id}-business", ""), private(f"{user_id}-private", user_id, payable=payable))
     return enrolled(waits, Badge.parse(BADGES[name]), f"1000{len(name)}", both)
 
 
@@ -130,11 +130,13 @@ async def opens(stage: Stage, who: str, slot: int) -> float:
 # ---- the pool ----
 
 
-@STORY.step("Frida keeps the pool: vehicles with plate, site and key slot; what is wrong is named at its field.")
+@STORY.step(
+    "Frida keeps the pool: vehicles with plate, site and key slot; what is wrong is named at its field.", [62]
+)
 async def the_pool(stage: Stage) -> None:
     house = stage.house
     await house.write(house.organisations.put_site, SiteRecord(HARBOUR, "Harbour", None, TIME_ZONE, ""))
-    await stage.account("frida", Role.FLEET_MANAGER)
+    await stage.account("frida", Role.FLEET_MANAGER, Role.CLERK)
     await stage.log_in("frida")
     frida = stage.browser("frida")
     await frida.open("/pool")
@@ -161,13 +163,14 @@ async def the_subscribers(stage: Stage) -> None:
     now = clock.now().wall
     valid = Licence(LicenceStatus.VALIDATED, now, now + timedelta(days=180))
     users = [subscriber(name, valid, payable=name == "lena") for name in ("sofie", "lena")]
-    omar = subscriber("omar", Licence(LicenceStatus.PENDING))
-    plate = PlateCredential(Plate(OMARS_CAR.plate, OMARS_CAR.groups, OMARS_CAR.country))
-    users.append(replace(omar, plates=(plate,)))
-    changes: list[Change] = [PermitPut(newcomers.parking(user_id=omar.id))]
+    users.append(subscriber("omar", Licence(LicenceStatus.PENDING)))
+    changes: list[Change] = [PermitPut(newcomers.parking(user_id="u-omar"))]
     for user in users:
         changes += [UserPut(user), *map(PermitPut, newcomers.subscribing(user.id))]
     await stage.house.portal.change(changes)
+    books = books_of(stage.house)
+    known = Subscriber("u-omar", "Omar", "+31612345678", "Kade 1, Utrecht", 1, "frida", now)
+    await stage.house.write(books.put, known)
     async with asyncio.TaskGroup() as group:
         for user in users:
             group.create_task(comes_in(stage, user))
@@ -183,7 +186,9 @@ async def comes_in(stage: Stage, user: User) -> None:
 # ---- reserving ----
 
 
-@STORY.step("Sofie sees in the calendar what is free and reserves; a contract that cannot pay yet is refused.")
+@STORY.step(
+    "Sofie sees in the calendar what is free and reserves; a contract that cannot pay yet is refused.", [62]
+)
 async def sofie_reserves(stage: Stage) -> None:
     await stage.browser("sofie").open("/reservations")
     page = await stage.browser("sofie").follow("Calendar")
@@ -203,7 +208,7 @@ async def sofie_reserves(stage: Stage) -> None:
     must("yours" in await stage.browser("sofie").open("/reservations/calendar"), "the calendar does not show it")
 
 
-@STORY.step("Lena wants the same hours: she is told, keeps what she typed, and takes another car privately.")
+@STORY.step("Lena wants the same hours: she is told, keeps what she typed, and takes another car privately.", [62])
 async def lena_reserves(stage: Stage) -> None:
     private_: dict[str, str | bool] = {"Who_pays": "you, privately"}
     hours = timedelta(hours=3)
@@ -224,7 +229,8 @@ async def sofie_takes_the_key(stage: Stage) -> None:
     took_s = await opens(stage, "sofie", 1)
     stage.say("desk", f"from the tap to the open slot: {took_s * 1000:.0f} ms")
     granted = await stage.site.expect(DeskGranted, DESK)
-    must((granted.vehicle, granted.payer) == ("DACIA-1", TENANT), f"granted is {granted}")
+    must((granted.vehicle, granted.contract) == ("DACIA-1", "u-sofie-business"), f"granted is {granted}")
+    must(granted.payer == "", f"{granted.payer} pays, and not the company")
     await stage.site.until(lambda: stage.site.desk.take(1), "the key of slot 1 in the hand")
     await stage.site.expect(KeyTaken, DESK, slot=1, user_id="u-sofie")
 
@@ -232,7 +238,20 @@ async def sofie_takes_the_key(stage: Stage) -> None:
 # ---- what is refused, and why ----
 
 
-@STORY.step("Omar's licence was not checked: the key stays locked, he rides along, and parks as ever.", [23])
+@STORY.step("Omar writes a plate of his own into his account; the gate knows it at once.", [62])
+async def omars_account(stage: Stage) -> None:
+    omar = stage.browser("omar")
+    page = await omar.open("/my-account")
+    must("user number" in page and "you, privately (no payment profile yet)" in page, "his account is not shown")
+    page = await omar.submit("Save", {"Number plates of your own": "98 thd 4", "Telephone": "12"})
+    must("Telephone is no telephone number" in page and "98 thd 4" in page.html, "what he typed is lost")
+    page = await omar.submit("Save", {"Telephone": "+31 6 8765 4321"})
+    must("Saved, and in force at once" in page, f"it is not saved:\n{page.text}")
+    await stage.site.until_in_force()
+    stage.site.world.arrive(ENTRY, OMARS_CAR)
+
+
+@STORY.step("His licence was not checked: the key stays locked, he rides along, and parks as ever.", [23])
 async def omar_rides_along(stage: Stage) -> None:
     site, omar = stage.site, stage.browser("omar")
     page = await reserves(stage, "omar", HERE, timedelta(hours=5), timedelta(hours=1))
@@ -245,7 +264,6 @@ async def omar_rides_along(stage: Stage) -> None:
     must("You ride along in DACIA-1" in await omar.submit("Take a seat"), "he has no seat")
     must((await stage.letters("sofie@example.com"))[0].subject == "Somebody rides along", "Sofie does not know")
     await site.until_in_force()
-    site.world.arrive(ENTRY, OMARS_CAR)
     await refused(stage, "lena", Reason.TOO_EARLY)
     freed = [*site.desk.freed]
     await tap(stage, "omar")
@@ -253,7 +271,7 @@ async def omar_rides_along(stage: Stage) -> None:
     must((granted.action, granted.slot, site.desk.freed) == ("carpool", 0, freed), f"granted is {granted}")
 
 
-@STORY.step("Another site, over, cancelled: each is told by name, and the desk knows at once.", [25])
+@STORY.step("Another site, over, cancelled: each is told by name, and the desk knows at once.", [25, 62])
 async def each_by_name(stage: Stage) -> None:
     lena, hour = stage.browser("lena"), timedelta(hours=1)
     await lena.open(stage.notes["lena"])
@@ -295,9 +313,15 @@ async def late(stage: Stage) -> None:
     must("the key is back" in await sofie.open(stage.notes["sofie"]), "Sofie's trip is not over")
 
 
-@STORY.step("Omar's licence is checked, and counts for a moment only.")
+@STORY.step("Omar's licence is looked at, and ends soon: he is mailed, and told when he reserves for later.")
 async def omars_licence(stage: Stage) -> None:
-    portal, now = stage.house.portal, clock.now().wall
+    portal, now, frida = stage.house.portal, clock.now().wall, stage.browser("frida")
+    await frida.open("/desk/u-omar")
+    good = {"The licence": "is good", "Counts until": typed(now + timedelta(days=10))[:10]}
+    must("in force at once" in await frida.submit("Write it down", good), "the licence is not written down")
+    await told(stage, "omar", "Your driving licence is to be looked at again")
+    await frida.open("/licences")
+    must("omar" in frida.page, "nobody sees that it ends")
     stage.notes["licence"] = now + timedelta(seconds=3)
     licence = Licence(LicenceStatus.VALIDATED, now, stage.notes["licence"])
     await portal.change([UserPut(replace(company.by_id(stage.house, "u-omar"), licence=licence))])

@@ -17,6 +17,7 @@ from gate_controller.credentials import (
     PlateCredential,
     QrPass,
 )
+from gate_controller.desk import Licence, LicenceStatus
 from gate_controller.look_alikes import GROUP_OF, fold
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.users import Action, Permit, User
@@ -210,6 +211,11 @@ def test_permits_are_the_users_own_and_its_groups_for_the_action_asked() -> None
     )
     assert {permit.id for permit in allowlist.permits_of(person)} == {"own", "group"}
     assert {permit.id for permit in allowlist.permits_of(person, Action.DRIVE)} == {"drive"}
+
+
+def test_subscribers_are_those_who_have_to_do_with_desks_or_contracts() -> None:
+    ann = user("ann", licence=Licence(LicenceStatus.PENDING))
+    assert [*listed(ann, user("bob", "AB12CD")).subscribers()] == [ann]
 
 
 def test_colliding_pairs_name_both_sides() -> None:

@@ -11,7 +11,7 @@ from gate_controller.allowlist import User
 from gate_controller.delegation import DeviceKind
 from gate_controller.desk import LicenceStatus, may_enrol
 from gate_controller.reasons import OPERATOR
-from hardware_sim.portal import desk_checks
+from hardware_sim.portal import desk_checks, licences
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.company import contacts_of
 from hardware_sim.portal.registering import books_of
@@ -82,6 +82,15 @@ async def waiting(request: AnyRequest) -> Page:
     heads = ("Name", "External id", "Home site", "Next")
     intro = f"Who is pre-registered and waits for a badge; those of {names.get(site, site)} come first."
     return await listed(request, "Desk", heads, rows, intro=intro)
+
+
+@get("/licences", seen_by=CLERK)
+async def licences_page(request: AnyRequest) -> Page:
+    house = house_of(request)
+    soon = licences.ending(house.portal.allowlist.subscribers(), house.now())
+    rows = [(Link(user.name or user.external_id, f"/desk/{user.id}"), user.external_id, end) for end, user in soon]
+    intro = f"Driving licences to be looked at again within {licences.AHEAD.days} days; their owners are mailed."
+    return await listed(request, "Licences", ("Name", "External id", "Counts until"), rows, intro=intro)
 
 
 def _next(user: User) -> str:
@@ -209,4 +218,7 @@ async def _person(request: AnyRequest, user_id: str) -> tuple[User, Subscriber]:
     return user, known
 
 
-PART: Final = Part([waiting, person, picture, contact, licence, badge, badge_page], [Entry("/desk", "Desk", CLERK)])
+PART: Final = Part(
+    [waiting, licences_page, person, picture, contact, licence, badge, badge_page],
+    [Entry("/desk", "Desk", CLERK), Entry("/licences", "Licences", CLERK)],
+)

@@ -16,9 +16,9 @@ HOUR = timedelta(hours=1)
 
 def subscriber(name: str, *, payable: bool = False) -> User:
     user_id = f"u-{name}"
-    both = (business(f"{user_id}-b", "acme"), private(f"{user_id}-p", user_id, payable=payable))
+    both = (business(f"{user_id}-b", ""), private(f"{user_id}-p", user_id, payable=payable))
     licence = Licence(LicenceStatus.VALIDATED, BEGIN, BEGIN + timedelta(days=90))
-    return User(user_id, name, "acme", registration=Registration.REGISTERED, licence=licence, contracts=both)
+    return User(user_id, name, registration=Registration.REGISTERED, licence=licence, contracts=both)
 
 
 async def a_pool(house: House, *names: str) -> None:

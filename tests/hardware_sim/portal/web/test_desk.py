@@ -28,7 +28,7 @@ async def test_a_clerk_sees_who_waits_and_others_do_not(web: Served) -> None:
         other = await web.staff(role.value, role)
         for path in ("/desk", page.path, f"{page.path}/picture", f"{page.path}/badge"):
             assert (await other.open(path)).status == 404, (role, path)
-    assert len(PART.entries) == 1
+    assert [entry.path for entry in PART.entries] == ["/desk", "/licences"]
 
 
 async def test_what_is_missing_or_nobody_s_is_told(web: Served) -> None:
@@ -54,6 +54,20 @@ async def test_what_is_missing_or_nobody_s_is_told(web: Served) -> None:
     assert "no edge is connected" in page
     for gone in ("/desk/u-nobody", "/desk/u-nobody/badge", "/desk/u-nobody/picture", f"{path}/picture"):
         assert (await mia.open(gone)).status == 404, gone
+
+
+async def test_licences_that_end_soon_are_listed_and_their_owners_told(web: Served) -> None:
+    await opened(web.house)
+    user = await registering.pre_register(web.house, await token_for(web.house), FORM)
+    mia = await web.staff("mia", Role.CLERK)
+    await mia.open(f"/desk/{user.id}")
+    await mia.submit("These are right")
+    for end, listed in (("2026-05-01", False), ("2026-03-20", True)):
+        await mia.submit("Write it down", {"The licence": "is good", "Counts until": end})
+        assert (user.external_id in await mia.open("/licences")) is listed
+        await mia.open(f"/desk/{user.id}")
+    (letter, *_) = await web.house.run(web.house.mailbox.letters)
+    assert letter.subject == "Your driving licence is to be looked at again"
 
 
 async def test_no_form_of_the_desk_is_a_way_to_break_anything(web: Served) -> None:
