@@ -1,4 +1,4 @@
-"""Stays as a customer is billed for them, out of the journals, and as CSV that spreadsheets of Europe open right.
+"""Stays and invoices as a customer gets them, out of the journals; and CSV that spreadsheets of Europe open right.
 
 A stay begins and ends with a confirmed passage; what it is under was fixed at the entry and stands in the journal,
 so that no later edit rewrites it. The customer's file has only what the customer pays. Pure.
@@ -19,6 +19,7 @@ from hardware_sim.portal.ledgers import PortalEvent
 BOM: Final = "\ufeff"
 """By it a spreadsheet knows that the file is UTF-8."""
 HEADS: Final = ("External id", "Plate", "Entry", "Exit", "Minutes", "Contract", "Payer", "Remark")
+INVOICE_HEADS: Final = ("Month", "External id", "Contract", "Stays", "Minutes", "Of them with a remark")
 _FORMULA: Final = "=+-@\t\r"
 _NUMBER: Final = re.compile(r"-?\d+(,\d+)?", re.ASCII)
 
@@ -68,13 +69,55 @@ def payable_by(found: Iterable[Stayed], payer: str) -> list[Stayed]:
     return sorted((one for one in found if employer_sees(one.payer, payer)), key=lambda one: one.entered)
 
 
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """What one user's stays under one contract come to in a month (2026-11); `doubtful` of them bear a remark."""
+
+    month: str
+    external_id: str
+    contract: str
+    stays: int
+    took: timedelta
+    doubtful: int
+
+
+def invoice(found: Iterable[Stayed], tz: tzinfo) -> list[InvoiceLine]:
+    """Stays that are over, by the month in which they ended at the site; the newest month first."""
+    lines: dict[tuple[str, str, str], InvoiceLine] = {}
+    for one in found:
+        if one.left is None:
+            continue
+        key = f"{one.left.astimezone(tz):%Y-%m}", one.external_id, one.contract
+        line = lines.get(key, InvoiceLine(*key, 0, timedelta(), 0))
+        lines[key] = replace(
+            line,
+            stays=line.stays + 1,
+            took=line.took + (one.left - one.entered),
+            doubtful=line.doubtful + bool(one.remark),
+        )
+    by_user = sorted(lines.values(), key=lambda line: (line.external_id, line.contract))
+    return sorted(by_user, key=lambda line: line.month, reverse=True)
+
+
+def invoice_csv(lines: Iterable[InvoiceLine]) -> str:
+    """The lines of invoices as a spreadsheet."""
+    rows = (
+        (one.month, one.external_id, one.contract, str(one.stays), minutes(one.took), str(one.doubtful))
+        for one in lines
+    )
+    return spreadsheet(INVOICE_HEADS, rows)
+
+
+def minutes(took: timedelta) -> str:
+    """With one decimal, behind a comma."""
+    return f"{took / timedelta(minutes=1):.1f}".replace(".", ",")
+
+
 def as_csv(found: Sequence[Stayed], tz: tzinfo) -> str:
     """The stays as a spreadsheet, with local times and decimal commas."""
     rows = []
     for one in found:
-        took = (
-            "" if one.left is None else f"{(one.left - one.entered) / timedelta(minutes=1):.1f}".replace(".", ",")
-        )
+        took = "" if one.left is None else minutes(one.left - one.entered)
         times = [local(at, tz) for at in (one.entered, one.left)]
         rows.append((one.external_id, one.plate, *times, took, one.contract, one.payer, one.remark))
     return spreadsheet(HEADS, rows)
@@ -94,8 +137,8 @@ def spreadsheet(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def local(at: datetime | None, tz: tzinfo) -> str:
-    """A time at the site as such a program takes it for one; empty for none."""
-    return "" if at is None else f"{at.astimezone(tz):%d.%m.%Y %H:%M}"
+    """A time at the site, in the order that a program takes for one in any language; empty for none."""
+    return "" if at is None else f"{at.astimezone(tz):%Y-%m-%d %H:%M}"
 
 
 def _harmless(cell: str) -> str:

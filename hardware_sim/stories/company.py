@@ -176,6 +176,8 @@ async def privately(stage: Stage) -> None:
         file.body.startswith(b"\xef\xbb\xbf") and b"A-17;" in file.body and b"B-3" not in file.body,
         "the file differs",
     )
+    file = await stage.browser("frida").open("/invoices.csv")
+    must(b";A-17;" in file.body and b"B-3" not in file.body, "the invoice differs")
 
 
 @STORY.step("Carla's group may park at another lane only, then at this one, two at a time.", [1, 60])

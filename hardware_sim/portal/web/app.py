@@ -34,6 +34,7 @@ from hardware_sim.portal.web import (
     registering,
     reservations,
     start,
+    stays,
     viewing,
     visitors,
 )
@@ -45,6 +46,7 @@ from hardware_sim.portal.web.throttle import Throttle
 PARTS: Final[Sequence[Part]] = (
     start.PART,
     company.PART,
+    stays.PART,
     activation.PART,
     my_account.PART,
     reservations.PART,

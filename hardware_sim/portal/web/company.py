@@ -1,4 +1,4 @@
-"""Company parking's pages: users with plates, badges and groups, permits of groups, activations, stays to bill."""
+"""Company parking's pages: users with plates, badges and groups, permits of groups, and activations."""
 
 from dataclasses import replace
 from typing import Final
@@ -6,14 +6,11 @@ from typing import Final
 from litestar import get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from litestar.response import Response
 
 from gate_controller.allowlist import PermitPut, User
 from gate_controller.plates import Plate, unusual
 from hardware_sim.portal import company, newcomers
 from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.billing import as_csv, payable_by, stays
-from hardware_sim.portal.ledgers import PortalEvent
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, public, roles
 from hardware_sim.portal.web.page import (
@@ -33,7 +30,6 @@ from hardware_sim.portal.web.page import (
 MANAGERS: Final = roles(Role.OPERATOR, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER)
 EDITORS: Final = roles(Role.OPERATOR, Role.FLEET_MANAGER)
 """Both managers see users and send activations; plates are the fleet manager's."""
-EVENTS_AT_ONCE: Final = 5000
 _FIELDS: Final = (
     Field("external_id", "External id", mandatory=True, hint="Unique; it is printed on the invoice."),
     Field("name", "Name"),
@@ -253,40 +249,10 @@ async def activate(request: AnyRequest, code: FromPath[str]) -> Page:
     return await taken(request, CONFIRM, deed, "Set up your parking app")
 
 
-# ---- stays ----
-
-
-@get("/stays", seen_by=MANAGERS)
-async def stays_page(request: AnyRequest) -> Page:
-    rows = [
-        (one.external_id, Plate(one.plate).display() if one.plate else "", one.entered, one.left, one.remark)
-        for one in reversed(payable_by(stays(await _events(request)), ""))
-    ]
-    heads = ("External id", "Plate", "Entry", "Exit", "Remark")
-    intro = "Stays that the company pays; what users pay themselves is not shown here."
-    return await listed(
-        request, "Stays", heads, rows, intro=intro, actions=[Link("As a spreadsheet", "/stays.csv")]
-    )
-
-
-@get("/stays.csv", seen_by=MANAGERS)
-async def stays_file(request: AnyRequest) -> Response[str]:
-    text = as_csv(payable_by(stays(await _events(request)), ""), request.app.state.tz)
-    headers = {"content-disposition": 'attachment; filename="stays.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-async def _events(request: AnyRequest) -> list[PortalEvent]:
-    portal, found = house_of(request).portal, list[PortalEvent]()
-    while page := await portal.events(found[-1].number if found else 0, EVENTS_AT_ONCE):
-        found += page
-    return found
-
-
 PART: Final = Part(
     [
         new_page, new, user_page, edit_page, edit, act, permits, new_permit_page, new_permit,
-        activation, activate, stays_page, stays_file,
+        activation, activate,
     ],
-    [Entry("/permits", "Permits", EDITORS), Entry("/stays", "Stays", MANAGERS)],
+    [Entry("/permits", "Permits", EDITORS)],
 )  # fmt: skip

@@ -19,7 +19,7 @@ from gate_controller.facts import (
     Released,
     SessionClosed,
 )
-from hardware_sim.portal.billing import BOM, Stayed, as_csv, payable_by, stays
+from hardware_sim.portal.billing import BOM, Stayed, as_csv, invoice, invoice_csv, payable_by, stays
 from hardware_sim.portal.ledgers import PortalEvent
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -74,5 +74,29 @@ def test_the_file_is_as_spreadsheets_of_europe_read_it_and_runs_nothing() -> Non
     text = as_csv([stay, Stayed("A-17", "Ä", AT, None, "c", "p", "")], ZoneInfo("Europe/Berlin"))
     assert text.startswith(BOM)
     rows = [*csv.reader(text.removeprefix(BOM).splitlines(), delimiter=";")]
-    assert rows[1][:5] == ['\'=HYPERLINK("x")', "B;1", "02.03.2026 09:00", "02.03.2026 10:30", "90,5"]
-    assert rows[2][:5] == ["A-17", "Ä", "02.03.2026 09:00", "", ""]
+    assert rows[1][:5] == ['\'=HYPERLINK("x")', "B;1", "2026-03-02 09:00", "2026-03-02 10:30", "90,5"]
+    assert rows[2][:5] == ["A-17", "Ä", "2026-03-02 09:00", "", ""]
+
+
+def test_an_invoice_adds_up_by_user_contract_and_month_of_the_site() -> None:
+    new_year = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    found = [
+        Stayed("B", "X", AT, AT + hour, "business", ""),
+        Stayed("A", "X", AT, AT + hour, "business", ""),
+        Stayed("A", "X", AT + hour, AT + 2 * hour, "business", "", "exit missed"),
+        Stayed("A", "X", AT, AT + hour, "other", ""),
+        Stayed("A", "X", new_year - hour, new_year, "business", ""),
+        Stayed("A", "X", AT, None, "business", ""),
+    ]
+    rows = [
+        *csv.reader(
+            invoice_csv(invoice(found, ZoneInfo("Europe/Berlin"))).removeprefix(BOM).splitlines(), delimiter=";"
+        )
+    ]
+    assert rows[1:] == [
+        ["2027-01", "A", "business", "1", "60,0", "0"],
+        ["2026-03", "A", "business", "2", "120,0", "1"],
+        ["2026-03", "A", "other", "1", "60,0", "0"],
+        ["2026-03", "B", "business", "1", "60,0", "0"],
+    ]
