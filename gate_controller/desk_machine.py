@@ -232,13 +232,20 @@ def _given_up(desk: Desk, hold: HoldId) -> Stepped:
 
 def _chosen(desk: Desk, asked: Choose, site: Site, now: Moment) -> Stepped:
     user = site.allowlist.user(asked.user_id)
-    reason = device_reason(site, desk.setup.id) or may_enrol(user, None)
+    reason = device_reason(site, desk.setup.id) or may_enrol(user, None) or _busy_with(desk.enrolling, asked)
     if reason is not None:
         return desk, [replace(_refused_user(desk, reason, user, _basis(site)), clerk=asked.clerk)]
     assert user is not None, "nobody may not enrol"
     enrolling = Enrolling(user.id, asked.clerk, now.mono_s + ENROL_WITHIN_S)
     why = f"{user.external_id}, by {asked.clerk}"
     return replace(desk, enrolling=enrolling), [PhaseEntered(desk.setup.id, "enrolling", why)]
+
+
+def _busy_with(enrolling: Enrolling | None, asked: Choose) -> Reason | None:
+    """One clerk's user must not get the badge that another clerk holds out; a clerk may choose anew."""
+    if enrolling is None or enrolling.clerk == asked.clerk or enrolling.user_id == asked.user_id:
+        return None
+    return Reason.DESK_BUSY
 
 
 def _enrol(desk: Desk, enrolling: Enrolling, tapped: Tapped, site: Site) -> Stepped:

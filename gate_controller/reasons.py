@@ -48,6 +48,7 @@ class Reason(StrEnum):
     TERMS_NOT_ACCEPTED = "terms_not_accepted"
     NOT_CHECKED = "not_checked"
     BADGE_ALREADY_ASSIGNED = "badge_already_assigned"
+    DESK_BUSY = "desk_busy"
     CODE_SUPERSEDED = "code_superseded"
     CODE_REVOKED = "code_revoked"
     OUT_OF_SCOPE = "out_of_scope"
@@ -108,6 +109,7 @@ DRIVER: dict[Reason, str] = {
     Reason.TERMS_NOT_ACCEPTED: "Please accept the terms of use first.",
     Reason.NOT_CHECKED: "Your data and your driving licence have to be looked at first.",
     Reason.BADGE_ALREADY_ASSIGNED: "This badge belongs to somebody else.",
+    Reason.DESK_BUSY: "The desk is waiting for another badge. Please try again in half a minute.",
     Reason.CODE_SUPERSEDED: _CODE_WRONG,
     Reason.CODE_REVOKED: _CODE_WRONG,
     Reason.OUT_OF_SCOPE: _CODE_WRONG,
@@ -157,6 +159,7 @@ OPERATOR: dict[Reason, str] = {
     Reason.TERMS_NOT_ACCEPTED: "The user has not accepted the terms of use.",
     Reason.NOT_CHECKED: "No clerk has checked contact data and licence; a licence that fails is no hindrance.",
     Reason.BADGE_ALREADY_ASSIGNED: "The badge is another user's; take it away there, or hand out another.",
+    Reason.DESK_BUSY: "Another clerk has the desk wait for another user's badge, for half a minute at most.",
     Reason.CODE_SUPERSEDED: "The viewing code was replaced by a newer one.",
     Reason.CODE_REVOKED: "The viewing code is switched off.",
     Reason.OUT_OF_SCOPE: "The viewing code is for another site.",

@@ -48,12 +48,6 @@ class AppBooks:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def forget(self, user_id: str) -> None:
-        """Everything about a user who was deleted."""
-        self._db.execute("DELETE FROM one_time_code WHERE subject = ?", (user_id,))
-        for table in ("app", "consent"):
-            self._db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
-
     # ---- apps ----
 
     def app(self, user_id: str) -> AppAsked | None:

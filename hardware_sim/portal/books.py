@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
-from gate_controller.allowlist import Allowlist, Change
+from gate_controller.allowlist import Allowlist, Change, UserRemoved
 from gate_controller.errors import BadInput
+from hardware_sim.portal.forgetting import forget
 from sync.cached_list import CachedList
 from sync.codec import encode_change, instant_text
 from sync.messages import PARTS_AHEAD, ListGet, Written
@@ -87,7 +88,10 @@ class Books:
         return self._list.root()
 
     def change(self, epoch: str, from_rev: int, changes: Sequence[Change], now: datetime) -> Changes:
-        """Write the next revision and how it came about, which is returned."""
+        """Write the next revision and how it came about, which is returned; who is removed is forgotten."""
+        for change in changes:
+            if isinstance(change, UserRemoved):
+                forget(self._db, change.user_id)
         encoded = [*map(encode_change, changes)]
         if any(len(bytes(op)) > ENTRY_BYTES_MAX for op in encoded):
             raise BadInput(f"an entry is longer than {ENTRY_BYTES_MAX} bytes; give the user fewer plates")

@@ -21,17 +21,12 @@ from gate_controller.credentials import Badge, CredentialState, PlateCredential
 from gate_controller.errors import BadInput
 from gate_controller.plates import Plate, unusual
 from hardware_sim.portal import inputs, newcomers
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.app_books import AppBooks
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
-from hardware_sim.portal.subscriber_books import SubscriberBooks
 
 ACTIVATION_LIVES: Final = timedelta(days=7)
 T = TypeVar("T", PlateCredential, Badge)
 PLATES_MAX: Final = 20
-OWN_ROLES: Final = frozenset({Role.DRIVER, Role.SUBSCRIBER})
-"""Of accounts that are for the user's own affairs, and go with the user."""
 LINKED_LEN_MAX: Final = 40
 CONTACT_NOT_UNIQUE: Final = "contact_not_unique"
 """Why an address or a number is refused that is somebody else's already; gates never hear of either."""
@@ -90,12 +85,6 @@ class Contacts:
             f" ON CONFLICT (user_id) DO UPDATE SET {field} = ?2",
             (user_id, value or None),
         )
-
-    def forget(self, user_id: str) -> None:
-        """Everything about a user who was deleted."""
-        for table in ("contact", "activation"):
-            self._db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
-        AppBooks(self._db).forget(user_id)
 
     def begin(self, user_id: str, code: str, until: datetime) -> None:
         """An activation was sent; one that was sent before counts no more."""
@@ -183,12 +172,6 @@ async def remove(house: House, actor: str, user_id: str) -> None:
     user = by_id(house, user_id)
 
     def beside() -> None:
-        contacts_of(house).forget(user_id)
-        SubscriberBooks(house.portal.database.sql).forget(user_id)
-        account = house.accounts.of_user(user_id)
-        if account is not None and account.roles <= OWN_ROLES:
-            house.accounts.remove(account.id)
-            house.sessions.end_all(account.holder)
         house.audit.note(house.now(), actor, "user.removed", user.external_id)
 
     await house.portal.change([UserRemoved(user_id)], beside)

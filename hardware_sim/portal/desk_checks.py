@@ -4,6 +4,7 @@ Each step is written down with the clerk, and refuses to undo what another clerk
 licence hinders no badge. Not here: the tap itself and the number (`badge_desk`), and which rule says no (`desk`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -12,10 +13,10 @@ from zoneinfo import ZoneInfo
 from gate_controller.allowlist import User, UserPut
 from gate_controller.desk import ENROL_WITHIN_S, Licence, LicenceStatus, may_enrol, waiting
 from gate_controller.errors import BadInput, PortalError
-from gate_controller.facts import EnrolAnswered, EnrolAsked, Refused
+from gate_controller.facts import EnrolAnswered, EnrolAsked, PhaseEntered, Refused
 from gate_controller.reasons import OPERATOR, Reason
 from hardware_sim.portal import licences
-from hardware_sim.portal.company import by_id
+from hardware_sim.portal.company import by_id, contacts_of
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import WrongField, line
 from hardware_sim.portal.registering import books_of, pre_registered
@@ -51,6 +52,7 @@ async def check_contact(house: House, clerk: str, wanted: Subscriber) -> None:
         books = books_of(house)
         before = _known(books.get(wanted.user_id))
         after = books.put(replace(wanted, terms=before.terms, checked_by=clerk, checked_at=house.now()))
+        contacts_of(house).put_phone(wanted.user_id, after.phone)
         account = house.accounts.of_user(wanted.user_id)
         if account is not None and account.phone != after.phone:
             house.accounts.put(replace(account, phone=after.phone))
@@ -151,28 +153,33 @@ async def progress(house: House, user_id: str) -> Progress:
     order = await house.run(books_of(house).badge_order, user_id)
     if order is None:
         return Progress("No desk was told to take a badge.", True)
-    events = await house.portal.events(order.after, EVENTS_MAX)
-    told = [text for event in events if (text := _of(event.fact, user_id))]
-    if told:
-        return told[-1]
+    facts = [event.fact for event in await house.portal.events(order.after, EVENTS_MAX)]
+    if (told := _told_by(facts, user, order.desk)) is not None:
+        return told
     if (house.now() - order.at).total_seconds() < ENROL_WITHIN_S:
         return Progress(f"Hold the badge to the reader of {order.desk} now.", False)
     return Progress("Nobody tapped a badge in time; begin again.", True)
 
 
-def _of(fact: object, user_id: str) -> Progress | None:
-    if getattr(fact, "user_id", None) != user_id:
-        return None
-    match fact:
-        case EnrolAsked(provisional=True):
-            return Progress("The badge was tapped while the portal was away; it has no rights yet.", False)
-        case EnrolAsked():
-            return Progress("The badge was tapped; the number is on its way.", False)
-        case EnrolAnswered(reason=reason) if reason:
-            return Progress(f"Refused: {reason}: {_sentence(reason)}", True)
-        case Refused(reason=reason, clerk=clerk) if clerk:
-            return Progress(f"Refused: {reason}: {OPERATOR[reason]} The desk still takes another.", False)
-    return None
+def _told_by(facts: Sequence[object], user: User, desk: str) -> Progress | None:
+    """What journals tell of this user's badge; once it was tapped, whom a desk waits for next does not matter."""
+    told, tapped = None, False
+    for fact in facts:
+        match fact:
+            case PhaseEntered(lane=lane, phase="enrolling", why=why) if lane == desk and not tapped:
+                mine = why.startswith(f"{user.external_id}, ")
+                told = None if mine else Progress(f"{desk} waits for another's badge by now; begin again.", True)
+            case EnrolAsked(user_id=user.id, provisional=away):
+                told, tapped = Progress(_TAPPED_AWAY if away else _TAPPED, False), True
+            case EnrolAnswered(user_id=user.id, reason=reason) if reason:
+                told = Progress(f"Refused: {reason}: {_sentence(reason)}", True)
+            case Refused(user_id=user.id, reason=reason, clerk=clerk) if clerk:
+                told = Progress(f"Refused: {reason}: {OPERATOR[reason]} The desk still takes another.", False)
+    return told
+
+
+_TAPPED: Final = "The badge was tapped; the number is on its way."
+_TAPPED_AWAY: Final = "The badge was tapped while the portal was away; it has no rights yet."
 
 
 def _sentence(reason: str) -> str:

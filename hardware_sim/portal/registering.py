@@ -118,6 +118,7 @@ async def pre_register(house: House, token: str, application: Application) -> Us
         made = new_account(house.new_id(), email, house.tenant, [Role.SUBSCRIBER], email, application.phone)
         house.accounts.set_password(house.accounts.put(replace(made, user_id=user.id)).id, password)
         contacts_of(house).put(user.id, email)
+        contacts_of(house).put_phone(user.id, inputs.phone(application.phone))
         wanted = Subscriber(user.id, application.name, application.phone, application.address, application.terms)
         name = books.put(wanted).name
         if picture is not None:

@@ -147,11 +147,6 @@ class SubscriberBooks:
         row = self._db.execute("SELECT media, data FROM licence_picture WHERE user_id = ?", (user_id,)).fetchone()
         return Picture(*row) if row is not None else None
 
-    def forget(self, user_id: str) -> None:
-        """Everything about a user who was deleted."""
-        for table in ("subscriber", "licence_picture", "badge_order"):
-            self._db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
-
     # ---- badges ----
 
     def last_event(self) -> int:

@@ -303,6 +303,19 @@ def test_only_who_waits_for_a_badge_is_chosen() -> None:
         assert reason(front.put(Choose(nobody, "mia"))) is Reason.NOT_PRE_REGISTERED
 
 
+def test_two_clerks_do_not_get_each_other_s_badges() -> None:
+    other = replace(NEW, id="u3", external_id="newer")
+    front = Front(UserPut(other))
+    front.put(Choose("u2", "mia"))
+    assert reason(front.put(Choose("u3", "max"))) is Reason.DESK_BUSY
+    assert one(front.tap(FRESH), EnrolAsked).user_id == "u2"
+    front.put(Choose("u2", "mia"))
+    assert one(front.put(Choose("u3", "mia")), PhaseEntered).why == "newer, by mia", "a clerk may choose anew"
+    begun = front.put(Choose("u2", "max"), ENROL_WITHIN_S)[-1]
+    assert isinstance(begun, PhaseEntered)
+    assert begun.phase == "enrolling", "nobody keeps the desk for long"
+
+
 def test_the_window_closes_by_itself() -> None:
     front = Front(ReservationPut(TRIP))
     front.put(Choose("u2", "mia"))

@@ -9,6 +9,7 @@ import pytest
 
 from gate_controller.codes import OneTimeCode
 from hardware_sim.portal.app_books import AppAsked, AppBooks
+from hardware_sim.portal.forgetting import forget
 from hardware_sim.portal.service import PORTAL
 from sync.database import Database
 from tests.hardware_sim.portal.house_rig import BEGIN
@@ -72,7 +73,7 @@ async def test_who_was_deleted_is_forgotten_and_nobody_else(database: Database) 
         await database.write(books.put_app, AppAsked(who, 7, ("north",), None, "cleo", BEGIN))
         await database.write(books.put_code, replace(CODE, subject=who))
         await database.write(books.agree, who, "news", "1", BEGIN)
-    await database.write(books.forget, "u1")
+    await database.write(forget, database.sql, "u1")
     for who, kept in (("u1", False), ("u2", True)):
         assert (await database.run(books.app, who) is not None) is kept
         assert (await database.run(books.code, "user app", who) is not None) is kept

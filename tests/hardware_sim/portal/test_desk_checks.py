@@ -11,6 +11,17 @@ import pytest
 from gate_controller.allowlist import User, UserPut
 from gate_controller.desk import LicenceStatus, Registration, may_enrol
 from gate_controller.errors import BadInput, PortalError
+from gate_controller.facts import (
+    Basis,
+    Direction,
+    EnrolAnswered,
+    EnrolAsked,
+    Fact,
+    LaneId,
+    Matched,
+    PhaseEntered,
+    Refused,
+)
 from gate_controller.reasons import Reason
 from hardware_sim.portal import company, registering
 from hardware_sim.portal.desk_checks import check_contact, check_licence, listed_at, progress, take_badge
@@ -18,6 +29,7 @@ from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 from hardware_sim.portal.registering import books_of
 from hardware_sim.portal.subscriber_books import BadgeOrder, Subscriber
+from tests.hardware_sim.portal.event_rig import arrives
 from tests.hardware_sim.portal.house_rig import Clock, a_house
 from tests.hardware_sim.portal.test_registering import FORM, opened, token_for
 
@@ -155,3 +167,42 @@ async def test_a_badge_that_nobody_taps_is_over_after_half_a_minute(house: House
     assert not (await progress(house, user.id)).over
     clock.pass_(seconds=1)
     assert (await progress(house, user.id)).over
+
+
+BASIS = Basis("e", 1, Matched.NONE)
+DESK = LaneId("front")
+
+
+async def told(house: House, user: User, *facts: Fact) -> tuple[str, bool]:
+    """What the clerk's page says once these have come after the desk was told to take a badge."""
+    await arrives(house, *facts)
+    now = await progress(house, user.id)
+    return now.text, now.over
+
+
+async def test_the_page_tells_how_far_a_badge_has_come(house: House) -> None:
+    user, _ = await somebody(house)
+    await house.write(books_of(house).put_badge_order, user.id, BadgeOrder("front", "mia", house.now(), 0))
+    begun = PhaseEntered(DESK, "enrolling", f"{user.external_id}, by mia")
+    refused = Refused(DESK, Direction.IN, Reason.BADGE_ALREADY_ASSIGNED, user.id, "S", "", BASIS, clerk="mia")
+    others = EnrolAnswered(DESK, "front-0", "", "terms_not_accepted", "u-other", "mia")
+    next_ = PhaseEntered(DESK, "enrolling", "S-9, by mia")
+    assert await told(house, user, begun, others) == ("Hold the badge to the reader of front now.", False)
+    text, over = await told(house, user, begun, others, refused)
+    assert ("badge_already_assigned" in text, over) == (True, False)
+    assert await told(house, user, begun, others, refused, next_) == (
+        "front waits for another's badge by now; begin again.",
+        True,
+    )
+
+
+async def test_once_tapped_it_does_not_matter_whom_the_desk_waits_for_next(house: House) -> None:
+    user, _ = await somebody(house)
+    await house.write(books_of(house).put_badge_order, user.id, BadgeOrder("front", "mia", house.now(), 0))
+    asked = EnrolAsked(DESK, "front-1", user.id, user.external_id, "04A22F1B", 32, "mia", provisional=True)
+    next_ = PhaseEntered(DESK, "enrolling", "S-9, by mia")
+    text, over = await told(house, user, asked, next_)
+    assert ("no rights yet" in text, over) == (True, False)
+    answer = EnrolAnswered(DESK, "front-1", "", "duplicate_credential", user.id, "mia")
+    text, over = await told(house, user, asked, next_, answer)
+    assert ("Refused: duplicate_credential" in text, over) == (True, True)

@@ -1,5 +1,6 @@
 """From an address to a user who waits for the desk: whole or not at all, whoever comes between."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -154,6 +155,15 @@ async def test_new_terms_are_accepted_anew_by_who_waits(house: House) -> None:
     assert company.by_id(house, user.id).terms_accepted_at == house.now()
     with pytest.raises(BadInput, match="deleted"):
         await registering.accept_terms(house, "u-nobody", newer.number)
+
+
+async def test_of_two_who_send_the_form_at_once_one_is_taken(house: House) -> None:
+    await opened(house)
+    token = await token_for(house)
+    both = [registering.pre_register(house, token, replace(FORM, name=name)) for name in ("Sam", "Sham")]
+    done = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in done) == ["BadInput", "User"]
+    assert len([*house.portal.allowlist.users()]) == 1
 
 
 async def test_who_is_deleted_leaves_no_account_and_may_come_again(house: House, clock: Clock) -> None:

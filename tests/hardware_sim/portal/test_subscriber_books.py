@@ -68,16 +68,14 @@ def test_a_picture_is_told_by_how_it_begins(data: bytes) -> None:
     assert Picture.of(b"%PDF-1.7 ").media == "application/pdf"
 
 
-async def test_who_is_deleted_leaves_nothing(house: House) -> None:
+async def test_the_newest_picture_is_kept(house: House) -> None:
     books = books_of(house)
+    assert await house.run(books.picture, "u1") is None
     await house.write(books.put, SAM)
     await house.write(books.put_picture, "u1", Picture.of(b"\xff\xd8\xff1"))
     await house.write(books.put_picture, "u1", Picture.of(b"\xff\xd8\xff2"))
     assert await house.run(books.picture, "u1") == Picture("image/jpeg", b"\xff\xd8\xff2")
     assert await house.run(books.user_ids) == ["u1"]
-    await house.write(books.forget, "u1")
-    assert await house.run(books.get, "u1") is None
-    assert await house.run(books.picture, "u1") is None
 
 
 async def test_the_newest_terms_are_in_force(house: House) -> None:
