@@ -68,6 +68,8 @@ class Claims:
 
     def due(self, now_s: float) -> tuple["Claims", list[Claim]]:
         """What is to be asked once more by now; what has waited too long is forgotten."""
+        if not self.waiting:
+            return self, []
         waiting: dict[HoldId, Asked] = {}
         again: list[Claim] = []
         for hold, asked in self.waiting.items():

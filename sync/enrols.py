@@ -74,6 +74,8 @@ class Enrols:
 
     def due(self, now_s: float) -> tuple["Enrols", list[Enrol]]:
         """What is to be said by now, and when it is due again."""
+        if not self.waiting:
+            return self, []
         said = [asked for asked, due_s in self.waiting.values() if due_s <= now_s]
         later = {asked.enrol_id: (asked, now_s + AGAIN_AFTER_S) for asked in said}
         return replace(self, waiting={**self.waiting, **later}), said

@@ -6,6 +6,7 @@ all buckets. It finds drift, not forgery: that is the signature's part. Short su
 bucket's, tell two sides which buckets differ.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
@@ -26,17 +27,16 @@ class Buckets:
         self._blob = bytearray(blob or bytes(BUCKETS * SUM_BYTES))
         if len(self._blob) != BUCKETS * SUM_BYTES:
             raise ValueError(f"{len(self._blob)} bytes are not {BUCKETS} sums")
-        self._sums = [0] * BUCKETS
+        self._sums: defaultdict[int, int] = defaultdict(int)
 
     @property
     def blob(self) -> bytes:
         """All sums, big-endian, one after the other."""
-        for at, by in enumerate(self._sums):
-            if by:
-                place = slice(at * SUM_BYTES, (at + 1) * SUM_BYTES)
-                total = int.from_bytes(self._blob[place], "big") + by
-                self._blob[place] = (total % MODULUS).to_bytes(SUM_BYTES, "big")
-        self._sums = [0] * BUCKETS
+        for at, by in self._sums.items():
+            place = slice(at * SUM_BYTES, (at + 1) * SUM_BYTES)
+            total = int.from_bytes(self._blob[place], "big") + by
+            self._blob[place] = (total % MODULUS).to_bytes(SUM_BYTES, "big")
+        self._sums.clear()
         return bytes(self._blob)
 
     @property

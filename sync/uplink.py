@@ -15,7 +15,7 @@ import msgspec
 
 from gate_controller.errors import MessageRefused
 from sync.journal import JournalRow
-from sync.messages import PAYLOAD_LEN_MAX, Address, Event, EventAck, EventBatch
+from sync.messages import PAYLOAD_LEN_MAX, Address, Event, EventAck, EventBatch, Tail
 from sync.outbox import Outbox, again_after_s
 from sync.signing import Refusal, Signer
 from sync.store import Store
@@ -50,6 +50,8 @@ class Uplink:
         self._wall, self._chance, self._new_id = wall, chance, new_id
         self._conn = self._births = 0
         self._birth_due_s: float | None = 0.0
+        # The row that the portal was last found to have as it is here, and of which ledger.
+        self._same: tuple[str, Tail] | None = None
         self._outbox = self._fresh()
 
     def begin(self, conn: int) -> None:
@@ -110,8 +112,13 @@ class Uplink:
         """Whether the portal has rows of this ledger that are not this journal's."""
         if ack.tail is None or ack.tail.seq <= self._store.ledger_after:
             return False
+        if self._same == (ack.ledger, ack.tail):
+            return False
         own = await self._store.rows(ack.tail.seq - 1, 1)
-        return not own or own[0].sum != ack.tail.sum
+        if not own or own[0].sum != ack.tail.sum:
+            return True
+        self._same = ack.ledger, ack.tail
+        return False
 
     async def _fork(self) -> None:
         """What the portal has not acknowledged gets a new name, and is sent under it after a new birth."""

@@ -156,7 +156,7 @@ class Ledgers:
         self._enter(edge, batch.ledger, batch.after, batch.follows, batch.conn)
         known = self._rows(edge, batch.ledger, batch.first, batch.last)
         older = self._of_ancestors(edge, batch)
-        before_it = self._spans(edge, batch.ledger)
+        before_it, after = self._spans(edge, batch.ledger), self._after(edge, batch.ledger)
         held = {n for n in range(batch.first, batch.last + 1) if any(a <= n <= b for a, b in before_it)}
         new: list[Event] = []
         for one in read:
@@ -174,20 +174,17 @@ class Ledgers:
                     pass
                 case Event():
                     new.append(one)
-        through = self.held(edge, batch.ledger).through
         self._store(edge, batch.ledger, new)
-        self._hold(edge, batch.ledger, (batch.first, batch.last))
-        self.stays.read(edge, batch.ledger, through, self.held(edge, batch.ledger).through)
+        now_held = joined(before_it, [(batch.first, batch.last)])
+        self._hold(edge, batch.ledger, before_it, now_held)
+        self.stays.read(edge, batch.ledger, _through(before_it, after), _through(now_held, after))
         # A broker that repeats old batches does not bring an edge to life.
         if self._db.total_changes > before:
             self._db.execute("UPDATE edge SET seen_at = max(seen_at, ?) WHERE name = ?", (_text(at), edge))
 
     def held(self, edge: str, ledger: str) -> Held:
         """What is here of a ledger."""
-        spans, after = self._spans(edge, ledger), self._after(edge, ledger)
-        through = spans[0][1] if spans and spans[0][0] <= after + 1 else after
-        upto = max(through, spans[-1][1] if spans else 0)
-        gaps = [Rows(*gap) for gap in without([(through + 1, upto)], spans)]
+        through, upto, gaps = self._reach(edge, ledger)
         if len(gaps) > MISSING_LEN_MAX:
             upto = gaps[MISSING_LEN_MAX].first - 1
         return Held(through, upto, gaps[:MISSING_LEN_MAX], self._tail(edge, ledger))
@@ -213,8 +210,6 @@ class Ledgers:
         found = self._db.execute(
             "SELECT conn, before, follows FROM ledger WHERE edge = ? AND name = ?", (edge, ledger)
         ).fetchone()
-        spans = self._spans(edge, ledger)
-        top = spans[-1][1] if spans else 0
         if found is None:
             self._db.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, 0)", (edge, ledger, after, follows, conn))
             return 0
@@ -222,6 +217,8 @@ class Ledgers:
             self._db.execute("UPDATE ledger SET follows = ? WHERE edge = ? AND name = ?", (follows, edge, ledger))
         if conn <= found[0]:
             return int(found[1]) if conn == found[0] else 0
+        spans = self._spans(edge, ledger)
+        top = spans[-1][1] if spans else 0
         self._db.execute(
             "UPDATE ledger SET conn = ?, before = ? WHERE edge = ? AND name = ?", (conn, top, edge, ledger)
         )
@@ -268,9 +265,14 @@ class Ledgers:
         )
         return tuple(found.fetchall())
 
-    def _hold(self, edge: str, ledger: str, span: tuple[int, int]) -> None:
-        old = self._spans(edge, ledger)
-        new = joined(old, [span])
+    def _reach(self, edge: str, ledger: str) -> tuple[int, int, list[Rows]]:
+        """All rows up to the first number are here, and none after the second; in between are these gaps."""
+        spans, after = self._spans(edge, ledger), self._after(edge, ledger)
+        through = _through(spans, after)
+        upto = max(through, spans[-1][1] if spans else 0)
+        return through, upto, [Rows(*gap) for gap in without([(through + 1, upto)], spans)]
+
+    def _hold(self, edge: str, ledger: str, old: Spans, new: Spans) -> None:
         gone, come = set(old) - set(new), set(new) - set(old)
         self._db.executemany(
             "DELETE FROM held WHERE edge = ? AND ledger = ? AND first = ?", ((edge, ledger, a) for a, _ in gone)
@@ -286,15 +288,15 @@ class Ledgers:
 
     def _edge(self, name: str, seen_at: str, text: str, clock_off_ms: int | None) -> EdgeSeen:
         state = msgspec.json.decode(text, type=State)
-        held = self.held(name, state.ledger)
+        through, upto, _ = self._reach(name, state.ledger)
         return EdgeSeen(
             name,
             state.status == "online",
             datetime.fromisoformat(seen_at),
             state.list,
             state.ledger,
-            held.through,
-            max(state.next_seq, held.upto + 1),
+            through,
+            max(state.next_seq, upto + 1),
             state.sw,
             state.nonce,
             state.stale,
@@ -308,6 +310,11 @@ class Ledgers:
 def _order(state: State) -> tuple[int, bool, int]:
     """Of one connection, that it is over is the last word."""
     return state.conn, state.status == "offline", state.told
+
+
+def _through(spans: Spans, after: int) -> int:
+    """The last row up to which none is missing; those up to `after` are another ledger's."""
+    return spans[0][1] if spans and spans[0][0] <= after + 1 else after
 
 
 def _says(event: Event) -> tuple[str, str, str]:

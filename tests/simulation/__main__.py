@@ -9,6 +9,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -16,18 +17,26 @@ from pathlib import Path
 from tests.simulation.play import DAYS, Result, play
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EDGE = ("config", "daemon", "evidence", "lane_task", "recorder")
-CODE = ("gate_controller", "sync", *(f"edge/{name}.py" for name in EDGE), "hardware_sim/portal", "tests/simulation")
+SCHEMAS = ("sync/schema", "hardware_sim/portal/schema")
+
+
+def files() -> list[Path]:
+    """What a seed's result depends on: the modules that the game has loaded, and the tables that they make."""
+    loaded = [getattr(module, "__file__", None) for module in sys.modules.values()]
+    modules = {Path(name).resolve() for name in loaded if name} - {Path(__file__).resolve()}
+    tables = {path for schema in SCHEMAS for path in (ROOT / schema).glob("*.sql")}
+    return sorted(tables | {path for path in modules if _is_ours(path)})
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_relative_to(ROOT) and "site-packages" not in path.parts and not path.name.startswith("test_")
 
 
 def fingerprint() -> str:
     """Of the code that a seed's result depends on."""
     digest = hashlib.blake2b(digest_size=8)
-    for name in CODE:
-        found = [ROOT / name] if name.endswith(".py") else sorted((ROOT / name).rglob("*.[ps][yq]*"))
-        for path in found:
-            if path.suffix in (".py", ".sql") and not path.name.startswith("test_"):
-                digest.update(path.read_bytes())
+    for path in files():
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -50,14 +50,14 @@ class Disk:
         self.fill(self._owner.node.full)
         return self
 
-    async def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         stalls = self._random.random() < self._stall
         wait_s = self._random.uniform(0.5, 20) if stalls else self._random.uniform(5e-4, 8e-3)
         self._free_at = max(self._free_at, loop.time()) + wait_s
         loop.call_at(self._free_at, inline, future, partial(self._do, function, args, kwargs))
-        return await future
+        return future
 
     async def close(self) -> None:
         """After everything already begun."""

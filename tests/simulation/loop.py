@@ -6,11 +6,11 @@ means that none of its callbacks runs again: no `finally`, no farewell, at which
 
 import asyncio
 import heapq
-import struct
-import zlib
 from collections.abc import Callable, Coroutine
-from contextvars import Context, ContextVar
-from typing import Any, Protocol
+from contextvars import Context, ContextVar, copy_context
+from struct import Struct
+from typing import Any, Final, Protocol
+from zlib import crc32
 
 ROUNDS_MAX = 20_000
 """Rounds of the loop in which no time passes; honest work needs a few hundred."""
@@ -27,6 +27,8 @@ class Mortal(Protocol):
         """The fuse has burnt down."""
 
 
+_PACKED: Final = Struct("d").pack
+
 OWNER: ContextVar[Mortal | None] = ContextVar("OWNER", default=None)
 WORLD = Context()
 """Callbacks that outlive every process: messages on their way, faults, restarts."""
@@ -36,11 +38,34 @@ class Numbered(asyncio.Task[Any]):
     """A task whose place in a set is its number: a group cancels a set of tasks, and addresses always differ."""
 
     def __init__(self, number: int, coroutine: Coroutine[Any, Any, Any], **options: Any) -> None:
-        self._number = number
+        self.number = number
+        self.mark = number.to_bytes(4)
         super().__init__(coroutine, **options)
 
     def __hash__(self) -> int:
-        return self._number
+        return self.number
+
+
+class Handle:
+    """A callback that waits for its turn, for less than an `asyncio.TimerHandle` costs."""
+
+    __slots__ = ("args", "callback", "context", "off", "when_s")
+
+    def __init__(self, when_s: float, callback: Callable[..., Any], args: Any, context: Context) -> None:
+        self.when_s, self.callback, self.args, self.context = when_s, callback, args, context
+        self.off = False
+
+    def cancel(self) -> None:
+        """Its turn never comes."""
+        self.off, self.args = True, ()
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.off
+
+    def when(self) -> float:
+        """When its turn comes."""
+        return self.when_s
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -58,6 +83,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._latency, self._spins, self._broken = latency, spins, broken
         self._rounds = 0
         self._tasks = 0
+        self._timers: list[tuple[float, int, Handle]] = []
+        self._set = 0
+        self._at_once: list[Handle] = []
         self.trace = 0
         """Fingerprint of every callback and its time: two runs of a seed must agree on all of it."""
 
@@ -68,38 +96,74 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        handle = Handle(self._now, callback, args, copy_context() if context is None else context)
+        self._at_once.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        handle = Handle(when, callback, args, copy_context() if context is None else context)
+        self._set += 1
+        heapq.heappush(self._timers, (when, self._set, handle))
+        return handle
+
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def forget(self) -> None:
+        """Nothing that waits will have its turn."""
+        self._timers.clear()
+        self._at_once.clear()
+
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
         future = self.create_future()
         self.call_later(self._latency(), inline, future, func, *args)
         return future
 
     def _run_once(self) -> None:
-        if not self._ready and not self._stopping:
-            while self._scheduled[0]._cancelled:
-                heapq.heappop(self._scheduled)._scheduled = False
-            if self._scheduled[0]._when > self._now:
-                self._now, self._rounds = self._scheduled[0]._when, 0
-                self.trace = zlib.crc32(struct.pack("d", self._now), self.trace)
+        """As often as it takes until somebody stops the loop."""
+        self._round()
+        while not self._stopping:  # type: ignore[attr-defined]
+            self._round()
+
+    def _round(self) -> None:
+        timers = self._timers
+        if not self._at_once and not self._stopping:  # type: ignore[attr-defined]
+            while timers[0][2].off:
+                heapq.heappop(timers)
+            if timers[0][0] > self._now:
+                self._now, self._rounds = timers[0][0], 0
+                self.trace = crc32(_PACKED(self._now), self.trace)
         self._rounds += 1
         if self._rounds == ROUNDS_MAX:
             self._spins()
-        while self._scheduled and (self._scheduled[0]._cancelled or self._scheduled[0]._when <= self._now):
-            handle = heapq.heappop(self._scheduled)
-            handle._scheduled = False
-            if not handle._cancelled:
-                self._ready.append(handle)
-        for _ in range(len(self._ready)):
-            handle = self._ready.popleft()
-            if handle._cancelled:
-                continue
-            owner = handle._context.get(OWNER)
-            if owner is not None and owner.alive and owner.fuse is not None:
+        turns, self._at_once = self._at_once, []
+        while timers and (timers[0][0] <= self._now or timers[0][2].off):
+            turns.append(heapq.heappop(timers)[2])
+        for handle in turns:
+            if not handle.off:
+                self._turn(handle)
+
+    def _turn(self, handle: Handle) -> None:
+        context = handle.context
+        owner = context.get(OWNER)
+        if owner is not None:
+            if owner.fuse is not None and owner.alive:
                 owner.fuse -= 1
                 if owner.fuse < 0:
                     owner.burnt()
-            if owner is None or owner.alive:
-                self.trace = zlib.crc32(_name(handle), self.trace)
-                handle._run()
+            if not owner.alive:
+                return
+        callback = handle.callback
+        task = getattr(callback, "__self__", None)
+        mark = task.mark if type(task) is Numbered else getattr(callback, "__qualname__", "").encode()
+        self.trace = crc32(mark, self.trace)
+        try:
+            context.run(callback, *handle.args)
+        except Exception as error:
+            self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
 
     def set_exception_handler(self, handler: Any) -> None:
         """Each process has its own."""
@@ -111,7 +175,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         handle = context.get("handle")
         if handle is None:
             return  # of a future that nobody awaits any more
-        owner = handle._context.get(OWNER)
+        owner = handle.context.get(OWNER)
         if owner is None:
             self._broken(context["exception"])
         elif owner.alive and owner.on_broken is not None:
@@ -120,23 +184,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         """Said to nobody: a dead process leaves futures that nobody awaits."""
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        pass
-
     def _write_to_self(self) -> None:
         pass
 
     def _process_events(self, event_list: Any) -> None:
         pass
-
-
-def _name(handle: asyncio.Handle) -> bytes:
-    callback: Any = handle._callback
-    task = getattr(callback, "__self__", None)
-    if isinstance(task, Numbered):
-        return task._number.to_bytes(4)
-    name: str = getattr(callback, "__qualname__", "")
-    return name.encode()
 
 
 def inline(future: "asyncio.Future[Any]", function: Callable[..., Any], *args: Any) -> None:

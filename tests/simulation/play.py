@@ -201,8 +201,7 @@ def _bury(world: World) -> None:
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(action="ignore"):
-            world.loop._ready.clear()
-            world.loop._scheduled.clear()
+            world.loop.forget()
             for holder in (*lives, *world.nodes, world.broker, world):
                 holder.__dict__.clear()
             lives.clear()

@@ -11,18 +11,17 @@ After healing, in bounded time: L1 journals are equal; L2 lists are equal; L3 th
 force is what is on disk, and the portal knows it; and what `places` says of who was inside where.
 """
 
-import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gate_controller.allowlist import Allowlist, PermitPut, UserPut
+from gate_controller.allowlist import Allowlist, Change, PermitPut, UserPut
 from gate_controller.facts import BoomOpenedManually, Direction, Fact, Granted, LogGap
 from gate_controller.occupancy import Occupancy
-from sync.codec import UnknownFact, decode_fact, encode_change
+from sync.codec import UnknownFact, decode_changes, decode_fact
 from tests.simulation import places
 from tests.simulation.places import CLEAR_S, Written, true_s
 
@@ -35,25 +34,21 @@ ONCE = frozenset({"granted", "passed", "hold_released"})
 Row = tuple[str, str, str]
 
 
-def list_digest(db: sqlite3.Connection) -> str:
-    """Fingerprint of the entries on disk."""
+def list_on_disk(db: sqlite3.Connection) -> str:
+    """The entries on disk, line by line."""
     found = db.execute(
-        "SELECT kind, key, body FROM list_entry WHERE generation = (SELECT generation FROM list_cursor)"
-        " ORDER BY kind, key"
+        "SELECT group_concat(body, char(10)) FROM (SELECT body FROM list_entry"
+        " WHERE generation = (SELECT generation FROM list_cursor) ORDER BY kind, key)"
     )
-    return _digest(body for _, _, body in found)
+    (text,) = found.fetchone()
+    return text or ""
 
 
-def list_in_force(allowlist: Allowlist) -> str:
-    """The same fingerprint of a list in memory."""
+def list_in_force(allowlist: Allowlist) -> list[Change]:
+    """The entries of a list in memory, in the order of those on disk."""
     permits = sorted(allowlist.permits(), key=lambda permit: permit.id)
     users = sorted(allowlist.users(), key=lambda user: user.id)
-    changes = [*map(PermitPut, permits), *map(UserPut, users)]
-    return _digest(bytes(encode_change(change)).decode() for change in changes)
-
-
-def _digest(bodies: Iterable[str]) -> str:
-    return hashlib.blake2b("\n".join(bodies).encode(), digest_size=12).hexdigest()
+    return [*map(PermitPut, permits), *map(UserPut, users)]
 
 
 class PortalWatch:
@@ -63,6 +58,8 @@ class PortalWatch:
         self.world = world
         self.edges: dict[str, EdgeWatch] = {}
         self.lists: dict[tuple[str, int], str] = {}
+        """Every list that there was, as its entries stood on the disk."""
+        self._read: dict[tuple[str, int], list[Change]] = {}
         self.cursor: tuple[str, int] | None = None
         self.superseded: dict[tuple[str, int], float] = {}
         """When each list was no longer the newest."""
@@ -104,8 +101,14 @@ class PortalWatch:
             if self.cursor is not None:
                 self.superseded[self.cursor] = self.world.loop.time()
             self.cursor = cursor
-            self.lists[cursor] = list_digest(db)
+            self.lists[cursor] = list_on_disk(db)
             self._users(db)
+
+    def entries(self, at: tuple[str, int]) -> list[Change] | None:
+        """What a list of the portal says; None if there never was such a one."""
+        if at not in self._read and at in self.lists:
+            self._read[at] = decode_changes(body.encode() for body in self.lists[at].splitlines())
+        return self._read.get(at)
 
     def _users(self, db: sqlite3.Connection) -> None:
         found = db.execute(
@@ -204,7 +207,7 @@ class EdgeWatch:
         self._acked(acked)
         cursor = db.execute("SELECT epoch, rev FROM list_cursor").fetchone()
         if cursor is not None and (cursor != self.cursor or (len(self.rows), self.acked) == before):
-            self._moved(cursor, list_digest(db))
+            self._moved(cursor, list_on_disk(db))
 
     def _new_rows(self, db: sqlite3.Connection) -> None:
         found = db.execute("SELECT seq, at, kind, body FROM journal WHERE seq > ? ORDER BY seq", (len(self.rows),))
@@ -232,11 +235,11 @@ class EdgeWatch:
             self.world.fail("S1", f"{self.name} believes {acked} rows are stored, and the portal has {stored}")
         self.acked = acked
 
-    def _moved(self, cursor: tuple[str, int], digest: str) -> None:
+    def _moved(self, cursor: tuple[str, int], entries: str) -> None:
         old = self.cursor
         if old is not None and cursor[0] == old[0] and cursor[1] < old[1]:
             self.world.fail("S2", f"{self.name}'s list went from {old} to {cursor}")
-        elif self._portal.lists.get(cursor) != digest:
+        elif self._portal.lists.get(cursor) != entries:
             self.world.fail("S3", f"{self.name}'s list {cursor} on disk is not the portal's")
         self.cursor = cursor
 
@@ -250,7 +253,7 @@ class EdgeWatch:
         at = (allowlist.epoch, allowlist.revision)
         if at != self.cursor:
             self.world.fail("S3", f"{self.name} has list {at} in force and {self.cursor} on disk")
-        elif self._portal.lists.get(at) != list_in_force(allowlist):
+        elif self._portal.entries(at) != list_in_force(allowlist):
             self.world.fail("S3", f"{self.name}'s list {at} in force is not the portal's")
 
     def said(self, facts: Sequence[Fact], allowlist: Allowlist) -> None:
