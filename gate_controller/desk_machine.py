@@ -20,6 +20,7 @@ from gate_controller.desk import (
     Reservation,
     ReservationState,
     Role,
+    clash,
     late_by,
     may_enrol,
     reservation_now,
@@ -291,7 +292,7 @@ def _tapped(desk: Desk, tapped: Tapped, site: Site, now: Moment) -> Stepped:
     trip = ride or reservation_now(site.allowlist.reservations_of(user), site.name, now.wall)
     assert isinstance(trip, Reservation), "driving was granted by it"
     slot = trip.slot or 0 if trip.role is Role.DRIVER else 0
-    reason = _slot_reason(desk, slot, trip)
+    reason = _slot_reason(desk, slot, trip) or _not_yet(trip, site, now)
     if reason is not None:
         return desk, [replace(_refused_user(desk, reason, user, answer.basis, answer.payer), notes=notes)]
     granted = DeskGranted(
@@ -320,6 +321,14 @@ def _slot_reason(desk: Desk, slot: int, trip: Reservation) -> Reason | None:
     out = desk.out.get(slot)
     gone = desk.present.get(slot) is False and (out is None or out.reservation != trip.id)
     return Reason.KEY_NOT_THERE if slot not in desk.setup.slots or gone else None
+
+
+def _not_yet(trip: Reservation, site: Site, now: Moment) -> Reason | None:
+    """A key is ready early only where nobody else has the vehicle until then."""
+    if trip.role is not Role.DRIVER or trip.start <= now.wall:
+        return None
+    early = replace(trip, start=now.wall, end=trip.start)
+    return Reason.TOO_EARLY if clash(early, site.allowlist.reservations()) is not None else None
 
 
 def _committed(desk: Desk, hold: HoldId, now: Moment) -> Stepped:

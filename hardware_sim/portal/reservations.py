@@ -19,6 +19,7 @@ from gate_controller.contracts import chosen
 from gate_controller.desk import Reservation, ReservationState, Role, clash, drives, licence_reason
 from gate_controller.errors import BadInput
 from gate_controller.reasons import Reason
+from hardware_sim.portal.company import contacts_of
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 from hardware_sim.portal.pool import Vehicle, pool_of
@@ -313,7 +314,8 @@ def _tell(house: House, trips: Sequence[Reservation], subject: str, text: str) -
 
 
 def mail_to(house: House, user_id: str, subject: str, body: str) -> None:
-    """Mail a subscriber at the address of the account; nothing where there is none. On the database's thread."""
+    """Mail a user, at the address of the account if it has one. On the database's thread."""
     account = house.accounts.of_user(user_id)
-    if account is not None and account.email:
-        house.mailbox.mail(house.now(), account.email, subject, body)
+    address = account.email if account is not None and account.email else contacts_of(house).email(user_id)
+    if address:
+        house.mailbox.mail(house.now(), address, subject, body)

@@ -215,6 +215,20 @@ def test_a_key_that_goes_without_a_grant_is_an_alarm() -> None:
     assert one(front.put(KeyContact(2, False), TAKE_WITHIN_S), AlarmRaised).detail == "slot 2"
 
 
+def test_a_key_is_ready_early_only_where_nobody_has_the_vehicle_until_then() -> None:
+    soon = timedelta(minutes=10)
+    mine = replace(TRIP, start=T0 + soon)
+    before = replace(TRIP, id="r0", user_id="u2", start=T0 - soon, end=T0 + soon)
+    assert reason(Front(ReservationPut(mine), ReservationPut(before)).tap()) is Reason.TOO_EARLY
+    for other in (
+        replace(before, state=ReservationState.RETURNED),
+        replace(before, vehicle="DACIA-2"),
+        replace(before, end=T0),
+        replace(before, role=Role.PASSENGER),
+    ):
+        assert Front(ReservationPut(mine), ReservationPut(other)).granted().reservation == "r1"
+
+
 def test_an_empty_slot_gives_nobody_else_s_key() -> None:
     front = Front(ReservationPut(TRIP))
     taken(front)

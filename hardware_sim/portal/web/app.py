@@ -20,6 +20,7 @@ from gate_controller.errors import BadInput, SlagboomError
 from hardware_sim.portal.house import House
 from hardware_sim.portal.web import (
     activation,
+    calendar,
     company,
     credits,
     customers,
@@ -48,6 +49,7 @@ PARTS: Final[Sequence[Part]] = (
     company.PART,
     stays.PART,
     activation.PART,
+    calendar.PART,
     my_account.PART,
     reservations.PART,
     pool.PART,

@@ -1,7 +1,6 @@
-"""A subscriber's reservations: the calendar of pool vehicles, reserve, move, cancel, ride along."""
+"""A subscriber's reservations: reserve, move, cancel, ride along. Not here: what is free (`calendar`)."""
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,7 +16,7 @@ from gate_controller.reasons import DRIVER
 from hardware_sim.portal import pool, reservations
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.inputs import Overtaken, WrongField
-from hardware_sim.portal.pool import Vehicle, pool_of
+from hardware_sim.portal.pool import pool_of
 from hardware_sim.portal.reservations import Taken, Wanted, shared_of
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, Caller
@@ -36,11 +35,16 @@ from hardware_sim.portal.web.page import (
 )
 from hardware_sim.portal.web.pool import MANAGERS
 
-DAYS: Final = 7
 _FIELDS: Final = (
     Field("vehicle", "Vehicle", Kind.CHOICE, mandatory=True),
     Field("start", "From", Kind.MOMENT, mandatory=True, hint="The key is ready 15 minutes before."),
-    Field("end", "Until", Kind.MOMENT, mandatory=True, hint="By then the key hangs in its slot again."),
+    Field(
+        "end",
+        "Until",
+        Kind.MOMENT,
+        mandatory=True,
+        hint="At the latest; hanging the key back ends it.",
+    ),
     Field("contract", "Who pays", Kind.CHOICE),
     Field("shared", "Others may ride along", Kind.TICK),
 )
@@ -66,36 +70,12 @@ def owners(caller: Caller) -> bool:
     return subscribers(caller) or MANAGERS(caller)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A time at which a vehicle is taken; the own ones lead to their pages."""
-
-    text: str
-    path: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A vehicle's day; `reserve` leads to the form."""
-
-    spans: list[Span]
-    reserve: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A vehicle's days."""
-
-    vehicle: Vehicle
-    cells: list[Cell]
-
-
 # ---- looking ----
 
 
 @get("/reservations", seen_by=subscribers)
 async def mine(request: AnyRequest) -> Page:
-    user = _me(request)
+    user = me_of(request)
     found = sorted(
         house_of(request).portal.allowlist.reservations_of(user), key=lambda one: (one.start, one.id), reverse=True
     )
@@ -113,64 +93,12 @@ async def mine(request: AnyRequest) -> Page:
     )
 
 
-@get("/reservations/calendar", seen_by=subscribers)
-async def calendar(request: AnyRequest, day: FromQuery[str] = "") -> Page:
-    house, tz, user = house_of(request), _tz(request), _me(request)
-    today = house.now().astimezone(tz).date()
-    first = _day(day) or today
-    trips = [one for one in house.portal.allowlist.reservations() if drives(one)]
-    days = [first + timedelta(days=n) for n in range(DAYS)]
-    rows = [
-        Row(
-            vehicle,
-            [
-                _cell([one for one in trips if one.vehicle == vehicle.name], vehicle, at, today, user, tz)
-                for at in days
-            ],
-        )
-        for vehicle in await house.run(pool_of(house).all)
-    ]
-    step = timedelta(days=DAYS)
-    return await shown(
-        request,
-        "calendar.html",
-        "Calendar of the pool vehicles",
-        days=[f"{at:%a %d.%m.}" for at in days],
-        rows=rows,
-        earlier=f"/reservations/calendar?day={first - step}",
-        later=f"/reservations/calendar?day={first + step}",
-    )
-
-
-def _cell(trips: list[Reservation], vehicle: Vehicle, day: date, today: date, user: User, tz: ZoneInfo) -> Cell:
-    begin = datetime.combine(day, time(), tz)
-    end = datetime.combine(day + timedelta(days=1), time(), tz)
-    spans = []
-    for one in sorted(trips, key=lambda one: one.start):
-        if one.start < end and begin < one.end:
-            since, until = max(one.start, begin).astimezone(tz), min(one.end, end).astimezone(tz)
-            until_text = "24:00" if until == end else f"{until:%H:%M}"
-            own = one.user_id == user.id
-            text = f"{since:%H:%M}–{until_text} {'yours' if own else 'taken'}"
-            spans.append(Span(text, f"/reservations/{one.id}" if own else None))
-    return Cell(spans, f"/reservations/new?vehicle={vehicle.user_id}&day={day}" if day >= today else None)
-
-
-def _day(text: str) -> date | None:
-    """A day of a link; None for what is none, or too near to the end of time."""
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if 2000 <= found.year <= 2999 else None
-
-
 # ---- reserving ----
 
 
 @get("/reservations/new", seen_by=subscribers)
 async def new_page(request: AnyRequest, vehicle: FromQuery[str] = "", day: FromQuery[str] = "") -> Page:
-    user, at = _me(request), _day(day)
+    user, at = me_of(request), day_of(day)
     house = house_of(request)
     name = next((one.name for one in await house.run(pool_of(house).all) if one.user_id == vehicle), "")
     form = await _choosing(request, NEW, user)
@@ -185,14 +113,14 @@ async def new_page(request: AnyRequest, vehicle: FromQuery[str] = "", day: FromQ
 
 @post("/reservations/new", status_code=200, seen_by=subscribers)
 async def new(request: AnyRequest) -> Page:
-    user = _me(request)
+    user = me_of(request)
 
     async def deed(filled: Filled) -> Page:
         house, actor = house_of(request), caller_of(request).account.name
         try:
-            made = await reservations.reserve(house, actor, user.id, _wanted(filled, _tz(request)))
+            made = await reservations.reserve(house, actor, user.id, _wanted(filled, tz_of(request)))
         except Taken as error:
-            raise Overtaken(_taken(error, _tz(request))) from error
+            raise Overtaken(_taken(error, tz_of(request))) from error
         note = _licence_note(user, made)
         return await done(
             request, f"/reservations/{made.id}", f"{made.vehicle} is reserved for you. {note}".strip()
@@ -236,9 +164,9 @@ async def move(request: AnyRequest, trip_id: FromPath[str]) -> Page:
     async def deed(filled: Filled) -> Page:
         house, actor = house_of(request), caller_of(request).account.name
         try:
-            await reservations.move(house, actor, trip.id, filled.mark, _wanted(filled, _tz(request)))
+            await reservations.move(house, actor, trip.id, filled.mark, _wanted(filled, tz_of(request)))
         except Taken as error:
-            raise Overtaken(_taken(error, _tz(request))) from error
+            raise Overtaken(_taken(error, tz_of(request))) from error
         return await done(request, f"/reservations/{trip.id}", "The reservation is moved; the desk knows at once.")
 
     return await taken(request, await _choosing(request, MOVE, user), deed, "Move the reservation")
@@ -279,7 +207,7 @@ async def ride_page(request: AnyRequest, trip_id: FromPath[str]) -> Page:
 
 @post("/rides/{trip_id:str}", status_code=200, seen_by=subscribers)
 async def ride(request: AnyRequest, trip_id: FromPath[str]) -> Page:
-    user = _me(request)
+    user = me_of(request)
 
     async def deed(_: Filled) -> Page:
         made = await reservations.ride_along(house_of(request), caller_of(request).account.name, user.id, trip_id)
@@ -289,7 +217,7 @@ async def ride(request: AnyRequest, trip_id: FromPath[str]) -> Page:
 
 
 async def _rides(request: AnyRequest) -> list[tuple[Reservation, int]]:
-    house, user = house_of(request), _me(request)
+    house, user = house_of(request), me_of(request)
     now, all_ = house.portal.allowlist, await house.run(pool_of(house).all)
     seats, shared = {one.name: one.seats for one in all_}, await house.run(shared_of(house).all)
     trips = [one for one in now.reservations() if one.id in shared and drives(one) and one.end > house.now()]
@@ -301,12 +229,21 @@ async def _rides(request: AnyRequest) -> list[tuple[Reservation, int]]:
 # ---- common ----
 
 
-def _tz(request: AnyRequest) -> ZoneInfo:
+def tz_of(request: AnyRequest) -> ZoneInfo:
     tz: ZoneInfo = request.app.state.tz
     return tz
 
 
-def _me(request: AnyRequest) -> User:
+def day_of(text: str) -> date | None:
+    """A day of a link; None for what is none, or too near to the end of time."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if 2000 <= found.year <= 2999 else None
+
+
+def me_of(request: AnyRequest) -> User:
     user = house_of(request).portal.allowlist.user(caller_of(request).account.user_id or "")
     if user is None:
         raise NotFoundException()
@@ -352,7 +289,7 @@ async def _choosing(request: AnyRequest, form: Form, user: User) -> Form:
 
 
 async def _move_form(request: AnyRequest, user: User, trip: Reservation, shared: bool, mark: str) -> Filled:
-    tz = _tz(request)
+    tz = tz_of(request)
     return (await _choosing(request, MOVE, user)).with_values(
         version=mark,
         vehicle=trip.vehicle,
@@ -389,6 +326,6 @@ def _licence_note(user: User, trip: Reservation | None) -> str:
 
 
 PART: Final = Part(
-    [mine, calendar, new_page, new, trip_page, move, cancel, rides, ride_page, ride],
+    [mine, new_page, new, trip_page, move, cancel, rides, ride_page, ride],
     [Entry("/reservations", "My reservations", subscribers)],
 )

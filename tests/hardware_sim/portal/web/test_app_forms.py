@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.subscriber_books import Subscriber, SubscriberBooks
 from hardware_sim.portal.web import app
 from hardware_sim.stories.browser import Browser, Control, FormSeen, Shown
 from tests.hardware_sim.portal.pool_rig import a_pool
@@ -151,6 +152,8 @@ async def test_no_form_is_a_way_to_break_anything(
 ) -> None:
     caplog.set_level(logging.WARNING)
     await a_pool(web.house, Role.SUBSCRIBER.value)
+    known = Subscriber(f"u-{Role.SUBSCRIBER}", "Sam", "+31612345678", "Kade 1", 1)
+    await web.house.write(SubscriberBooks(web.house.portal.database.sql).put, known)
     vandal = Vandal(web, role)
     await as_staff(web, vandal.browser, role)
     for (action, button), path in (await forms_of(vandal.browser)).items():

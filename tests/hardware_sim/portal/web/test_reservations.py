@@ -117,13 +117,6 @@ async def test_a_form_that_is_not_ours_does_nothing(web: Served) -> None:
     assert [*web.house.portal.allowlist.reservations()] == []
 
 
-@pytest.mark.parametrize("day", ["nonsense", "0001-01-01", "9999-12-31", "2026-03-02T10:00"])
-async def test_a_day_that_is_none_is_today(web: Served, day: str) -> None:
-    await a_pool(web.house, "sofie")
-    sofie = await subscriber(web, "sofie")
-    assert "Mon 02.03." in await sofie.open(f"/reservations/calendar?day={day}")
-
-
 async def test_somebody_takes_a_seat(web: Served) -> None:
     await a_pool(web.house, "sofie", "omar")
     sofie, omar = await subscriber(web, "sofie"), await subscriber(web, "omar")
