@@ -45,11 +45,11 @@ def sim(
     The story of a system has a site of its own, and the portal's pages.
     """
     from hardware_sim.scenarios import STORIES
-    from hardware_sim.show import list_stories
-    from hardware_sim.stories.registry import SYSTEMS
+    from hardware_sim.show import headline, list_stories
+    from hardware_sim.stories.registry import BY_SYSTEM, SYSTEMS
 
-    wanted = [*(stories or ()), *(SYSTEMS if systems else ())]
-    if not wanted:
+    wanted = stories or []
+    if not wanted and not systems:
         list_stories(STORIES, SYSTEMS)
         return
     unknown = [name for name in wanted if name not in STORIES and name not in SYSTEMS]
@@ -59,6 +59,10 @@ def sim(
         _play(at_a_gate, folder)
     for name in [name for name in wanted if name in SYSTEMS]:
         _play_system(name, folder)
+    for system, told in BY_SYSTEM.items() if systems else ():
+        headline(system)
+        for story in told:
+            _play_system(story.name, folder)
 
 
 def _play(stories: Sequence[str], folder: Path | None) -> None:

@@ -58,6 +58,11 @@ async def play_system(story: SystemStory, folder: Path) -> None:
     console.print(Text(f"{story.name} ends well; requirements proven: {proven}\n", style="bold green"))
 
 
+def headline(system: str) -> None:
+    """Where a system's transcript begins."""
+    Console().rule(Text(system, style="bold"), align="left")
+
+
 def _teller(console: Console) -> Say:
     begun_s = clock.now().mono_s
 

@@ -15,15 +15,13 @@ from hardware_sim.stories import (
 )
 from hardware_sim.stories.story import Story
 
-_ALL: Final = (
-    front_door.STORY,
-    company.STORY,
-    guests.STORY,
-    viewing.STORY,
-    fleet.STORY,
-    reservations.STORY,
-    credits.STORY,
-    partner.STORY,
-    activation.STORY,
-)
-SYSTEMS: Final[dict[str, Story]] = {story.name: story for story in _ALL}
+BY_SYSTEM: Final[dict[str, tuple[Story, ...]]] = {
+    "Company parking": (front_door.STORY, company.STORY),
+    "Fleet desk": (fleet.STORY, reservations.STORY),
+    "Partner accounts": (partner.STORY, credits.STORY),
+    "App activation": (activation.STORY,),
+    "Viewing codes": (viewing.STORY,),
+    "Guest passes": (guests.STORY,),
+}
+"""Each system's transcript, in the order in which it is told; guests come on top of the five."""
+SYSTEMS: Final[dict[str, Story]] = {story.name: story for stories in BY_SYSTEM.values() for story in stories}

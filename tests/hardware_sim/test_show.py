@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from hardware_sim.scenarios import STORIES
-from hardware_sim.show import list_stories, play, told_of_the_portal
+from hardware_sim.show import headline, list_stories, play, told_of_the_portal
 from hardware_sim.stories.registry import SYSTEMS
 
 
-def test_each_story_is_listed_with_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_story_is_listed_with_what_happens(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     list_stories(STORIES, SYSTEMS)
     shown = capsys.readouterr().out
     for name, story in STORIES.items():
@@ -18,6 +21,11 @@ def test_each_story_is_listed_with_what_happens(capsys: pytest.CaptureFixture[st
         assert name in shown
     assert "second car waits" in shown
     assert all(system.title in shown for system in SYSTEMS.values())
+
+
+def test_a_headline_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    headline("Fleet desk")
+    assert capsys.readouterr().out.startswith("Fleet desk ─")
 
 
 async def test_a_story_ends_with_books_that_agree_and_can_be_told_again(
