@@ -145,6 +145,7 @@ async def ask_for(
         contacts = contacts_of(house)
         contacts.put(user_id, email)
         contacts.put_phone(user_id, phone)
+        contacts.used(user_id)
         nearest = at or house.site
         named = [_with_address(house, site) for site in sorted(set(sites), key=lambda one: (one != nearest, one))]
         if not named:
@@ -220,6 +221,7 @@ async def end(house: House, actor: str, user_id: str, also: Callable[[], None]) 
         books, user = books_of(house), by_id(house, user_id)
         also()
         books.drop_code(PURPOSE, user_id)
+        contacts_of(house).used(user_id)
         app = books.app(user_id)
         if app is not None:
             books.put_app(replace(app, rev=revs[0]))

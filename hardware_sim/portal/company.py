@@ -20,7 +20,7 @@ from gate_controller.contracts import Contract, both
 from gate_controller.credentials import Badge, CredentialState, PlateCredential
 from gate_controller.errors import BadInput
 from gate_controller.plates import Plate, unusual
-from hardware_sim.portal import inputs, newcomers
+from hardware_sim.portal import inputs, newcomers, readiness
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 
@@ -98,8 +98,12 @@ class Contacts:
         ).fetchone()
         return found[0] if found and now < datetime.fromisoformat(found[1]) else None
 
+    def is_sent(self, user_id: str) -> bool:
+        """Whether an activation was sent and neither used nor withdrawn; it may be over."""
+        return self._db.execute("SELECT 1 FROM activation WHERE user_id = ?", (user_id,)).fetchone() is not None
+
     def used(self, user_id: str) -> None:
-        """The activation has done what it is for."""
+        """The activation has done what it is for, or was withdrawn."""
         self._db.execute("DELETE FROM activation WHERE user_id = ?", (user_id,))
 
 
@@ -178,11 +182,16 @@ async def remove(house: House, actor: str, user_id: str) -> None:
 
 
 async def send_activation(house: House, actor: str, user_id: str) -> None:
-    """Mail the user, and nobody else, what activates the app; plates and badges do not wait for it."""
+    """Mail the user, and nobody else, what activates the app; plates and badges do not wait for it.
+
+    Raises BadInput, and then has changed nothing.
+    """
     user, code = by_id(house, user_id), secret(secrets.randbelow(SECRETS))
     email = await house.run(contacts_of(house).email, user_id)
     if not email:
         raise BadInput(f"{user.external_id} has no e-mail address; write one and send it again")
+    if not_ready := readiness.told(await readiness.checks(house)):
+        raise BadInput(f"Nothing was sent. {not_ready}")
     link = activation_link(house.url, code)
     body = (
         "Scan the code with your phone, or open the link, to set up your parking app. It counts once, within "
@@ -190,6 +199,9 @@ async def send_activation(house: House, actor: str, user_id: str) -> None:
     )
 
     def beside() -> None:
+        waits = by_id(house, user_id).app is CredentialState.PENDING
+        if waits and not contacts_of(house).is_sent(user_id):
+            raise BadInput(f"{user.external_id} sets the app up with a code already; withdraw that first")
         contacts_of(house).begin(user_id, code, house.now() + ACTIVATION_LIVES)
         house.mailbox.mail(house.now(), email, "Your parking app", body, qr=link)
         house.audit.note(house.now(), actor, "activation.sent", user.external_id)

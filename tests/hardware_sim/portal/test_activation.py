@@ -175,6 +175,23 @@ async def test_withdrawn_at_once_and_asked_for_again(tmp_path: Path) -> None:
         assert account.phone == "+31611111111"
 
 
+async def test_a_mailed_activation_opens_no_second_way(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await make_ready(house)
+        user = await a_user(house)
+        await house.write(contacts_of(house).put, user.id, MAIL)
+        await company.send_activation(house, "tom", user.id)
+        (letter,) = await house.run(house.mailbox.letters, MAIL)
+        link = (letter.qr or "").rsplit("/", 1)[-1]
+        assert await company.activating(house, link) is not None
+        await withdraw(house, "tom", user.id)
+        assert await company.activating(house, link) is None, "what was withdrawn comes back by an old mail"
+        await says(house)
+        await asked_for(house, user)
+        with pytest.raises(BadInput, match="with a code already"):
+            await company.send_activation(house, "tom", user.id)
+
+
 async def test_staff_take_over_nobodys_account_by_a_telephone_of_their_own(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         await make_ready(house)

@@ -13,6 +13,7 @@ from hardware_sim.portal import company
 from hardware_sim.portal.company import Entry, contacts_of
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
+from tests.hardware_sim.portal.app_rig import make_ready, says
 from tests.hardware_sim.portal.house_rig import Clock, a_house
 
 ANNA = Entry("A-17", email="Anna@Example.com", plates=("98 thd 4",))
@@ -83,8 +84,11 @@ async def test_switched_off_on_and_deleted(tmp_path: Path) -> None:
 async def test_an_activation_counts_once_for_a_week_and_the_newest_alone(tmp_path: Path) -> None:
     clock = Clock()
     async with a_house(tmp_path, clock) as house:
+        await make_ready(house)
         anna = await company.add(house, "frida", ANNA)
+        await says(house)
         await company.send_activation(house, "tom", anna.id)
+        await says(house)
         older = await code_of(house)
         assert company.by_id(house, anna.id).app is CredentialState.PENDING
         await company.send_activation(house, "tom", anna.id)
@@ -92,6 +96,7 @@ async def test_an_activation_counts_once_for_a_week_and_the_newest_alone(tmp_pat
         assert await company.activating(house, older) is None
         clock.pass_(days=6)
         await company.activate(house, code.lower())
+        await says(house)
         assert company.by_id(house, anna.id).app is CredentialState.ACTIVE
         with pytest.raises(BadInput, match="was used"):
             await company.activate(house, code)
@@ -101,6 +106,15 @@ async def test_an_activation_counts_once_for_a_week_and_the_newest_alone(tmp_pat
         )
         clock.pass_(days=7)
         assert await company.activating(house, await code_of(house)) is None
+
+
+async def test_an_activation_waits_until_all_is_ready(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        anna = await company.add(house, "frida", ANNA)
+        with pytest.raises(BadInput, match=r"Nothing was sent.*E-mail address of north"):
+            await company.send_activation(house, "tom", anna.id)
+        assert company.by_id(house, anna.id).app is None
+        assert await house.run(house.mailbox.letters) == []
 
 
 async def test_without_an_address_nothing_is_sent(tmp_path: Path) -> None:
