@@ -134,20 +134,21 @@ async def _taken(house: House, event: PortalEvent, fact: KeyTaken) -> None:
         keys_of(house).followed(event.number)
         if before is None:
             return
-        keys_of(house).put(KeyOut(before.id, before.vehicle, fact.slot, event.at))
-        house.audit.note(house.now(), "", "key.taken", before.vehicle, before.id)
-        if not drives(before):
-            # The desk was cut off and could not know: whoever has the vehicle now finds no key.
-            house.audit.note(house.now(), "", "key.taken_without_right", before.vehicle, before.id)
-            _tell_displaced(house, before)
+        # A desk that was cut off could not know of a cancellation: whoever has the vehicle now finds no key.
+        waits = None if drives(before) else _displaced(house.portal.allowlist, before)
+        told = waits.id if waits is not None else ""
+        keys_of(house).put(KeyOut(before.id, before.vehicle, fact.slot, event.at, told=told))
+        deed = "key.taken" if drives(before) else "key.taken_without_right"
+        house.audit.note(house.now(), "", deed, before.vehicle, before.id)
+        if waits is not None:
+            _tell(house, waits, "Your vehicle is out", "Somebody took the key while the desk was cut off:")
 
     await _put(house, fact.reservation, ReservationState.OUT, beside)
 
 
-def _tell_displaced(house: House, trip: Reservation) -> None:
-    other = clash(trip, house.portal.allowlist.reservations())
-    if other is not None and other.user_id != trip.user_id:
-        _tell(house, other, "Your vehicle is out", "Somebody took the key while the desk was cut off:")
+def _displaced(listed: Allowlist, trip: Reservation) -> Reservation | None:
+    others = (one for one in listed.reservations() if one.vehicle == trip.vehicle and one.user_id != trip.user_id)
+    return clash(trip, others)
 
 
 async def _returned(house: House, event: PortalEvent, fact: KeyReturned) -> None:

@@ -153,7 +153,10 @@ async def test_a_key_that_a_cut_off_desk_gave_without_right_is_told_to_who_has_t
         assert state(house, trip) is ReservationState.OUT
         assert state(house, hers) is ReservationState.BOOKED
         assert await subjects(house, "lena") == ["Your vehicle is out"]
-        assert "key.taken_without_right" in await deeds(house)
+        assert (await deeds(house))[0] == "key.taken_without_right"
+        await arrives(house, back(trip))
+        await look(house)
+        assert await subjects(house, "lena") == ["Your vehicle is back", "Your vehicle is out"]
 
 
 async def test_a_key_of_nobody_knows_what_hurts_nobody(tmp_path: Path) -> None:
