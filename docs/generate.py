@@ -77,9 +77,14 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "lanes.NAME.inputs": config.InputsTable,
     "lanes.NAME.outputs": config.OutputsTable,
     "desks.NAME": config.DeskTable,
+    "displays.NAME": config.DisplayTable,
 }
 
 MEANING: Final[dict[str, str]] = {
+    "displays.NAME.port": "The serial port of the screen (`text_display`), which is sent lines that begin with "
+    "`CLEAR`, `QR` or `TEXT`.",
+    "displays.NAME.lane": "The entry at which it stands: its code, confirmed at the portal, opens this lane.",
+    "displays.NAME.pages": "The address of the portal's pages, as phones reach it; the code leads there.",
     "desks.NAME.board": "The board that the key cabinet is wired to. Without it the desk hands out badges alone.",
     "desks.NAME.slots": "The output channel that frees the key of slot 1, of slot 2, and so on.",
     "desks.NAME.contacts": "The input channel that is on while the key hangs in slot 1, in slot 2, and so on. "

@@ -94,7 +94,7 @@ MEANING: Final[dict[str, dict[int, str]]] = {
 NOT_YET: Final[dict[str, set[int]]] = {
     "Company parking": set(),
     "Fleet desk": set(),
-    "Partner accounts": {39},
+    "Partner accounts": set(),
     "App activation": set(),
     "Viewing codes": set(),
     "Across": set(),

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct, field
 from msgspec.structs import fields
 
-from edge import desk_table
+from edge import desk_table, display_table
 from edge.desk_table import Channel, DeskTable
+from edge.display_table import DisplayTable
 from edge.enrolled import with_enrolment
 from edge.tables import did_you_mean, named_tables, read_toml, table
 from gate_controller.access import ExitPolicy
@@ -50,7 +51,8 @@ _BOARD_KINDS = ("modbus_relay8",)
 _LINE_READER = "line_reader"
 _READER_KINDS = ("rdm6300", _LINE_READER)
 LINE_START_LEN_MAX = 8
-TABLES = ("site", "offline", "store", "portal", "list", "recognition", "boards", "readers", "lanes", "desks")
+_ONCE = ("site", "offline", "store", "portal", "list", "recognition")
+TABLES = (*_ONCE, "boards", "readers", "lanes", "desks", "displays")
 
 
 class SiteTable(Struct, forbid_unknown_fields=True):
@@ -227,6 +229,7 @@ class Config(Struct):
     recognition: RecognitionTable = field(default_factory=RecognitionTable)
     offline: OfflineTable = field(default_factory=OfflineTable)
     desks: dict[str, DeskTable] = field(default_factory=dict)
+    displays: dict[str, DisplayTable] = field(default_factory=dict)
     folder: Path = Path()
 
     def tz(self) -> ZoneInfo:
@@ -281,6 +284,7 @@ def load_config(path: Path) -> Config:
     desks, desk_names = named_tables(data, "desks", DeskTable, problems)
     boards, board_names = named_tables(data, "boards", BoardTable, problems, required=not desks)
     readers, _ = named_tables(data, "readers", ReaderTable, problems)
+    displays, _ = named_tables(data, "displays", DisplayTable, problems)
     lanes, lane_names = named_tables(data, "lanes", LaneTable, problems, required=not desks)
     if site is not None:
         problems += _time_zone(site)
@@ -300,9 +304,13 @@ def load_config(path: Path) -> Config:
     problems += _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
     readers_at = {reader.lane for reader in readers.values()}
     problems += desk_table.problems(desks, board_names, readers_at, lane_names, _wires(lanes))
+    entries = [name for name, lane in lanes.items() if lane.direction == "in"]
+    ports = [board.port for board in boards.values()] + [reader.port for reader in readers.values()]
+    problems += display_table.problems(displays, entries, ports, portal="portal" in data)
     if problems or site is None:
         raise ConfigError([f"{path}: {problem}" for problem in problems])
-    return Config(site, lanes, boards, readers, store, portal, list_file, recognition, offline, desks, path.parent)
+    tables = (site, lanes, boards, readers, store, portal, list_file, recognition, offline, desks, displays)
+    return Config(*tables, path.parent)
 
 
 def wiring(config: Config) -> list[tuple[str, str, str, str]]:
@@ -325,6 +333,7 @@ def wiring(config: Config) -> list[tuple[str, str, str, str]]:
             for reader, table in config.readers.items()
             if table.lane == name
         ]
+        rows += display_table.wiring(name, config.displays)
     for name, desk in config.desks.items():
         rows += desk_table.wiring(name, desk, config.boards[desk.board].port if desk.board else "")
     return rows

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge import clock, control, orders
 from edge.config import IN_THE_CLEAR, Config, PortalTable
 from edge.desk_task import Desks
+from edge.display_task import displays
 from edge.evidence import EvidenceFolder
 from edge.lane_task import LaneTask
 from edge.link import Link
@@ -220,17 +221,16 @@ class Daemon:
         return Answer(True, narrate(fact))
 
     def _tasks(self, worker: ThreadPoolExecutor) -> list[Coroutine[None, None, None]]:
-        links = [*self._links.values(), *self._readers.values()]
-        portals = self._portal_tasks()
         return [
             self._until_broken(),
             self._recorder.run(),
             self._tidy(),
             self._desks.run(),
+            *(display.run() for display in displays(self._config, self, self._portal)),
             control.serve(control.socket_of(self._config.path(self._config.store.path)), self.answer),
-            *(link.run() for link in links),
+            *(link.run() for link in (*self._links.values(), *self._readers.values())),
             *(watcher.run() for watcher in self._watchers(worker)),
-            *portals,
+            *self._portal_tasks(),
             *([self._keeper.run(self._list_of_the_file)] if self._keeper is not None else []),
         ]
 

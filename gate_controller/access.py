@@ -80,6 +80,15 @@ def device_reason(site: Site, name: str) -> Reason | None:
     return Reason.DEVICE_UNCLAIMED if device.state is DeviceState.UNCLAIMED else Reason.DEVICE_INACTIVE
 
 
+def vouched_reason(user: User, lane: LaneId, site: Site, now: Moment) -> Reason | None:
+    """Why a user is not let in here whose identity the portal itself has seen to, None if nothing is in the way.
+
+    No credential is asked, nor who is inside, nor how old the list is: whoever asks has the newest.
+    """
+    ask = Ask(lane, Direction.IN, None, HoldId(""), present=True)
+    return device_reason(site, lane) or _may(ask, site, user, Match(MatchKind.NONE, user), now).reason
+
+
 # ---- entry ----
 
 

@@ -25,11 +25,10 @@ from hardware_sim.broker import Broker
 from hardware_sim.camera import MjpegServer, draw
 from hardware_sim.desk import DESK, SimulatedDesk, simulated_desk
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
-from hardware_sim.portal import key_books
-from hardware_sim.portal.feed import Feed
-from hardware_sim.portal.hook_sender import HookSender
+from hardware_sim.portal.following import followers
 from hardware_sim.portal.house import House
 from hardware_sim.portal.service import Portal
+from hardware_sim.screen import SimulatedScreen
 from hardware_sim.world import Happened, Vehicle, World
 from sync.codec import UnknownFact
 from sync.device_key import device_key
@@ -152,6 +151,8 @@ class SimulatedSite:
         self.say = say
         self.desk: SimulatedDesk
         """The fleet desk, where the site was made with one."""
+        self.screen: SimulatedScreen
+        """The screen at the entry, where the site was made with pages."""
         self.house: House
         """Accounts, mailbox and records of the portal; `house.url` is where its pages are, if they are served."""
         self._reader = reader
@@ -384,13 +385,15 @@ async def simulated_site(
         if desk:
             site.desk = stack.enter_context(simulated_desk(folder))
             settings += site.desk.config()
-        (folder / "site.toml").write_text(settings)
         await site.forget_the_past()
         works = [site.turn(), site.listen(), site.relay_log(), portal.serve("127.0.0.1", broker.port)]
         site.house = await House.open(portal, TIME_ZONE)
-        works += [Feed(site.house).run(), HookSender(site.house).run(), key_books.follow(site.house)]
+        works += followers(site.house)
         if pages:
             works.append(_pages(site.house, stack))
+            site.screen = stack.enter_context(SimulatedScreen(folder / "screen"))
+            settings += site.screen.config(site.house.url)
+        (folder / "site.toml").write_text(settings)
         async with asyncio.TaskGroup() as group:
             tasks = [*map(group.create_task, works)]
             try:

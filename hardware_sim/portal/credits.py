@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 
+from gate_controller.delegation import Device, billed_to
 from gate_controller.errors import BadInput
 from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.charges import charge_of
+from hardware_sim.portal.charges import Charge, charge_of
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField, line
 from hardware_sim.portal.ledgers import PortalEvent
+from hardware_sim.portal.shown_codes import ShownCodes
 
 BEGINS_WITH: Final = 100
 LOW_AT: Final = 20
@@ -74,6 +76,7 @@ class Credits:
 
     def __init__(self, house: House) -> None:
         self._house, self._db = house, house.portal.database.sql
+        self._codes = ShownCodes(house)
 
     # ---- questions ----
 
@@ -104,7 +107,7 @@ class Credits:
     def charge(self, event: PortalEvent) -> None:
         """Charge an event that costs something to whom it is billed, once."""
         device = self._house.portal.allowlist.device(getattr(event.fact, "lane", ""))
-        charge = charge_of(event, device)
+        charge = charge_of(event, device) or self._of_shown_code(event, device)
         where = (event.edge, event.ledger, event.seq)
         if charge is None or not charge.payer or self._is_charged(where):
             return
@@ -112,6 +115,13 @@ class Credits:
         self._db.execute("INSERT INTO credit VALUES (?, ?, ?, 0, 1) ON CONFLICT DO NOTHING", fresh)
         said = (charge.said or "nobody") if charge.degraded else ""
         self._enter(charge.payer, -SCAN_COSTS, charge.at, charge.device, said, where)
+
+    def _of_shown_code(self, event: PortalEvent, device: Device | None) -> Charge | None:
+        """A code that the device showed is a scan too: its gate's journal has the opening, and bills nobody."""
+        if device is None or self._codes.opened_by(event) is None:
+            return None
+        payer = billed_to(device, event.at)
+        return Charge(event.number, event.edge, device.id, event.at, payer, payer)
 
     def _is_charged(self, where: tuple[str, str, int]) -> bool:
         found = self._db.execute("SELECT 1 FROM credit_entry WHERE edge = ? AND ledger = ? AND seq = ?", where)

@@ -17,11 +17,10 @@ from edge import present
 from edge.commands.run import LOG_FORMAT
 from gate_controller.errors import BadInput
 from hardware_sim.broker import Broker
-from hardware_sim.portal import counter, key_books, licences
+from hardware_sim.portal import counter, licences
 from hardware_sim.portal.enrolment import Desk
-from hardware_sim.portal.feed import Feed
 from hardware_sim.portal.folder import PortalFolder
-from hardware_sim.portal.hook_sender import HookSender
+from hardware_sim.portal.following import followers
 from hardware_sim.portal.house import House
 from hardware_sim.portal.service import Portal
 
@@ -151,9 +150,8 @@ async def _serve(folder: PortalFolder, portal: Portal, serving: Serving, listeni
     async with asyncio.TaskGroup() as group:
         group.create_task(counter.serve(folder, portal))
         group.create_task(portal.serve(broker.host, broker.port, tls=tls))
-        group.create_task(Feed(house).run())
-        group.create_task(HookSender(house).run())
-        group.create_task(key_books.follow(house))
+        for follower in followers(house):
+            group.create_task(follower)
         group.create_task(licences.sweep(house))
         if listening is not None:
             group.create_task(_serve_pages(folder, house, listening))

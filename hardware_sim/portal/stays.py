@@ -107,6 +107,11 @@ class Stays:
         taken = tuple(Place(edge, HoldId(hold), fence) for edge, hold, fence in found)
         return Places(self._size(user), taken)
 
+    def has_place(self, user: str) -> bool:
+        """Whether one more vehicle of this user fits, as far as edges have told."""
+        places = self._places(user)
+        return len(places.taken) < places.size
+
     def _size(self, user: str) -> int:
         found = self._db.execute(
             "SELECT json_extract(body, '$.user.pool_size') FROM list_entry"

@@ -1,31 +1,40 @@
-"""What follows from scans: credits, also for those that come late, and notices to other systems and to people."""
+"""What follows from scans: credits, also for those that come late, notices to others, codes that a gate shows."""
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import Final
 
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind
-from gate_controller.facts import Granted, Passed
+from gate_controller.facts import BoomOpenedManually, Granted, Passed, Refused
 from gate_controller.reasons import Reason
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.notices import KINDS
-from hardware_sim.scenarios import turned_away
-from hardware_sim.simulated_site import ENTRY, EXIT, STEP_S
+from hardware_sim.portal.web.page import qr
+from hardware_sim.simulated_site import EDGE, ENTRY, EXIT, SITE, STEP_S, TENANT
 from hardware_sim.stories.browser import Shown
+from hardware_sim.stories.qr_reader import scan
 from hardware_sim.stories.receiver import Receiver
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must
 from hardware_sim.world import Vehicle
+from sync import shown
+from sync.device_key import device_key
+from sync.onlooker import journal_of
+from sync.signing import Signer
 
 BERTS_CAR: Final = Vehicle(("KA", "RS", "290"), "D", speed_mps=6.0)
 CARLAS_CAR: Final = Vehicle(("GR", "418", "N"), "NL", speed_mps=6.0)
-STRANGERS_CAR: Final = Vehicle(("TX", "904", "B"), "NL", patience_s=2.0, speed_mps=6.0)
+DORAS_CAR: Final = Vehicle(("HB", "TU", "512"), "D", patience_s=90.0, speed_mps=6.0)
 OWNERS: Final = {BERTS_CAR.plate: "bert", CARLAS_CAR.plate: "carla"}
 ACMES_MAIL: Final = "office@acme.example.com"
+OVER: Final = "This code is over"
 GUARDS_MAIL: Final = "guard@acme.example.com"
 
 STORY: Final = Story(
-    "credits", "Credits metered and never in the way, notices to others", (BERTS_CAR, CARLAS_CAR, STRANGERS_CAR)
+    "credits",
+    "Credits metered and never in the way, notices to others, codes on a screen",
+    (BERTS_CAR, CARLAS_CAR, DORAS_CAR),
 )
 
 
@@ -40,6 +49,24 @@ async def until_inside(stage: Stage, car: Vehicle) -> None:
     await stage.site.until(lambda: car in stage.site.world.parked, f"{car.plate} inside")
 
 
+async def scanned(stage: Stage, person: str) -> Shown:
+    """Somebody's phone reads the code on the screen and opens what it says; the next one, if that was too slow."""
+    while True:
+        await stage.site.until(lambda: bool(stage.site.screen.qr), "a code on the screen")
+        page = await stage.browser(person).open(scan(qr(stage.site.screen.qr)))
+        if OVER not in page:
+            return page
+
+
+async def confirmed(stage: Stage, person: str) -> Shown:
+    """Somebody scans and says that the gate is to open."""
+    while True:
+        await scanned(stage, person)
+        page = await stage.browser(person).submit("Open")
+        if OVER not in page:
+            return page
+
+
 async def account(stage: Stage, person: str) -> Shown:
     """Somebody looks at Acme's credits."""
     return await stage.browser(person).open(stage.notes["credits"])
@@ -50,6 +77,12 @@ async def left(stage: Stage, person: str = "ada") -> int:
     await stage.site.until_delivered()
     (told,) = re.findall(r"(-?\d+) credits are left", (await account(stage, person)).text)
     return int(told)
+
+
+def openings(stage: Stage) -> list[BoomOpenedManually]:
+    """Openings by order in the gate's own journal."""
+    facts = (row.fact() for row in journal_of(stage.site.database))
+    return [fact for fact in facts if isinstance(fact, BoomOpenedManually)]
 
 
 @STORY.step(
@@ -114,7 +147,8 @@ async def webhook(stage: Stage) -> None:
 
 
 @STORY.step(
-    "Bert's granted scan costs Acme one credit, a stranger's nothing; one mail warns, and the page.", proves=[67]
+    "Bert's granted scan costs Acme one credit, Dora's refused one nothing; one mail warns, and the page.",
+    proves=[67],
 )
 async def one_scan(stage: Stage) -> None:
     owner = stage.notes["acme"]
@@ -122,15 +156,19 @@ async def one_scan(stage: Stage) -> None:
     await stage.site.portal.change(gates)
     for car in (BERTS_CAR, CARLAS_CAR):
         await stage.site.portal.add_user(OWNERS[car.plate], [car.plate], country=car.country)
+    dora = await stage.site.portal.add_user("dora", badges=["000414CD7E"])
+    await stage.account("dora", Role.DRIVER, user_id=dora.id)
+    await stage.log_in("dora")
     await stage.site.until_in_force()
     grant = await granted(stage, BERTS_CAR)
     must(grant.billed_to == owner, f"the gate bills {grant.billed_to!r}")
-    await turned_away(stage.site, STRANGERS_CAR, Reason.UNKNOWN_CREDENTIAL)
+    stage.site.world.arrive(ENTRY, DORAS_CAR)
+    await stage.site.expect(Refused, ENTRY, reason=Reason.UNKNOWN_CREDENTIAL, plate=DORAS_CAR.plate)
     must(await left(stage) == 99, "an entry and a refusal did not cost one credit")
     page = await account(stage, "ada")
     must("Few credits are left" in page, "the page does not warn")
     must(page.line_with("-1").split()[2:5] == [ENTRY, "-1", "99"], "the use is not on the page")
-    must("904" not in page and "290" not in page, "the page of use has plates")
+    must("512" not in page and "290" not in page, "the page of use has plates")
     file = await stage.browser("ada").open(f"{stage.notes['credits']}/use.csv")
     must(f";{ENTRY};-1;99;" in file.body.decode("utf-8-sig"), f"the spreadsheet says {file.body!r}")
     (letter,) = await stage.letters(ACMES_MAIL)
@@ -149,23 +187,69 @@ async def told(stage: Stage) -> None:
     must(granted.body["device"] == ENTRY and not granted.body["late"], f"it says {granted.body}")
     must(refused.body["data"]["reason"] == Reason.UNKNOWN_CREDENTIAL, f"it says {refused.body}")
     said = f"{granted.body} {refused.body}"
-    must(STRANGERS_CAR.plate not in said and BERTS_CAR.plate not in said, f"a plate is told: {said}")
+    must(DORAS_CAR.plate not in said and BERTS_CAR.plate not in said, f"a plate is told: {said}")
     must("bert" not in said, "somebody who is no user of Acme's is named to Acme")
     (letter,) = await stage.letters(GUARDS_MAIL)
-    must("refused" in letter.subject.lower() and STRANGERS_CAR.plate not in letter.body, f"mailed: {letter}")
+    must("refused" in letter.subject.lower() and DORAS_CAR.plate not in letter.body, f"mailed: {letter}")
     page = await stage.browser("ada").open(stage.notes["webhook"])
     must(page.text.count("delivered") == 2 and "200 OK" in page, "the page does not say that both are delivered")
     stage.say("acme", f"hears: {refused.body}")
     await receiver.stop()
 
 
-@STORY.step("One credit is left and the gate is cut off: Carla enters and Bert leaves all the same.", proves=[40])
+@STORY.step(
+    "Dora, whose plate is on no list, scans the screen at the entry and says who she is: the barrier opens.", [39]
+)
+async def code_on_the_screen(stage: Stage) -> None:
+    passer_by = await scanned(stage, "nobody")
+    must(passer_by.path == "/login", "somebody who is not logged in sees a gate")
+    page = await scanned(stage, "dora")
+    must("Open entry?" in page, f"the code leads to {page.text}")
+    must(not openings(stage), "it opens for a look")
+    page = await confirmed(stage, "dora")
+    must("The gate opens" in page, f"the gate does not open: {page.text}")
+    opened = await stage.site.expect(BoomOpenedManually, ENTRY)
+    must(opened.by == "dora" and opened.reason.startswith("code shown at entry"), f"the journal says {opened}")
+    must(await left(stage) == 98, "a code that was scanned cost nothing")
+    stage.notes["code"] = page.path
+    stage.say("journal", f"opened for {opened.by}: {opened.reason}")
+
+
+@STORY.step("Used, old, forged and foreign codes open nothing, nor does a good one for who has no permit.", [39])
+async def worthless_codes(stage: Stage) -> None:
+    now, key = stage.house.now(), device_key(stage.site.folder)
+    here, stranger = f"{TENANT}/{SITE}/{EDGE}", Signer.of(bytes(32))
+    worthless = {
+        "was used already": stage.notes["code"].removeprefix("/open/"),
+        OVER: shown.issue(key, here, ENTRY, now - timedelta(minutes=2)),
+        "no code of one of our gates": shown.issue(stranger, here, ENTRY, now),
+        "of another place": shown.issue(key, f"{TENANT}/harbour/{EDGE}", ENTRY, now),
+    }
+    dora = stage.browser("dora")
+    for told, code in worthless.items():
+        page = await dora.open(f"/open/{code}")
+        must(told in page, f"not {told!r}, but {page.text}")
+        stage.say("dora", "reads: " + page.line_with(told))
+    erik = await stage.site.portal.add_user("erik", badges=["000414CD7F"], groups=["nowhere"])
+    await stage.account("erik", Role.DRIVER, user_id=erik.id)
+    await stage.log_in("erik")
+    must("You have no permit" in await scanned(stage, "erik"), "a code opens for somebody without a permit")
+    await stage.site.until_delivered()
+    must(len(openings(stage)) == 1, "something else was opened")
+
+
+@STORY.step("One credit is left and the gate is cut off: Carla enters and Bert leaves all the same.", [39, 40])
 async def cut_off(stage: Stage) -> None:
     olga = stage.browser("olga")
     await account(stage, "olga")
-    await olga.submit("Book the credits", {"Credits": "-98", "What for": "Booked twice in January"})
+    await olga.submit("Book the credits", {"Credits": "-97", "What for": "Booked twice in January"})
     must(await left(stage) == 1, "what was booked is not on the account")
+    await scanned(stage, "dora")
     await stage.site.unplug_broker()
+    page = await stage.browser("dora").submit("Open")
+    must("cannot be reached" in page, "a code opens a gate that is cut off")
+    await stage.site.until(lambda: not stage.site.screen.qr, "a screen without a code")
+    must("this gate is cut off." in stage.site.screen.text, f"the screen says {stage.site.screen.text}")
     await until_inside(stage, BERTS_CAR)
     stage.site.world.leave(BERTS_CAR, EXIT)
     stage.site.world.arrive(ENTRY, CARLAS_CAR)

@@ -105,7 +105,7 @@ async def hans_comes(stage: Stage) -> None:
     await drives_out(stage, HANS_CAR)
 
 
-@STORY.step("The gate is cut off. Ida is expected meanwhile: no list has her, but her pass is signed.")
+@STORY.step("The gate is cut off. Ida is expected meanwhile: no list has her, but her pass is signed.", proves=[39])
 async def ida_comes(stage: Stage) -> None:
     await stage.site.unplug_broker()
     stage.notes["ida"], _ = await expects(stage, "Ida")
@@ -133,7 +133,7 @@ async def ida_is_called_off(stage: Stage) -> None:
     await stage.site.expect(VehicleLeft, ENTRY)
 
 
-@STORY.step("Jan has the app: its pass changes all the time, and each is good for one entry.")
+@STORY.step("Jan has the app: its pass changes all the time, and each is good for one entry.", proves=[39])
 async def jan_comes(stage: Stage) -> None:
     user = await stage.site.portal.add_user("jan", [])
     await stage.site.portal.change([UserPut(replace(user, app=CredentialState.ACTIVE))])

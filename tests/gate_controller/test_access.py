@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate_controller.access import Ask, ExitPolicy, decide
+from gate_controller.access import Ask, ExitPolicy, decide, vouched_reason
 from gate_controller.allowlist import (
     Action,
     Allowlist,
@@ -884,3 +884,23 @@ def test_no_rule_keeps_anybody_in(
     now = Moment(MONDAY + timedelta(days=days), 100.0 + 86400 * days)
     left = granted(house.leave(shown, now=now, exit_policy=policy))
     assert (left.user_id, left.contract, left.payer) == ("u-anna", "c-home", "u-anna")
+
+
+# ---- whom the portal vouches for ----
+
+
+def test_who_is_vouched_for_needs_no_credential_but_everything_else() -> None:
+    ann = User("u1", "ann")
+    listed = Allowlist.empty("e").apply(
+        [UserPut(ann), PermitPut(Permit("p", Action.PARK, "u1", device="entry"))], 1
+    )
+    site = Site(listed, UTC)
+    now = Moment(datetime(2026, 3, 2, 8, 0, tzinfo=UTC), 0.0)
+    entry, other = LaneId("entry"), LaneId("other")
+    assert vouched_reason(ann, entry, site, now) is None
+    assert vouched_reason(ann, other, site, now) is Reason.NO_PERMIT
+    assert vouched_reason(replace(ann, status=UserStatus.INACTIVE), entry, site, now) is Reason.USER_INACTIVE
+    unpaid = replace(ann, contracts=(private("p", "u1", payable=False),), default_contract="p")
+    assert vouched_reason(unpaid, entry, site, now) is Reason.NO_PAYMENT_PROFILE
+    closed = replace(site, inactive=frozenset({entry}))
+    assert vouched_reason(ann, entry, closed, now) is Reason.DEVICE_INACTIVE
