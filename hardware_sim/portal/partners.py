@@ -87,6 +87,12 @@ class Partners:
         found = await self._house.run(self.books.delegation, delegation)
         return found if found is not None and organisation in (found.partner, found.customer) else None
 
+    async def unreachable(self, organisation: str, role: Role) -> str:
+        """A hint for whoever asked an organisation that cannot be mailed, "" for one that can."""
+        if await self._house.run(self._addresses, organisation, role):
+            return ""
+        return " It has no e-mail address here and was not mailed: tell it yourself."
+
     def devices(self, owner: str) -> list[Device]:
         """The devices of an owner, by name."""
         listed = self._house.portal.allowlist.devices()
@@ -255,12 +261,16 @@ class Partners:
             self._mail(other, role, f"{about}: {_DONE[word]}", f"{name} has said so. {self._house.url}/")
 
     def _mail(self, organisation: str, role: Role, subject: str, body: str) -> None:
-        """To the organisation's own address and to whoever acts for it here."""
+        house = self._house
+        for address in self._addresses(organisation, role):
+            house.mailbox.mail(house.now(), address, subject, body)
+
+    def _addresses(self, organisation: str, role: Role) -> list[str]:
+        """The organisation's own, and those of whoever acts for it here."""
         house = self._house
         people = [one for one in house.accounts.all() if one.organisation == organisation and role in one.roles]
         found = [house.organisations.get(organisation).email, *(one.email for one in people if one.enabled)]
-        for address in dict.fromkeys(one for one in found if one):
-            house.mailbox.mail(house.now(), address, subject, body)
+        return list(dict.fromkeys(one for one in found if one))
 
 
 def knows(organisation: str, link: Partnership) -> bool:

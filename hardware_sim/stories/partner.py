@@ -20,13 +20,11 @@ from sync.onlooker import journal_of
 
 ANNAS_CAR: Final = Vehicle(("98", "THD", "4"), "NL", patience_s=60.0, speed_mps=6.0)
 BERTS_CAR: Final = Vehicle(("KA", "RS", "290"), "D", speed_mps=6.0)
-CARLAS_CAR: Final = Vehicle(("GR", "418", "N"), "NL", speed_mps=6.0)
 DIRKS_CAR: Final = Vehicle(("M", "AX", "3074"), "D", speed_mps=6.0)
 EMMAS_CAR: Final = Vehicle(("TX", "904", "B"), "NL", speed_mps=6.0)
 USERS: Final = (
     ("anna", ANNAS_CAR),
     ("bert", BERTS_CAR),
-    ("carla", CARLAS_CAR),
     ("dirk", DIRKS_CAR),
     ("emma", EMMAS_CAR),
 )
@@ -35,6 +33,8 @@ CAFE, CLEAN = "cafe", "clean"
 CAFE_NAME, CLEAN_NAME = "Café Noord", "Clean & Co"
 CORAS_MAIL, PAULS_MAIL = "cora@cafe.example", "paul@clean.example"
 YARD, SERIAL = "yard", "SB-2041"
+EXITS_OUTPUT: Final = 4
+"""The fifth of the board."""
 _CODE: Final = re.compile(r"\b[2-9A-Z]{4}-[2-9A-Z]{4}\b")
 
 STORY: Final = Story("partner", "Partner accounts: links, devices in charge, and who pays", (ANNAS_CAR, BERTS_CAR))
@@ -200,7 +200,9 @@ async def handed_over(stage: Stage) -> None:
     must(granted.billed_to == CAFE, f"{granted.billed_to!r} pays before the partner has accepted")
 
 
-@STORY.step("Paul is mailed, logs in by the link and accepts: from then on Clean & Co pays at the scan.", [33, 66])
+@STORY.step(
+    "Paul is mailed, logs in by the link and accepts; the gate knows at once who pays from then on.", [33, 66]
+)
 async def accepted(stage: Stage) -> None:
     (link,) = await mailed_links(stage, PAULS_MAIL)
     page = await logs_in_by_mail(stage, "paul's phone", link, "paul")
@@ -208,27 +210,15 @@ async def accepted(stage: Stage) -> None:
     stage.notes["delegation"] = page.path
     page = await stage.browser("paul's phone").submit("Accept")
     must("It is accepted" in page, "it is not accepted")
-    await stage.site.until_in_force()
-    granted = await drives_in(stage, CARLAS_CAR, "carla")
-    must(granted.billed_to == CLEAN, f"{granted.billed_to!r} pays, and not the partner")
-
-
-@STORY.step(
-    "Cora sees every scan and who paid, refusals cost nothing; Paul sees what happened in his charge.", [34, 35]
-)
-async def overseen(stage: Stage) -> None:
-    page = await stage.browser("cora").open(f"/devices/{ENTRY}")
-    must(payers(page) == [CLEAN_NAME, CAFE_NAME, ""], f"other payers: {scans(page)}")
-    must("refused: device unclaimed" in scans(page)[-1], "the refusal is not in view")
-    stage.say("cora", "sees: " + scans(page)[0])
     page = await stage.browser("paul").open(f"/devices/{ENTRY}")
-    must(payers(page) == [CLEAN_NAME], f"Paul sees something else: {scans(page)}")
-    must(not [one for one in ("anna", "bert", "carla", *PLATES) if one in page.text], "people are in view")
+    must(scans(page) == [], f"Paul sees what happened before it was in his charge: {scans(page)}")
 
 
 @STORY.step("She hands over all that there are now; a copy that is made later is not among them.", [32])
 async def all_of_them(stage: Stage) -> None:
-    cora, paul = stage.browser("cora"), stage.browser("paul")
+    cora, paul, olga = stage.browser("cora"), stage.browser("paul"), stage.browser("olga")
+    await olga.open(f"/viewing/{CAFE}/device/{ENTRY}")
+    await olga.submit("Make its token")
     await copies(stage, ENTRY, YARD)
     await cora.open(f"{stage.notes['link']}/devices")
     page = await cora.submit("Ask the partner", {"All that there are now": True})
@@ -264,7 +254,7 @@ async def drives_in_unheard(site: SimulatedSite, car: Vehicle, external_id: str)
 
 
 @STORY.step(
-    "The gate is cut off. Dirk comes; Cora ends it; Emma comes. Late as it is told, the time decides.", [36]
+    "The gate is cut off. Dirk comes; Cora ends it; Emma comes. Late as it is told, the time decides.", [34, 36]
 )
 async def ended_while_cut_off(stage: Stage) -> None:
     site, cora = stage.site, stage.browser("cora")
@@ -277,16 +267,23 @@ async def ended_while_cut_off(stage: Stage) -> None:
     await site.plug_broker_in()
     for external_id in ("dirk", "emma"):
         granted = await site.expect(Granted, ENTRY, external_id=external_id)
-        must(granted.billed_to == CLEAN, "the gate knew of the end although it was cut off")
-    page = await cora.open(f"/devices/{ENTRY}")
+        must(granted.billed_to == CLEAN, f"the gate, cut off since Paul accepted, names {granted.billed_to!r}")
+
+
+@STORY.step(
+    "Cora sees all: who pays, what the gate named, what cost nothing. Paul sees what was in his charge.", [34, 35]
+)
+async def overseen(stage: Stage) -> None:
+    page = await stage.browser("cora").open(f"/devices/{ENTRY}")
     must(payers(page) == [CAFE_NAME, CLEAN_NAME, CAFE_NAME, ""], f"other payers: {scans(page)}")
+    must("refused: device unclaimed" in scans(page)[-1], "the refusal is not in view")
     late = next(line for line in scans(page) if "degraded" in line)
-    must(
-        late.endswith(f"{CAFE_NAME} degraded: the gate could not know, and named {CLEAN_NAME}"), "one word is lost"
-    )
+    both = f"{CAFE_NAME} degraded: the gate could not know, and named {CLEAN_NAME}"
+    must(late.endswith(both), f"one word is lost: {late}")
     stage.say("cora", f"sees: {late}")
     page = await stage.browser("paul").open(f"/devices/{ENTRY}")
     must(payers(page) == [CLEAN_NAME], f"Paul sees what he should not: {scans(page)}")
+    must(not [one for one in ("anna", "bert", "dirk", "emma", *PLATES) if one in page.text], "people are in view")
 
 
 @STORY.step("The copy at the exit has no secret, decides nothing and costs nothing before Cora activates it.", [37])
@@ -294,13 +291,16 @@ async def copied(stage: Stage) -> None:
     site, cora = stage.site, stage.browser("cora")
     listed = site.portal.allowlist.device(EXIT)
     assert listed is not None
+    original = site.portal.allowlist.device(ENTRY)
+    assert original is not None
+    must(original.token and original.delegations, "there is nothing that a copy could have taken along")
     must((listed.copied_from, listed.token, listed.delegations) == (ENTRY, None, ()), f"it is {listed}")
     await site.until_in_force()
-    pulses = site.board.flashes.copy()
+    await site.until(lambda: ANNAS_CAR in site.world.parked, "Anna parked")
     site.world.leave(ANNAS_CAR, EXIT)
     refused = await site.expect(Refused, EXIT)
     must(refused.reason is Reason.DEVICE_INACTIVE, f"refused for {refused.reason}")
-    must(site.board.flashes == pulses, "an inactive gate moved its boom")
+    must(EXITS_OUTPUT not in [channel for channel, _ in site.board.flashes], "an inactive gate moved its boom")
     page = await cora.open(f"/devices/{EXIT}")
     must("refused: device inactive" in scans(page)[0], "the refusal is not in view")
     must(payers(page) == [""], "a refused scan is paid for")

@@ -79,9 +79,14 @@ async def link_page(request: AnyRequest) -> Page:
 @post("/partnerships/new", status_code=200, seen_by=STAFF)
 async def link(request: AnyRequest) -> Page:
     async def deed(filled: Filled) -> Page:
-        actor = caller_of(request).account.name
-        await Partners(house_of(request)).ask_for(actor, filled.text("partner"), filled.text("customer"))
-        return await done(request, "/partnerships", "The customer is asked.")
+        actor, service, customer = (
+            caller_of(request).account.name,
+            Partners(house_of(request)),
+            filled.text("customer"),
+        )
+        await service.ask_for(actor, filled.text("partner"), customer)
+        hint = await service.unreachable(customer, Role.ADMINISTRATOR)
+        return await done(request, "/partnerships", f"The customer is asked.{hint}")
 
     form = await _link_form(request)
     return await taken(request, form, deed, "Link a customer with a partner", intro=_LINK_INTRO)
@@ -139,16 +144,16 @@ async def hand_over(request: AnyRequest, partnership: FromPath[str]) -> Page:
     found = await link_of(request, partnership, as_partner=False)
 
     async def deed(filled: Filled) -> Page:
-        caller = caller_of(request)
-        asked = await Partners(house_of(request)).delegate(
+        caller, service = caller_of(request), Partners(house_of(request))
+        asked = await service.delegate(
             caller.account.name,
             caller.organisation.id,
             found.id,
             filled.several("devices"),
             all_of_them=filled.ticked("all"),
         )
-        told = ", ".join(one.device for one in asked)
-        return await done(request, f"/partners/{found.id}", f"The partner is asked about {told}.")
+        told, hint = ", ".join(one.device for one in asked), await service.unreachable(found.partner, Role.PARTNER)
+        return await done(request, f"/partners/{found.id}", f"The partner is asked about {told}.{hint}")
 
     intro = await _hand_over_intro(request, found)
     return await taken(request, _hand_over_form(request), deed, "Hand devices over", intro=intro)

@@ -79,6 +79,22 @@ async def test_what_cannot_be_handed_over_is_told_and_nothing_is(tmp_path: Path)
         assert await cast.partners.delegations("cafe") == []
 
 
+async def test_whoever_cannot_be_mailed_is_to_be_told_otherwise(tmp_path: Path) -> None:
+    async with a_cast(tmp_path) as cast:
+        house = cast.web.house
+        for one in (Organisation("mute", "Mute", partner=True), Organisation("dumb", "Dumb")):
+            await house.write(house.organisations.put, one)
+        hint = "was not mailed: tell it yourself"
+        for customer, told in (("Dumb", True), ("Café Ünal", False)):
+            await cast.sven.open("/partnerships/new")
+            page = await cast.sven.submit(ASK, {"Partner": "Mute", "Customer": customer})
+            assert (hint in page) is told
+        (asked,) = await cast.partners.partnerships("cafe")
+        await cast.partners.answer("cora", "cafe", asked.id, Word.ACCEPT, "requested")
+        await cast.cora.open(f"/partners/{asked.id}/devices")
+        assert hint in await cast.cora.submit(HAND, {"Devices": ["entry"]})
+
+
 async def test_the_second_of_two_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     async with a_cast(tmp_path) as cast:
         asked = await cast.partners.ask_for("sven", "clean", "cafe")
