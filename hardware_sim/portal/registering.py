@@ -19,6 +19,7 @@ from hardware_sim.portal.company import contacts_of
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 from hardware_sim.portal.organisations import SiteRecord
+from hardware_sim.portal.sealing import Seal
 from hardware_sim.portal.subscriber_books import LINK_LIVES, Picture, Subscriber, SubscriberBooks, Terms
 
 EXTERNAL_IDS_FROM: Final = 1001
@@ -98,6 +99,7 @@ async def pre_register(house: House, token: str, application: Application) -> Us
     if email is None:
         raise BadInput(DEAD_LINK)
     picture = Picture.of(application.picture) if application.picture else None
+    seal = Seal.open(house.portal.keys.folder)
     words = (email, email.split("@")[0])
     password = await house.kept(passwords.acceptable(application.password, words))
     known = await house.run(contacts_of(house).user_of, email)
@@ -122,7 +124,7 @@ async def pre_register(house: House, token: str, application: Application) -> Us
         wanted = Subscriber(user.id, application.name, application.phone, application.address, application.terms)
         name = books.put(wanted).name
         if picture is not None:
-            books.put_picture(user.id, picture)
+            books.put_picture(user.id, replace(picture, data=seal.shut_file(picture.data, _about(user.id))))
         books.used(email)
         body = _DESK_MAIL.format(name=name, id=user.external_id, site=site, url=house.url)
         house.mailbox.mail(house.now(), email, f"Pre-registered: come to {site.name}", body)
@@ -130,6 +132,16 @@ async def pre_register(house: House, token: str, application: Application) -> Us
 
     await house.portal.change(changes, beside)
     return put[-1]
+
+
+async def picture_of(house: House, user_id: str) -> Picture | None:
+    """The copy of the licence that this user handed in; it lies sealed, and is opened here alone."""
+    kept, seal = await house.run(books_of(house).picture, user_id), Seal.open(house.portal.keys.folder)
+    return replace(kept, data=seal.read_file(kept.data, _about(user_id))) if kept is not None else None
+
+
+def _about(user_id: str) -> str:
+    return f"licence of {user_id}"
 
 
 def _accepted(house: House, application: Application) -> SiteRecord:

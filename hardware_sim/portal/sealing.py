@@ -21,7 +21,7 @@ _NONCE_LEN: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Seals texts and opens them again; made by `Seal.open`."""
+    """Seals texts and files and opens them again; made by `Seal.open`."""
 
     _key: bytes
 
@@ -41,14 +41,22 @@ class Seal:
 
     def shut(self, text: str, about: str) -> bytes:
         """The text, sealed; it opens only as what is `about` the same thing."""
+        return self.shut_file(text.encode(), about)
+
+    def shut_file(self, data: bytes, about: str) -> bytes:
+        """The same of a file."""
         nonce = os.urandom(_NONCE_LEN)
-        return nonce + ChaCha20Poly1305(self._key).encrypt(nonce, text.encode(), about.encode())
+        return nonce + ChaCha20Poly1305(self._key).encrypt(nonce, data, about.encode())
 
     def read(self, sealed: bytes, about: str) -> str:
         """The text again. Raises PortalError for what was sealed with another key or about something else."""
+        return self.read_file(sealed, about).decode()
+
+    def read_file(self, sealed: bytes, about: str) -> bytes:
+        """The same of a file."""
         try:
             box = ChaCha20Poly1305(self._key)
-            return box.decrypt(sealed[:_NONCE_LEN], sealed[_NONCE_LEN:], about.encode()).decode()
+            return box.decrypt(sealed[:_NONCE_LEN], sealed[_NONCE_LEN:], about.encode())
         except (InvalidTag, ValueError) as error:
             raise PortalError(f"{about}: was sealed with another key than {KEY_FILE}; make it anew") from error
 

@@ -137,13 +137,13 @@ class SubscriberBooks:
         return [user_id for (user_id,) in self._db.execute("SELECT user_id FROM subscriber ORDER BY user_id")]
 
     def put_picture(self, user_id: str, picture: Picture) -> None:
-        """Keep a copy of the licence in place of an older one."""
+        """Keep a copy of the licence, sealed, in place of an older one."""
         self._db.execute(
             "INSERT OR REPLACE INTO licence_picture VALUES (?, ?, ?)", (user_id, picture.media, picture.data)
         )
 
     def picture(self, user_id: str) -> Picture | None:
-        """The copy of this user's licence."""
+        """The copy of this user's licence, sealed."""
         row = self._db.execute("SELECT media, data FROM licence_picture WHERE user_id = ?", (user_id,)).fetchone()
         return Picture(*row) if row is not None else None
 

@@ -132,6 +132,8 @@ async def picture_stays(stage: Stage) -> None:
     files = [one for one in stage.site.folder.glob(f"{stage.site.database.name}*") if one.is_file()]
     kept = b"".join(one.read_bytes() for one in files)
     must(b'"pending"' in kept, "the edge does not know that there is a licence")
+    at_portal = b"".join(one.read_bytes() for one in stage.site.folder.glob("portal.db*") if one.is_file())
+    must(b"photographed" not in at_portal, "the portal keeps the picture in clear")
     for secret in (b"photographed", b"Rue Haute", b"470123456", SAMS_MAIL.encode()):
         must(secret not in kept, f"the edge has {secret!r}")
 
@@ -217,6 +219,8 @@ async def desk_lists(stage: Stage) -> None:
     rows = [line for line in page.lines() if " S-" in line]
     must([SAM in row for row in rows] == [True, False] and TESS in rows[1], f"the order differs: {rows}")
     must("rita" not in page.text, "somebody is listed who was never there")
+    rita = await stage.house.run(stage.house.accounts.called, "rita@example.com")
+    must(rita is None, "there is an account before the address is confirmed")
     for row in rows:
         stage.say("mia", "sees: " + row)
     must((await stage.browser("sam").open("/desk")).status == 404, "subscribers see the desk's list")
@@ -354,7 +358,8 @@ async def cut_off(stage: Stage) -> None:
 
 
 @STORY.step(
-    "It is back: Tess's badge counts from now on; the one that became Bert's meanwhile is not Uma's.", [24, 27, 63]
+    "It is back: Tess's badge counts from now on; the one that became Bert's meanwhile is not Uma's.",
+    [18, 24, 27, 63],
 )
 async def back(stage: Stage) -> None:
     tess, uma = user_called(stage, TESS), user_called(stage, UMA)

@@ -11,7 +11,7 @@ from gate_controller.allowlist import User
 from gate_controller.delegation import DeviceKind
 from gate_controller.desk import LicenceStatus, may_enrol
 from gate_controller.reasons import OPERATOR
-from hardware_sim.portal import desk_checks, licences
+from hardware_sim.portal import desk_checks, licences, registering
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.company import contacts_of
 from hardware_sim.portal.registering import books_of
@@ -154,7 +154,7 @@ def _licence(user: User) -> str:
 @get("/desk/{user_id:str}/picture", seen_by=CLERK)
 async def picture(request: AnyRequest, user_id: FromPath[str]) -> Response[bytes]:
     house, (user, _) = house_of(request), await _person(request, user_id)
-    found = await house.run(books_of(house).picture, user_id)
+    found = await registering.picture_of(house, user_id)
     if found is None:
         raise NotFoundException
     actor = caller_of(request).account.name

@@ -19,6 +19,7 @@ from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 from hardware_sim.portal.organisations import SiteRecord
 from hardware_sim.portal.registering import Application, books_of
+from hardware_sim.portal.subscriber_books import Picture
 from tests.hardware_sim.portal.house_rig import Clock, a_house
 
 SAM = "sam@example.com"
@@ -73,9 +74,10 @@ async def test_a_form_makes_user_account_and_mail(house: House) -> None:
     (letter, *_) = await house.run(house.mailbox.letters, SAM)
     assert "Mireille" in letter.body
     assert "Quai 7" in letter.body
-    kept = await house.run(books_of(house).picture, user.id)
-    assert kept is not None
-    assert kept.data == JPEG
+    sealed = await house.run(books_of(house).picture, user.id)
+    assert sealed is not None
+    assert JPEG not in sealed.data
+    assert await registering.picture_of(house, user.id) == Picture("image/jpeg", JPEG)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ def test_what_is_sealed_opens_with_the_same_key_after_a_restart(tmp_path: Path) 
     assert b"ABCD" not in sealed
     assert Seal.open(tmp_path).read(sealed, "code 1") == "ABCD-2345"
     assert Seal.open(tmp_path).shut("ABCD-2345", "code 1") != sealed, "a nonce counts once"
+    picture = bytes(range(256))
+    assert Seal.open(tmp_path).read_file(Seal.open(tmp_path).shut_file(picture, "file 1"), "file 1") == picture
     assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
