@@ -263,6 +263,9 @@ async def ended_while_cut_off(stage: Stage) -> None:
     await drives_in_unheard(site, DIRKS_CAR, "dirk")
     await cora.open(stage.notes["delegation"])
     must("It has ended" in await cora.submit("End it now"), "the owner cannot stop it")
+    page = await cora.open(f"/devices/{ENTRY}")
+    must("in force at 0 of 1 edges" in page, "nobody is told that the gate cannot know yet")
+    stage.say("cora", "is told: " + page.line_with("The newest list"))
     await drives_in_unheard(site, EMMAS_CAR, "emma")
     await site.plug_broker_in()
     for external_id in ("dirk", "emma"):

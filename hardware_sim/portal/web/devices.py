@@ -106,6 +106,8 @@ async def device_page(request: AnyRequest, device: FromPath[str], before: FromQu
     actions = [Link("Older", f"/devices/{found.id}?before={seen.older}")] if seen.older else []
     forms = []
     if is_customer(caller) and found.owner == caller.organisation.id:
+        applied, edges = await house.portal.applied()
+        facts.append(("The newest list", f"is in force at {applied} of {edges} edges"))
         actions.insert(0, Link("Copy it", f"/devices/{found.id}/copy"))
         forms = _switches(found)
     rows = [(at_site(one.at, tz), one.what, *_payers(one, called)) for one in seen.lines]
