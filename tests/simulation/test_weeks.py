@@ -22,7 +22,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WEEKS = 4
+WEEKS = 28
+"""About 90 s of one processor; `python -m tests.simulation` plays any number."""
+AT_A_TIME = 7
+"""Weeks of one test, so that tests that run beside one another share them out."""
 SEEDS_MAX = 40
 """Seeds within which a planted bug must show, should other code have changed what its own seed does."""
 DAYS = 1.0
@@ -39,23 +42,48 @@ def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1000,
     )
 
 
-def test_whatever_happens_in_a_week_all_comes_right(tmp_path: Path) -> None:
-    results = tmp_path / "results.jsonl"
-    done = simulate("--seeds", str(WEEKS), "--results", str(results))
+@pytest.mark.parametrize("first", range(0, WEEKS, AT_A_TIME))
+def test_whatever_happens_in_a_week_all_comes_right(first: int) -> None:
+    done = simulate("--first", str(first), "--seeds", str(AT_A_TIME), "--jobs", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(results.read_text().splitlines()) == WEEKS
-    again = simulate("--seeds", str(WEEKS), "--results", str(results))
-    assert "0 played now" in again.stdout
-    assert "\n" not in again.stderr
+    assert f"{AT_A_TIME} seeds of 7 days, 0 failed; {AT_A_TIME} played now" in done.stdout
+
+
+def test_a_run_goes_on_where_the_last_one_stopped_and_tells_of_what_failed(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    two = ("--seeds", "2", "--days", "0.1", "--results", str(results))
+    done = simulate(*two)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(results.read_text().splitlines()) == 2
+    assert "0 played now" in simulate(*two).stdout
     row = json.loads(results.read_text().splitlines()[0])
     results.write_text(json.dumps({**row, "broken": "S1: planted"}) + "\n")
-    told = simulate("--first", str(row["seed"]), "--seeds", "1", "--results", str(results))
+    told = simulate("--first", str(row["seed"]), "--seeds", "1", "--days", "0.1", "--results", str(results))
     assert told.returncode == 1
-    assert f"again: python -m tests.simulation --first {row['seed']} --seeds 1" in told.stdout
+    assert f"again: python -m tests.simulation --first {row['seed']} --seeds 1 --days 0.1" in told.stdout
+
+
+def test_what_a_seed_depends_on_is_what_a_game_loads() -> None:
+    """A module that is loaded only while a game is played would not count."""
+    code = (
+        "import sys\n"
+        "from tests.simulation.__main__ import files\n"
+        "from tests.simulation.play import play\n"
+        "before = files()\n"
+        "assert play(0, 0.1).broken == ''\n"
+        "new = [str(path) for path in files() if path not in before and path.name != '__init__.py']\n"
+        "assert not new, new\n"
+        "some = {'guard.py', 'service.py', 'daemon.py', 'watch.py', 'lane.py', '0001_portal.sql'}\n"
+        "assert some <= {path.name for path in before}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=1000
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager

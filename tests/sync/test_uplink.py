@@ -152,6 +152,28 @@ async def test_a_restored_journal_goes_on_under_a_new_name(tmp_path: Path) -> No
     await again.close()
 
 
+async def test_a_last_row_that_was_found_to_be_the_same_is_not_read_again(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gate.store.append(at(LEFT, LEFT))
+    first, last = await gate.tail(1), await gate.tail(2)
+    await gate.connects(1, through=1, upto=1, tail=first)
+    read: list[int] = []
+    rows = gate.store.rows
+
+    async def counted(after_seq: int, limit: int) -> Any:
+        read.append(after_seq + 1)
+        return await rows(after_seq, limit)
+
+    monkeypatch.setattr(gate.store, "rows", counted)
+    await gate.hears(1, upto=1, tail=first)
+    await gate.hears(2, upto=2, tail=last)
+    await gate.hears(2, upto=2, tail=last)
+    assert read == [2], "the new last row, once"
+    await gate.hears(2, upto=2, tail=Tail(2, "0" * 32))
+    assert gate.store.ledger != "L1", "another row under a number that was looked at"
+
+
 async def test_a_journal_whose_end_is_gone_goes_on_under_a_new_name(gate: Gate) -> None:
     """The disk said that rows were written, and they were not."""
     await gate.store.append(at(*[LEFT] * 3))
