@@ -45,9 +45,10 @@ class Feed:
     def _some(self) -> int:
         (through,) = self._db.execute("SELECT through FROM feed").fetchone()
         events = self._ledgers.events(through, EVENTS_AT_ONCE)
+        if not events:
+            return 0
         for event in events:
             self._credits.charge(event)
         self._subscriptions.tell(events)
-        if events:
-            self._db.execute("UPDATE feed SET through = ?", (events[-1].number,))
+        self._db.execute("UPDATE feed SET through = ?", (events[-1].number,))
         return len(events)
