@@ -1,7 +1,7 @@
 """Keys as the desks tell of them: taken, back, late; reservations follow, and whoever waits for a late key is told.
 
-What a desk tells may be hours old, after it was cut off: the list follows in the order of the journal, once for
-each event. Not here: who gets a key (`gate_controller.desk`).
+What a desk tells may be hours old, and come after what happened later: the list follows the newest row of the
+desk's journal, and each event counts once. Not here: who gets a key (`gate_controller.desk`).
 """
 
 import asyncio
@@ -67,6 +67,19 @@ class KeyBooks:
         newest = self._db.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()[0]
         return numbers, numbers[-1] if len(numbers) == NEWS_LEN_MAX else max(after, newest)
 
+    def is_newest(self, reservation: str, event: PortalEvent) -> bool:
+        """Whether the desk has told nothing of this key yet that happened later."""
+        found = self._db.execute(
+            "SELECT edge, ledger, seq FROM key_told WHERE reservation = ?", (reservation,)
+        ).fetchone()
+        return found is None or found[:2] != (event.edge, event.ledger) or found[2] < event.seq
+
+    def told(self, reservation: str, event: PortalEvent) -> None:
+        """This event is followed, and is the newest of its key."""
+        self.followed(event.number)
+        row = (reservation, event.edge, event.ledger, event.seq)
+        self._db.execute("INSERT OR REPLACE INTO key_told VALUES (?, ?, ?, ?)", row)
+
     def out(self) -> list[KeyOut]:
         """Every key that is out, the longest first."""
         found = self._db.execute(
@@ -120,18 +133,31 @@ async def look(house: House) -> None:
 
 
 async def _follow_one(house: House, event: PortalEvent) -> None:
-    match event.fact:
-        case KeyTaken():
-            await _taken(house, event, event.fact)
-        case KeyReturned():
-            await _returned(house, event, event.fact)
+    fact = event.fact
+    if not isinstance(fact, KeyTaken | KeyReturned):
+        return
+    if not await house.run(keys_of(house).is_newest, fact.reservation, event):
+        await house.write(_told_late, house, event, fact)
+    elif isinstance(fact, KeyTaken):
+        await _taken(house, event, fact)
+    else:
+        await _returned(house, event, fact)
+
+
+def _told_late(house: House, event: PortalEvent, fact: KeyTaken | KeyReturned) -> None:
+    """What came of it is known already."""
+    keys_of(house).followed(event.number)
+    trip = house.portal.allowlist.reservation(fact.reservation)
+    deed = "key.taken" if isinstance(fact, KeyTaken) else "key.back"
+    about = trip.vehicle if trip is not None else f"slot {fact.slot}"
+    house.audit.note(house.now(), "", deed, about, f"{fact.reservation}, told late")
 
 
 async def _taken(house: House, event: PortalEvent, fact: KeyTaken) -> None:
     before = house.portal.allowlist.reservation(fact.reservation)
 
     def beside() -> None:
-        keys_of(house).followed(event.number)
+        keys_of(house).told(fact.reservation, event)
         if before is None:
             return
         # A desk that was cut off could not know of a cancellation: whoever has the vehicle now finds no key.
@@ -155,7 +181,7 @@ async def _returned(house: House, event: PortalEvent, fact: KeyReturned) -> None
     trip = house.portal.allowlist.reservation(fact.reservation)
 
     def beside() -> None:
-        keys_of(house).followed(event.number)
+        keys_of(house).told(fact.reservation, event)
         key = keys_of(house).back(fact.reservation)
         about = trip.vehicle if trip is not None else f"slot {fact.slot}"
         deed = "key.back_late" if fact.late_s > 0 else "key.back"

@@ -66,6 +66,11 @@ class SharedTrips:
         """Their ids."""
         return frozenset(row[0] for row in self._db.execute("SELECT reservation FROM shared_trip"))
 
+    def forget(self, reservation: str) -> None:
+        """The reservation is off the list: nothing of it stays."""
+        for table in ("shared_trip", "key_told", "key_out"):
+            self._db.execute(f"DELETE FROM {table} WHERE reservation = ?", (reservation,))
+
     def put(self, reservation: str, shared: bool) -> None:
         """Say it of one trip."""
         self._db.execute("DELETE FROM shared_trip WHERE reservation = ?", (reservation,))
@@ -119,18 +124,21 @@ async def reserve(house: House, actor: str, user_id: str, wanted: Wanted) -> Res
     new = _written(
         Reservation(f"r-{house.new_id()}", user_id, vehicle.name, vehicle.site, wanted.start, wanted.end), wanted
     )
-    new = replace(new, slot=vehicle.slot)
+    new, over = replace(new, slot=vehicle.slot), list[str]()
 
     def changes(listed: Allowlist) -> list[Change]:
         user = _user(listed, user_id)
         _refuse_too_many(listed, user, house.now())
         _refuse_times(new, house.now(), house.now() - BEGUN_MAX)
         _refuse(listed, user, new)
-        return [*_over(listed, house.now()), ReservationPut(new)]
+        over[:] = _over(listed, house.now())
+        return [*map(ReservationRemoved, over), ReservationPut(new)]
 
     def beside() -> None:
         if pool_of(house).get(vehicle.name) != vehicle:
             raise Overtaken(f"{vehicle.name} was changed meanwhile")
+        for old in over:
+            shared_of(house).forget(old)
         shared_of(house).put(new.id, wanted.shared)
         house.audit.note(house.now(), actor, "reservation.made", new.vehicle, new.id)
 
@@ -289,9 +297,9 @@ def _booked(one: Reservation) -> bool:
     return one.state is ReservationState.BOOKED
 
 
-def _over(listed: Allowlist, now: datetime) -> list[Change]:
+def _over(listed: Allowlist, now: datetime) -> list[str]:
     old = (one for one in listed.reservations() if one.end + KEPT < now and one.state is not ReservationState.OUT)
-    return [ReservationRemoved(one.id) for one, _ in zip(old, range(FORGOTTEN_LEN_MAX), strict=False)]
+    return [one.id for one, _ in zip(old, range(FORGOTTEN_LEN_MAX), strict=False)]
 
 
 def _user(listed: Allowlist, user_id: str) -> User:

@@ -17,6 +17,7 @@ OTHERWISE = {
     "account": "goes by itself, unless its owner is staff as well",
     "list_removed": "ids that are never given again, and nothing else",
     "pool_vehicle": "goes with its vehicle",
+    "shown_code": "used codes, for as long as their openings may be heard of",
 }
 """Tables with users that are no table of what is known about one."""
 

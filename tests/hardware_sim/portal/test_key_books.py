@@ -24,15 +24,17 @@ from tests.hardware_sim.portal.pool_rig import a_pool, wanted
 DESK = LaneId("front")
 
 
-async def arrives(house: House, *facts: KeyTaken | KeyReturned | LaneStarted, at: datetime = BEGIN) -> None:
-    """Events as a desk delivered them."""
+async def arrives(
+    house: House, *facts: KeyTaken | KeyReturned | LaneStarted, at: datetime = BEGIN, seq: int | None = None
+) -> None:
+    """Events as a desk delivered them; the first is row `seq` of its journal."""
 
     def deed() -> None:
         db = house.portal.database.sql
         (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
-        for seq, fact in enumerate(facts, last + 1):
+        for row_seq, fact in enumerate(facts, seq or last + 1):
             said = encode_fact(fact)
-            row = ("gatehouse", "l", seq, at.isoformat(), said.kind, said.body.decode())
+            row = ("gatehouse", "l", row_seq, at.isoformat(), said.kind, said.body.decode())
             db.execute("INSERT INTO event (edge, ledger, seq, at, kind, body) VALUES (?, ?, ?, ?, ?, ?)", row)
 
     await house.write(deed)
@@ -97,6 +99,22 @@ async def test_many_keys_at_once_are_followed_in_their_order(
         await arrives(house, taken(trip), back(trip), LaneStarted(DESK), taken(trip), back(trip), taken(trip))
         for _ in range(3):
             await look(house)
+        assert state(house, trip) is ReservationState.OUT
+
+
+async def test_after_an_outage_what_happened_last_counts_and_not_what_came_last(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await people(house, "sofie")
+        trip = await reservations.reserve(house, "sofie", "u-sofie", wanted("sofie"))
+        await arrives(house, back(trip), seq=9)
+        await look(house)
+        await arrives(house, taken(trip), seq=4)
+        await look(house)
+        assert state(house, trip) is ReservationState.RETURNED
+        assert await house.run(keys_of(house).out) == []
+        assert (await deeds(house))[0] == "key.taken"
+        await arrives(house, taken(trip), seq=11)
+        await look(house)
         assert state(house, trip) is ReservationState.OUT
 
 
