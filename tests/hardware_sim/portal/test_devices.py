@@ -44,6 +44,8 @@ async def test_a_device_is_nobodys_until_serial_and_code_come_together_once(tmp_
         with pytest.raises(BadInput, match=REFUSED):
             await devices.claim("ada", "acme", "SB-1", code)
         assert state(house, "yard") == (DeviceState.ACTIVE, "cafe")
+        used = "SELECT used_at IS NOT NULL FROM device_claim"
+        assert await house.run(lambda: house.portal.database.sql.execute(used).fetchall()) == [(1,)]
         kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
         assert code.encode() not in kept
         assert code.replace("-", "").encode() not in kept

@@ -12,7 +12,7 @@ from gate_controller.errors import BadInput
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 from hardware_sim.portal.organisations import Organisation
-from hardware_sim.portal.partners import Partners, Word
+from hardware_sim.portal.partners import Agreed, Partners, Word
 from tests.hardware_sim.portal.house_rig import Clock, a_house
 from tests.hardware_sim.portal.partner_rig import a_partner, in_charge_of, linked
 
@@ -247,3 +247,23 @@ async def test_an_organisation_without_any_address_is_not_mailed_and_nothing_fai
         link = await linked(partners, "mute")
         (asked,) = await partners.delegate("cora", "cafe", link.id, ["entry"])
         assert (await partners.delegation("mute", asked.id)) == asked
+
+
+class Interrupted(Partners):
+    """Something is asked between the look at the agreements and what is written about them."""
+
+    async def _agreed(self, customer: str) -> Agreed:
+        found = await super()._agreed(customer)
+        (link,) = found.partnerships
+        await Partners(self._house).delegate("carl", "cafe", link.id, ["exit"])
+        return found
+
+
+async def test_a_link_does_not_end_over_a_request_that_was_made_meanwhile(tmp_path: Path) -> None:
+    async with a_partner(tmp_path) as (house, partners):
+        link = await linked(partners)
+        with pytest.raises(Overtaken, match="meanwhile"):
+            await Interrupted(house).answer("paul", "clean", link.id, Word.END, "accepted")
+        assert await partners.partnership("cafe", link.id) == link
+        await partners.answer("paul", "clean", link.id, Word.END, "accepted")
+        assert [one.stage for one in await partners.delegations("cafe")] == [Stage.ENDED]
