@@ -10,7 +10,7 @@ SOURCES := edge gate_controller recognition sync hardware_sim tests benchmarks d
 LOCK_VENV := build/lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stories test check pytest fuzz bench train docs lock clean
+.PHONY: help demo stories test check pytest fuzz model bench train docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -34,6 +34,9 @@ pytest: $(READY) $(BROKER) ## the tests alone; ARGS="tests/sync -k outbox" picks
 
 fuzz: $(READY) $(BROKER) ## the property tests with new examples, ten times as many; what fails prints how to repeat it
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis $(ARGS)
+
+model: $(READY) ## 20,000 new steps of portal, edges and desk against their oracle, with statistics
+	HYPOTHESIS_PROFILE=model $(BIN)/python -m pytest tests/model/test_machine.py $(ARGS)
 
 bench: $(READY) $(BROKER) ## the benchmarks, ending on one table of limits
 	@$(BIN)/python -m benchmarks

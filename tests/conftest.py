@@ -17,8 +17,10 @@ from hypothesis import settings
 from edge.cli import main
 from hardware_sim.broker import free_port
 
-# The same examples every time, so that a verdict is the code's and not the day's; `make fuzz` looks for new ones.
+# The same examples every time, so that a verdict is the code's and not the day's; `make fuzz` and `make model` look
+# for new ones.
 settings.register_profile("slagboom", deadline=None, derandomize=True, database=None)
+settings.register_profile("model", deadline=None, database=None, print_blob=True)
 settings.register_profile("fuzz", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "slagboom"))
 

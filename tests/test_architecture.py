@@ -311,7 +311,9 @@ TESTED_THROUGH = {
     "sync/cached_list.py": "tests/sync/test_cached_list.py",
 }
 """Parts of one whole, which nobody calls by themselves: the lane is driven through `step`, a list by its store."""
-NO_MODULE_OF_ITS_OWN = ("tests/stories", "tests/fixtures", "tests/faults", "tests/simulation", "tests/fuzz")
+NO_MODULE_OF_ITS_OWN = tuple(
+    f"tests/{name}" for name in ("stories", "fixtures", "faults", "simulation", "fuzz", "model")
+)
 
 
 def mirror_of(module: Path) -> Path:

@@ -1,0 +1,642 @@
+"""The whole model step by step: each rule does something to the real parts and to the oracle, and compares.
+
+What differs is a divergence, and ends the example with the steps that led to it. In the end everything is joined
+and delivered: lists, journals, conflicts and credits must then be what the oracle says.
+"""
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from gate_controller.allowlist import DevicePut, PermitPut, User
+from gate_controller.conflicts import Kind
+from gate_controller.credentials import BadgeRead, CredentialState, Shown
+from gate_controller.delegation import Device, DeviceKind, DeviceState
+from gate_controller.errors import BadInput, ListRejected
+from gate_controller.facts import Claimed, Fact, Granted, Refused, Unarbitrated
+from gate_controller.plates import Plate, PlateRead
+from hardware_sim.portal import company, newcomers
+from hardware_sim.portal.company import Entry, contacts_of, mark_of
+from hardware_sim.portal.ledgers import PortalEvent
+from hardware_sim.portal.organisations import Organisation
+from tests.model.courier import Deal, Way
+from tests.model.gate import DESK, Gate
+from tests.model.listing import SCHEDULES, listed, new_permit
+from tests.model.oracle import Oracle, Thing, new_user
+from tests.model.world import EDGES, World
+
+PLATES: Final = ("BKA1234", "HHXY777", "MUC9080", "KDE5511", "SLV2468", "FTZ3690")
+STRANGERS: Final = ("WOP4327", "ACU8153")
+BADGES: Final = ("04A22F1B", "04C77E90", "0455AA01")
+NAMES: Final = tuple(f"x{number}" for number in range(5))
+GROUPS: Final = ("staff", "night")
+LANES: Final = tuple(f"{edge}-{way}" for edge in EDGES for way in ("in", "out"))
+DEVICES: Final = (*LANES, DESK)
+APART_S: Final = 180.0
+"""Between two vehicles: more than clocks that nobody sets for two weeks are apart."""
+PASSES_IN_TURN: Final = ("passes", "passes", "passes", "passes", "backs out", "waits")
+
+STEPS: Counter[str] = Counter()
+DECISIONS: Counter[str] = Counter()
+"""What was played so far, for whoever wants to see it."""
+
+M = TypeVar("M", bound="Model")
+P = ParamSpec("P")
+
+users = st.integers(0, 4)
+edges = st.sampled_from(EDGES)
+ways = st.sampled_from(Way)
+some_plates = st.lists(st.sampled_from(PLATES), min_size=1, max_size=2, unique=True)
+vehicles = st.fixed_dictionaries(
+    {
+        "number": users,
+        "nth": st.integers(0, 1),
+        "by_badge": st.sampled_from((False, False, True)),
+        "edge": edges,
+        "way": st.sampled_from(("in", "in", "out", "home", "home")),
+        "read": st.sampled_from((True, True, True, False)),
+        "outcome": st.sampled_from(PASSES_IN_TURN),
+        "before": st.sampled_from((None, None, None, None, "cut", "join", "hold up", "hold down", "let through")),
+    }
+)
+some_groups = st.sampled_from(((), (), ("staff",), ("staff", "night")))
+
+
+def step(deed: Callable[Concatenate[M, P], None]) -> Callable[Concatenate[M, P], None]:
+    """Counts a rule, looks at what came of it, and remembers that it diverged."""
+
+    @functools.wraps(deed)
+    def counted(self: M, *args: P.args, **kwargs: P.kwargs) -> None:
+        STEPS[deed.__name__] += 1
+        try:
+            deed(self, *args, **kwargs)
+            self.look()
+            self.compare_books()
+        except BaseException:
+            self.diverged = True
+            raise
+
+    return counted
+
+
+class Model(RuleBasedStateMachine):
+    """One example."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.diverged = False
+        self.world = World()
+        self.oracle = Oracle(EDGES)
+        try:
+            self._furnish()
+        except BaseException:
+            self.world.close()
+            raise
+
+    def _furnish(self) -> None:
+        house = self.world.house
+
+        def organisations() -> None:
+            house.organisations.put(Organisation("cafe", "Café Ünal"))
+            house.organisations.put(Organisation("clean", "Clean & Co", partner=True, customer=False))
+
+        self.world.do(house.write(organisations))
+        kinds = {name: DeviceKind.DESK if name == DESK else DeviceKind.GATE for name in DEVICES}
+        self.world.do(
+            house.portal.change([DevicePut(Device(name, kind, owner="cafe")) for name, kind in kinds.items()])
+        )
+        self.oracle.list["devices"] = {name: {"state": "active", "owner": "cafe", "spans": []} for name in DEVICES}
+        self.changed()
+        self._permit_group("staff", None, None)
+        for number in range(3):
+            self._add(Entry(NAMES[number], plates=PLATES[2 * number : 2 * number + 2 - number // 2]))
+
+    # ---- what is common ----
+
+    @property
+    def now(self) -> datetime:
+        return self.world.now().wall
+
+    @property
+    def house(self) -> Any:
+        return self.world.house
+
+    def changed(self) -> None:
+        """The portal has made one change, which the oracle has made too."""
+        revision = self.world.portal.allowlist.revision
+        known = max(self.oracle.lists)
+        assert revision == known + 1, f"the list went from {known} to {revision}"
+        self.oracle.changed(revision)
+
+    def attempt(self, coroutine: Coroutine[Any, Any, Any], refused: str) -> bool:
+        """Have the portal do it; whether it did, which must be so unless the oracle knows why not."""
+        try:
+            self.world.do(coroutine)
+        except (BadInput, ListRejected) as error:
+            if not refused:
+                raise AssertionError(f"the portal refuses what must be possible: {error}") from error
+            return False
+        assert not refused, f"the portal does what it must refuse: {refused}"
+        return True
+
+    def pick(self, number: int) -> Thing | None:
+        """One of the users there are."""
+        known = sorted(self.oracle.list["users"])
+        return self.oracle.list["users"][known[number % len(known)]] if known else None
+
+    def look(self) -> None:
+        """Take note of what came to the edges meanwhile."""
+        self.world.check()
+        for name, gate in self.world.gates.items():
+            for hold in gate.left:
+                assert self.oracle.told_left(name, hold), (
+                    f"{name} was told that {hold} left elsewhere, and it did not"
+                )
+            gate.left.clear()
+
+    def compare_books(self) -> None:
+        """Who is inside where, by the edges' books and by the oracle's."""
+        for name, gate in self.world.gates.items():
+            books = gate.site.occupancy
+            real = {(s.id, s.user_id, s.plate, s.external_id, s.contract, s.payer) for s in books.inside()}
+            wanted = {
+                (s["hold"], s["user"], s["plate"], s["external"], s["contract"], s["payer"])
+                for s in self.oracle.inside[name]
+            }
+            assert real == wanted, f"inside at {name}: {real}, and should be {wanted}"
+            assert books.neutral == self.oracle.neutral[name], f"in doubt at {name}: {books.neutral}"
+
+    # ---- users ----
+
+    def _refused(self, user: Thing) -> str:
+        """Why the list cannot have this user, "" if it can."""
+        others = [one for one in self.oracle.list["users"].values() if one["id"] != user["id"]]
+        if any(one["external"] == user["external"] for one in others):
+            return "duplicate_external_id"
+        for kind in ("plates", "badges"):
+            for value, state in user[kind].items():
+                if state == "active" and any(one[kind].get(value) == "active" for one in others):
+                    return "duplicate_credential"
+        return ""
+
+    def _written(self, user: Thing, entry: Entry) -> Thing:
+        """The user as the entry says; a contract never goes away again."""
+        new = user | {"external": entry.external_id, "groups": list(entry.groups)}
+        for kind, values in (("plates", entry.plates), ("badges", entry.badges)):
+            new[kind] = {value: user[kind].get(value, "active") for value in values}
+        if entry.private or user["contracts"]:
+            work = {"id": f"b-{user['id']}", "kind": "business", "payable": True}
+            home = {"id": f"p-{user['id']}", "kind": "private", "payable": entry.payable}
+            new["contracts"] = [work, home]
+            new["default"] = home["id"] if entry.private else work["id"]
+        return new
+
+    def _add(self, entry: Entry) -> None:
+        wanted = self._written(new_user("", entry.external_id), entry)
+        made: list[User] = []
+
+        async def add() -> None:
+            made.append(await company.add(self.house, "frida", entry))
+
+        if self.attempt(add(), self._refused(wanted)):
+            user = self._written(new_user(made[0].id, entry.external_id), entry)
+            self.oracle.list["users"][user["id"]] = user
+            if not entry.groups:
+                self.oracle.list["permits"][f"park-{user['id']}"] = new_permit(user["id"])
+            self.changed()
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        plates=some_plates,
+        badges=st.lists(st.sampled_from(BADGES), max_size=1),
+        groups=some_groups,
+        private=st.booleans(),
+        payable=st.booleans(),
+    )
+    @step
+    def add_user(
+        self, name: str, plates: list[str], badges: list[str], groups: Sequence[str], private: bool, payable: bool
+    ) -> None:
+        self._add(Entry(name, "", "", plates, badges, groups, private, "", payable))
+
+    @rule(
+        number=users,
+        name=st.sampled_from((None, None, *NAMES)),
+        plates=some_plates,
+        badges=st.lists(st.sampled_from(BADGES), max_size=1),
+        groups=some_groups,
+        private=st.booleans(),
+        payable=st.booleans(),
+    )
+    @step
+    def edit_user(
+        self,
+        number: int,
+        name: str | None,
+        plates: list[str],
+        badges: list[str],
+        groups: Sequence[str],
+        private: bool,
+        payable: bool,
+    ) -> None:
+        """Plates, badges, groups, payment profile and the name on the invoice, as a manager writes them."""
+        old = self.pick(number)
+        if old is None:
+            return
+        entry = Entry(name or old["external"], "", "", plates, badges, groups, private, "", payable)
+        new = self._written(old, entry)
+        user = self.world.portal.allowlist.user(old["id"])
+        assert user is not None
+        mark = mark_of(user, contacts_of(self.house).email(user.id))
+        if self.attempt(company.edit(self.house, "frida", user.id, mark, entry), self._refused(new)):
+            self.oracle.list["users"][old["id"]] = new
+            own = [one for one in self.oracle.list["permits"].values() if one["user"] == old["id"]]
+            if not groups and not any(one["action"] == "park" for one in own):
+                self.oracle.list["permits"][f"park-{old['id']}"] = new_permit(old["id"])
+            self.changed()
+
+    def _switch_user(self, number: int, *, on: bool) -> None:
+        user = self.pick(number)
+        if user is not None and self.attempt(company.switch(self.house, "frida", user["id"], on=on), ""):
+            user["active"] = on
+            self.changed()
+
+    def _remove_user(self, number: int) -> None:
+        user = self.pick(number)
+        if user is not None and self.attempt(company.remove(self.house, "frida", user["id"]), ""):
+            self.oracle.remove_user(user["id"])
+            self.changed()
+
+    def _suspend(self, number: int, kind: str, state: CredentialState) -> None:
+        """All plates or badges of a user get a state, and maybe become active again."""
+        old = self.pick(number)
+        if old is None or not old[kind]:
+            return
+        new = old | {kind: dict.fromkeys(old[kind], state.value)}
+
+        def edited(user: User) -> User:
+            if kind == "plates":
+                return replace(user, plates=tuple(replace(one, state=state) for one in user.plates))
+            return replace(user, badges=tuple(replace(one, state=state) for one in user.badges))
+
+        if self.attempt(self.world.portal.edit(old["external"], edited), self._refused(new)):
+            self.oracle.list["users"][old["id"]] = new
+            self.changed()
+
+    @rule(
+        what=st.sampled_from(("off", "off", "suspend", "suspend", "remove", "permit", "device")),
+        number=users,
+        kind=st.sampled_from(("plates", "badges")),
+        state=st.sampled_from(CredentialState),
+        device=st.sampled_from(DEVICES),
+        to=st.sampled_from((DeviceState.INACTIVE, DeviceState.UNCLAIMED)),
+    )
+    @step
+    def withdraw(
+        self, what: str, number: int, kind: str, state: CredentialState, device: str, to: DeviceState
+    ) -> None:
+        """Somebody or something may not do any more what it could."""
+        STEPS[f"withdraw: {what}"] += 1
+        match what:
+            case "off":
+                self._switch_user(number, on=False)
+            case "suspend":
+                self._suspend(number, kind, state)
+            case "remove":
+                self._remove_user(number)
+            case "permit":
+                self._remove_permit(number)
+            case "device":
+                self._switch_device(device, to)
+
+    @rule(number=users)
+    @step
+    def restore(self, number: int) -> None:
+        """A user may do all again, at any lane."""
+        for name in DEVICES:
+            if self.oracle.list["devices"][name]["state"] != "active":
+                self._switch_device(name, DeviceState.ACTIVE)
+        user = self.pick(number)
+        if user is not None:
+            self._switch_user(number, on=True)
+            for kind in ("plates", "badges"):
+                self._suspend(number, kind, CredentialState.ACTIVE)
+            self._permit_user(number, None, None, None)
+
+    @rule(
+        number=users,
+        group=st.sampled_from((None, *GROUPS)),
+        schedule=st.sampled_from([*SCHEDULES]),
+        device=st.sampled_from((None, None, "e1-in", "e2-in")),
+        begins_h=st.sampled_from((None, None, -5, 20)),
+        ends_h=st.sampled_from((None, None, -1, 40, 400)),
+    )
+    @step
+    def permit(
+        self,
+        number: int,
+        group: str | None,
+        schedule: str | None,
+        device: str | None,
+        begins_h: int | None,
+        ends_h: int | None,
+    ) -> None:
+        """A group gets a permit, or a user another one."""
+        if group is not None:
+            self._permit_group(group, schedule, device)
+        else:
+            self._permit_user(number, schedule, begins_h, ends_h)
+
+    # ---- permits and devices ----
+
+    def _permit_group(self, group: str, schedule: str | None, device: str | None) -> None:
+        permit = self.world.do(self.world.portal.permit_group(group, schedule, device))
+        self.oracle.list["permits"][permit.id] = new_permit(group=group, device=device, schedule=schedule)
+        self.changed()
+
+    def _permit_user(self, number: int, schedule: str | None, begins_h: int | None, ends_h: int | None) -> None:
+        """A user's own permit becomes another."""
+        user = self.pick(number)
+        if user is None:
+            return
+        start, end = (None if h is None else self.now + timedelta(hours=h) for h in (begins_h, ends_h))
+        permit = replace(newcomers.parking(user["id"], schedule=schedule), valid_from=start, valid_to=end)
+        self.world.do(self.world.portal.change([PermitPut(permit)]))
+        self.oracle.list["permits"][permit.id] = new_permit(user["id"], schedule=schedule, from_=start, to=end)
+        self.changed()
+
+    def _remove_permit(self, number: int) -> None:
+        known = sorted(self.oracle.list["permits"])
+        if known:
+            permit = known[number % len(known)]
+            self.world.do(self.world.portal.remove_permit(permit))
+            del self.oracle.list["permits"][permit]
+            self.changed()
+
+    def _switch_device(self, name: str, state: DeviceState) -> None:
+        device = self.world.portal.allowlist.device(name)
+        assert device is not None
+        self.world.do(self.world.portal.change([DevicePut(replace(device, state=state))]))
+        self.oracle.list["devices"][name]["state"] = state.value
+        self.changed()
+
+    # ---- time and messages ----
+
+    @rule(minutes=st.sampled_from((1, 10, 50, 240, 720, 1440, 4000)))
+    @step
+    def wait(self, minutes: int) -> None:
+        self.world.pass_(60.0 * minutes)
+
+    @rule(
+        edge=edges, what=st.sampled_from(("cut", "cut", "join", "hold up", "hold down", "let through", "restart"))
+    )
+    @step
+    def network(self, edge: str, what: str) -> None:
+        """A road is cut or joined, messages pile up on it or go through again, or an edge is restarted."""
+        self._network(edge, what)
+
+    def _network(self, edge: str, what: str) -> None:
+        STEPS[f"network: {what}"] += 1
+        match what:
+            case "cut":
+                self.world.courier.cut(edge)
+            case "join":
+                self._join(edge)
+            case "let through":
+                self.world.courier.clear(edge)
+            case "restart":
+                self._restart(edge)
+            case _:
+                self.world.courier.hold(edge, Way(what.removeprefix("hold ")))
+        self.world.loop.quiet()
+
+    def _join(self, edge: str) -> None:
+        """The edge has had the time to call, too."""
+        self.world.courier.clear(edge)
+        self.world.courier.join(edge)
+        for _ in range(3):
+            self.world.pass_(400.0)
+
+    @rule(edge=edges, way=ways, deals=st.lists(st.sampled_from(Deal), min_size=1, max_size=6))
+    @step
+    def deal(self, edge: str, way: Way, deals: list[Deal]) -> None:
+        """What has piled up is delivered, dropped, doubled, or comes out of turn."""
+        for deal in deals:
+            self.world.courier.deal(edge, way, deal)
+            self.world.loop.quiet()
+
+    def _restart(self, edge: str) -> None:
+        """From what is on disk; whoever was at a boom then is in doubt."""
+        gate = self.world.gates[edge]
+        before = gate.site.allowlist.revision
+        gate.stop()
+        self.look()
+        for hold in [*self.oracle.holds[edge]]:
+            self.oracle.released(edge, hold, self.now, doubtful=True)
+        gate.start()
+        assert gate.site.allowlist.revision >= before, f"{edge} came back with an older list"
+
+    # ---- vehicles ----
+
+    @rule(vehicles=st.lists(vehicles, min_size=1, max_size=4))
+    @step
+    def traffic(self, vehicles: list[Thing]) -> None:
+        """Vehicles of users, one after the other, whatever becomes of the roads between."""
+        for vehicle in vehicles:
+            before = vehicle.pop("before")
+            if before is not None:
+                self._network(vehicle["edge"], before)
+            user = self.pick(vehicle.pop("number"))
+            plates, badges = (sorted(user["plates"]), sorted(user["badges"])) if user else ([], [])
+            badge = badges[0] if badges and vehicle.pop("by_badge", False) else None
+            nth = vehicle.pop("nth")
+            vehicle.pop("by_badge", None)
+            inside = [
+                edge
+                for edge in EDGES
+                if user and any(one["user"] == user["id"] for one in self.oracle.inside[edge])
+            ]
+            if vehicle["way"] == "home":
+                vehicle |= {"way": "out", "edge": inside[0]} if inside else {"way": "in"}
+            self._drives(plate=plates[nth % len(plates)] if plates else STRANGERS[0], badge=badge, **vehicle)
+            self.look()
+            self.compare_books()
+
+    @rule(number=users, way=st.sampled_from(("in", "out")), edge=edges, nth=st.integers(0, 1))
+    @step
+    def drive(self, number: int, way: str, edge: str, nth: int) -> None:
+        """A user's vehicle comes and goes through if it may."""
+        user = self.pick(number)
+        if user is not None and user["plates"]:
+            plates = sorted(user["plates"])
+            self._drives(edge, way, plates[nth % len(plates)], None, True, "passes")
+
+    @rule(
+        edge=edges,
+        way=st.sampled_from(("in", "out")),
+        plate=st.sampled_from((*PLATES, *STRANGERS)),
+        badge=st.sampled_from((None, *BADGES, "04FFFFFF")),
+        read=st.booleans(),
+        outcome=st.sampled_from(PASSES_IN_TURN),
+    )
+    @step
+    def drive_any(self, edge: str, way: str, plate: str, badge: str | None, read: bool, outcome: str) -> None:
+        """Any vehicle with any badge; its plate is read or not."""
+        self._drives(edge, way, plate, badge, read, outcome)
+
+    def _drives(self, edge: str, way: str, plate: str, badge: str | None, read: bool, outcome: str) -> None:
+        seen = PlateRead(Plate.parse(plate), 1.0, ()) if read else None
+        shown: Shown | PlateRead | None = seen
+        said: Thing | None = {"kind": "plate", "text": plate} if read else None
+        if badge is not None:
+            shown = BadgeRead(badge, 4 * len(badge))
+            said = {"kind": "badge", "text": badge, "seen": plate if read else ""}
+        self._arrives(edge, way, shown, said, seen, outcome)
+
+    @rule(edge=edges, way=st.sampled_from(("in", "out")), passes=st.booleans())
+    @step
+    def leave_boom(self, edge: str, way: str, passes: bool) -> None:
+        """Whoever waits at a boom goes through, or backs out."""
+        self._leaves(self.world.gates[edge], way, passes=passes)
+
+    def _arrives(
+        self,
+        edge: str,
+        way: str,
+        shown: Shown | PlateRead | None,
+        said: Thing | None,
+        seen: PlateRead | None,
+        outcome: str,
+    ) -> None:
+        gate = self.world.gates[edge]
+        self._leaves(gate, way, passes=True)
+        self.world.pass_(APART_S)
+        self.look()
+        lane, told = gate.entry if way == "in" else gate.exit, self.world.told()
+        ask = self.oracle.entry if way == "in" else self.oracle.exit
+        now = self.now
+        wanted = ask(edge, lane, said, now, self._known(gate))
+        facts = gate.arrive(lane, shown, seen)
+        verdict = facts[0]
+        assert isinstance(verdict, Granted | Refused)
+        self._judged(verdict, wanted)
+        if isinstance(verdict, Granted):
+            self._granted(gate, verdict, wanted, facts[1:], told, now)
+        self.look()
+        if outcome != "waits":
+            self._leaves(gate, way, passes=outcome == "passes")
+
+    def _known(self, gate: Gate) -> Thing:
+        confirmed = gate.site.list_confirmed_at
+        age = self.now - confirmed if confirmed is not None else timedelta()
+        return {"revision": gate.site.allowlist.revision, "age": max(age, timedelta())}
+
+    def _judged(self, verdict: Granted | Refused, wanted: Thing) -> None:
+        direction = verdict.direction.value
+        if isinstance(verdict, Refused):
+            DECISIONS[f"{direction}: {verdict.reason.value}"] += 1
+            assert verdict.reason.value == wanted["reason"], f"{verdict}, and should be {wanted}"
+            return
+        DECISIONS[f"{direction}: granted"] += 1
+        assert wanted["reason"] is None, f"{verdict}, and should be refused for {wanted['reason']}"
+        fixed = ("user", "external", "plate", "contract", "payer", "billed")
+        real = (
+            verdict.user_id,
+            verdict.external_id,
+            verdict.plate,
+            verdict.contract,
+            verdict.payer,
+            verdict.billed_to,
+        )
+        assert dict(zip(fixed, real, strict=True)) == {key: wanted[key] for key in fixed}, f"{verdict}: {wanted}"
+        assert {*verdict.closes} == {*wanted["closes"]}, f"{verdict} closes others than {wanted['closes']}"
+
+    def _granted(
+        self, gate: Gate, verdict: Granted, wanted: Thing, more: list[Fact], told: bool, now: datetime
+    ) -> None:
+        edge, way = gate.name, verdict.direction.value
+        taken = self.oracle.elsewhere(edge, verdict.user_id or "", wanted["closes"]) if way == "in" else None
+        self.oracle.granted(edge, verdict.hold, way, wanted, now)
+        if way == "out":
+            return
+        match more:
+            case [Claimed()]:
+                DECISIONS["portal: given"] += 1
+                assert not told or taken is None, f"{verdict} is given a place that is taken at {taken}"
+                self.oracle.fenced(edge, verdict.hold, None)
+            case [Unarbitrated() as alone]:
+                DECISIONS["portal: no answer"] += 1
+                assert not told, f"{verdict}: nobody answered, and the portal could"
+                self.oracle.fenced(edge, verdict.hold, alone.clock_err_ms)
+            case [_, Refused() as refused]:
+                DECISIONS[f"portal: {refused.reason.value}"] += 1
+                assert not told or taken == refused.holder, f"{refused}, and the place is taken at {taken}"
+                assert self._was_at(refused.holder, verdict.user_id), f"{refused}, and was never there"
+                self.oracle.released(edge, verdict.hold, now, doubtful=False)
+                return
+            case _:
+                raise AssertionError(f"{verdict} led to {more}")
+        self.oracle.scans.append((verdict.lane, now))
+
+    def _was_at(self, edge: str, user: str | None) -> bool:
+        every = [*self.oracle.stays, *self.oracle.holds[edge].values(), *self.oracle.gone]
+        return any(one["edge"] == edge and one["user"] == user for one in every)
+
+    def _leaves(self, gate: Gate, way: str, *, passes: bool) -> None:
+        grant = gate.leave(gate.entry if way == "in" else gate.exit, passes=passes)
+        if grant is None:
+            return
+        if passes:
+            self.oracle.passed(gate.name, grant.hold, self.now)
+        else:
+            self.oracle.released(gate.name, grant.hold, self.now, doubtful=False)
+
+    # ---- in the end ----
+
+    def teardown(self) -> None:
+        try:
+            if not self.diverged:
+                self.world.come_right()
+                self.look()
+                self.compare_books()
+                self._lists_agree()
+                self._journals_agree()
+                self._conflicts_agree()
+        finally:
+            self.world.close()
+
+    def _lists_agree(self) -> None:
+        wanted = {key: value for key, value in self.oracle.list.items() if key != "removed"}
+        lists = {"portal": self.world.portal.allowlist}
+        lists |= {name: gate.site.allowlist for name, gate in self.world.gates.items()}
+        for name, allowlist in lists.items():
+            real = listed(allowlist)
+            for kind, entries in wanted.items():
+                assert real[kind] == entries, f"{kind} at {name}: {real[kind]}, and should be {entries}"
+
+    def _journals_agree(self) -> None:
+        """Every fact of every edge is at the portal, once and as it was."""
+        events: list[PortalEvent] = []
+        while page := self.world.do(self.world.portal.events(events[-1].number if events else 0)):
+            events += page
+        for name, gate in self.world.gates.items():
+            own = sorted((event for event in events if event.edge == name), key=lambda event: event.seq)
+            assert [event.seq for event in own] == [*range(1, len(gate.facts) + 1)], f"rows of {name}"
+            differing = [(e, f) for e, f in zip(own, gate.facts, strict=True) if (e.at, e.fact) != f]
+            assert not differing, f"{differing[0][0]} at the portal, and {differing[0][1]} at {name}"
+
+    def _conflicts_agree(self) -> None:
+        records = self.world.do(self.world.portal.places.conflicts())
+        wanted, unsure = self.oracle.conflicts()
+        entries = {one.claims[-1].hold for one in records if one.kind is not Kind.EXIT_WITHOUT_ENTRY}
+        assert entries - unsure == wanted - unsure, f"conflicts {entries}, and should be {wanted}, but for {unsure}"
+        alone = sorted((one.claims[0].id.edge, one.user) for one in records if one.kind is Kind.EXIT_WITHOUT_ENTRY)
+        assert alone == sorted(self.oracle.lonely), f"exits alone {alone}, and should be {self.oracle.lonely}"
+        DECISIONS["conflicts found"] += len(entries)
+        DECISIONS["exits of nobody inside"] += len(alone)
