@@ -7,10 +7,14 @@ exits are never charged: nobody is kept in, and a scan that opened nothing is wo
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from gate_controller.delegation import Device, billed_to
-from gate_controller.facts import DeskGranted, Direction, Granted
+from gate_controller.facts import DeskGranted, Direction, Granted, Released
 from hardware_sim.portal.ledgers import PortalEvent
+
+UNOPENED: Final = frozenset({Released.HELD_ELSEWHERE, Released.PORTAL_UNREACHABLE, Released.STORE_UNAVAILABLE})
+"""Ends of a grant that was taken back before anything opened: to its driver it was a refusal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Credits: what scans cost organisations, how much is left, who is warned, and how more are booked.
 
 A granted scan costs one credit, and nothing else does; what is one, and who pays for it by the time that it
-happened, `charges` says. A balance may go below zero: nothing that an edge says is dropped, and no gate ever asks
-whether there is credit.
+happened, `charges` says. What was taken back before it opened anything is given back. A balance may go below zero:
+nothing that an edge says is dropped, and no gate ever asks whether there is credit.
 
 Every method runs on the database connection's own thread, inside the transaction that its owner opened.
 """
@@ -14,8 +14,9 @@ from typing import Final
 
 from gate_controller.delegation import Device, billed_to
 from gate_controller.errors import BadInput
+from gate_controller.facts import HoldId, HoldReleased
 from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.charges import Charge, charge_of
+from hardware_sim.portal.charges import UNOPENED, Charge, charge_of
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField, line
 from hardware_sim.portal.ledgers import PortalEvent
@@ -25,6 +26,8 @@ BEGINS_WITH: Final = 100
 LOW_AT: Final = 20
 """Both as in the table's trigger, so that an organisation has them from the moment that it is there."""
 SCAN_COSTS: Final = 1
+TAKEN_BACK_WITHIN_ROWS: Final = 200
+"""How far behind its grant in the journal the end of one may stand that opened nothing: they are seconds apart."""
 BOOKED_MAX: Final = 1_000_000
 LOW_AT_MAX: Final = 1_000_000
 
@@ -105,11 +108,14 @@ class Credits:
     # ---- what events cost ----
 
     def charge(self, event: PortalEvent) -> None:
-        """Charge an event that costs something to whom it is billed, once."""
+        """Charge an event that costs something to whom it is billed, once; give back what then opened nothing."""
+        if isinstance(event.fact, HoldReleased) and event.fact.why in UNOPENED:
+            self._give_back(event, event.fact.hold)
+            return
         device = self._house.portal.allowlist.device(getattr(event.fact, "lane", ""))
         charge = charge_of(event, device) or self._of_shown_code(event, device)
         where = (event.edge, event.ledger, event.seq)
-        if charge is None or not charge.payer or self._is_charged(where):
+        if charge is None or not charge.payer or self._is_charged(where) or self._was_taken_back(event):
             return
         fresh = (charge.payer, BEGINS_WITH, LOW_AT)
         self._db.execute("INSERT INTO credit VALUES (?, ?, ?, 0, 1) ON CONFLICT DO NOTHING", fresh)
@@ -122,6 +128,27 @@ class Credits:
             return None
         payer = billed_to(device, event.at)
         return Charge(event.number, event.edge, device.id, event.at, payer, payer)
+
+    def _give_back(self, event: PortalEvent, hold: HoldId) -> None:
+        found = self._db.execute(
+            "SELECT organisation, about, said FROM credit_entry JOIN event e USING (edge, ledger, seq)"
+            f" WHERE {_NEAR} AND e.kind = 'granted' AND json_extract(e.body, '$.hold') = ?",
+            (event.edge, event.ledger, event.seq - TAKEN_BACK_WITHIN_ROWS, event.seq, hold),
+        ).fetchone()
+        where = (event.edge, event.ledger, event.seq)
+        if found is not None and not self._is_charged(where):
+            organisation, about, said = found
+            self._enter(organisation, SCAN_COSTS, event.at, about, said, where)
+
+    def _was_taken_back(self, event: PortalEvent) -> bool:
+        """Whether the end of this grant is here already; rows may come in any order."""
+        through, hold = event.seq + TAKEN_BACK_WITHIN_ROWS, getattr(event.fact, "hold", "")
+        ends = self._db.execute(
+            "SELECT json_extract(e.body, '$.why') FROM event e"
+            f" WHERE {_NEAR} AND e.kind = 'hold_released' AND json_extract(e.body, '$.hold') = ?",
+            (event.edge, event.ledger, event.seq, through, hold),
+        )
+        return any(why in UNOPENED for (why,) in ends)
 
     def _is_charged(self, where: tuple[str, str, int]) -> bool:
         found = self._db.execute("SELECT 1 FROM credit_entry WHERE edge = ? AND ledger = ? AND seq = ?", where)
@@ -202,6 +229,7 @@ The operator of this portal books new ones.
 """
 
 
+_NEAR: Final = "e.edge = ? AND e.ledger = ? AND e.seq BETWEEN ? AND ?"
 _BALANCES: Final = "SELECT organisation, balance, low_at, warned, version FROM credit"
 
 

@@ -23,8 +23,10 @@ from gate_controller.facts import Claimed, Fact, Granted, Refused, Unarbitrated
 from gate_controller.plates import Plate, PlateRead
 from hardware_sim.portal import company, newcomers
 from hardware_sim.portal.company import Entry, contacts_of, mark_of
+from hardware_sim.portal.credits import BEGINS_WITH, Credits
 from hardware_sim.portal.ledgers import PortalEvent
 from hardware_sim.portal.organisations import Organisation
+from hardware_sim.portal.partners import Partners, Word
 from tests.model.courier import Deal, Way
 from tests.model.gate import DESK, Gate
 from tests.model.listing import SCHEDULES, listed, new_permit
@@ -36,6 +38,9 @@ STRANGERS: Final = ("WOP4327", "ACU8153")
 BADGES: Final = ("04A22F1B", "04C77E90", "0455AA01")
 NAMES: Final = tuple(f"x{number}" for number in range(5))
 GROUPS: Final = ("staff", "night")
+CUSTOMER, PARTNER = "cafe", "clean"
+ASKED: Final = {"state": "requested", "from": None, "to": None}
+"""Of an agreement that nobody has answered."""
 LANES: Final = tuple(f"{edge}-{way}" for edge in EDGES for way in ("in", "out"))
 DEVICES: Final = (*LANES, DESK)
 APART_S: Final = 180.0
@@ -386,6 +391,64 @@ class Model(RuleBasedStateMachine):
         self.oracle.list["devices"][name]["state"] = state.value
         self.changed()
 
+    # ---- partners ----
+
+    @rule(
+        what=st.sampled_from(("ask", "accept", "accept", "end", "refuse")),
+        about=st.sampled_from(("link", "charge", "charge")),
+        device=st.sampled_from((*DEVICES, "all")),
+        side=st.sampled_from((CUSTOMER, PARTNER)),
+    )
+    @step
+    def agree(self, what: str, about: str, device: str, side: str) -> None:
+        """A partner and a customer ask, accept, refuse and end what is between them."""
+        STEPS[f"agree: {what} {about}"] += 1
+        partners, link, open_ = Partners(self.house), self.oracle.link, ("requested", "accepted")
+        if what == "ask" and about == "link":
+            if link is None or link["state"] not in open_:
+                made = self.world.do(partners.ask_for("sven", PARTNER, CUSTOMER))
+                self.oracle.link = {"id": made.id} | ASKED
+            return
+        if link is None:
+            return
+        if what == "ask":
+            taken = {one["device"] for one in self.oracle.charges if one["state"] in open_}
+            wanted = [one for one in DEVICES if device in (one, "all") and one not in taken]
+            if link["state"] == "accepted" and wanted:
+                asked = self.world.do(partners.delegate("cora", CUSTOMER, link["id"], wanted))
+                self.oracle.charges += [
+                    {
+                        "id": one.id,
+                        "device": one.device,
+                        "link": link,
+                        "state": "requested",
+                        "from": None,
+                        "to": None,
+                    }
+                    for one in asked
+                ]
+            return
+        chosen = [link] if about == "link" else [one for one in self.oracle.charges if one["device"] == device][-1:]
+        for one in chosen:
+            self._answer(partners, one, about, what, side)
+
+    def _answer(self, partners: Partners, one: Thing, about: str, what: str, side: str) -> None:
+        asked = CUSTOMER if about == "link" else PARTNER
+        by = side if what == "end" and (about == "charge" or one["state"] == "accepted") else asked
+        answer = partners.answer if about == "link" else partners.respond
+        possible = ("requested", "accepted") if what == "end" else ("requested",)
+        refused = "" if one["state"] in possible else f"it is {one['state']}"
+        if what == "accept" and about == "charge" and one["link"]["state"] != "accepted":
+            refused = refused or "the link has ended"
+        before = self.world.portal.allowlist.revision
+        if not self.attempt(answer("somebody", by, one["id"], Word(what), one["state"]), refused):
+            return
+        self.oracle.answered(one, about, what, self.now)
+        if self.oracle.charged():
+            self.changed()
+        else:
+            assert self.world.portal.allowlist.revision == before, "the list has changed, and nothing on it did"
+
     # ---- time and messages ----
 
     @rule(minutes=st.sampled_from((1, 10, 50, 240, 720, 1440, 4000)))
@@ -608,6 +671,7 @@ class Model(RuleBasedStateMachine):
                 self._lists_agree()
                 self._journals_agree()
                 self._conflicts_agree()
+                self._credits_agree()
         finally:
             self.world.close()
 
@@ -640,3 +704,12 @@ class Model(RuleBasedStateMachine):
         assert alone == sorted(self.oracle.lonely), f"exits alone {alone}, and should be {self.oracle.lonely}"
         DECISIONS["conflicts found"] += len(entries)
         DECISIONS["exits of nobody inside"] += len(alone)
+
+    def _credits_agree(self) -> None:
+        """Each granted scan was charged once, to whom it belongs by its time; nothing else was."""
+        real = {one.organisation: one.credits for one in self.world.do(self.house.run(Credits(self.house).all))}
+        wanted = dict.fromkeys(real, BEGINS_WITH) | {
+            who: BEGINS_WITH - used for who, used in self.oracle.credits().items()
+        }
+        assert real == wanted, f"credits {real}, and should be {wanted}"
+        DECISIONS["scans charged"] += len(self.oracle.scans)

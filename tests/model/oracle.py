@@ -36,6 +36,9 @@ class Oracle:
         self.departures: list[tuple[str, str, datetime]] = []
         self.lonely: list[tuple[str, str]] = []
         """Edge and user of each exit of somebody whom no edge had inside."""
+        self.link: Thing | None = None
+        self.charges: list[Thing] = []
+        """The agreement of a partner with a customer, the latest, and those about devices, oldest first."""
         self.scans: list[tuple[str, datetime]] = []
         """Where and when something was granted that a device's payer pays for."""
 
@@ -56,6 +59,34 @@ class Oracle:
         self.list["removed"].add(user_id)
         for kind in ("permits", "reservations"):
             self.list[kind] = {key: one for key, one in self.list[kind].items() if one["user"] != user_id}
+
+    # ---- partners ----
+
+    def answered(self, one: Thing, about: str, what: str, now: datetime) -> None:
+        """An agreement was accepted, refused or ended; with a link ends all that was delegated under it."""
+        one["state"] = {"accept": "accepted", "refuse": "refused", "end": "ended"}[what]
+        if what == "accept":
+            one["from"] = now
+        if what == "end":
+            one["to"] = now
+            for charge in self.charges if about == "link" else ():
+                if charge["link"] is one and charge["state"] in ("requested", "accepted"):
+                    charge["state"], charge["to"] = "ended", now
+
+    def charged(self) -> bool:
+        """Who pays for each device from when to when; whether anything about that is new."""
+        new = False
+        for name, device in self.list["devices"].items():
+            spans = []
+            for one in self.charges:
+                if one["device"] == name and one["from"] is not None and one["link"]["from"] is not None:
+                    since = max(one["from"], one["link"]["from"])
+                    until = min((at for at in (one["to"], one["link"]["to"]) if at is not None), default=None)
+                    if until is None or until > since:
+                        spans.append(("clean", since, until))
+            new = new or spans != device["spans"]
+            device["spans"] = spans
+        return new
 
     # ---- an entry ----
 

@@ -9,7 +9,7 @@ import pytest
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Delegated, Device, DeviceKind
 from gate_controller.errors import BadInput
-from gate_controller.facts import Direction, Refused, VehicleLeft
+from gate_controller.facts import Direction, HoldId, HoldReleased, Refused, Released, VehicleLeft
 from gate_controller.reasons import Reason
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.credits import BEGINS_WITH, Credits, Level
@@ -60,6 +60,25 @@ async def test_only_granted_entries_cost_and_each_once_however_often_it_comes(tm
         newest, first = await house.run(credits.entries, "cafe", 10)
         assert (newest.amount, newest.balance, newest.about, newest.edge) == (-1, 98, "entry", "other")
         assert (first.balance, first.said) == (99, "")
+
+
+async def test_a_grant_that_opened_nothing_costs_nothing_in_whichever_order_it_is_told(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        credits = await a_customer(house)
+        await arrives(house, granted(billed_to="cafe"))
+        assert await balance(house) == 99
+        await arrives(house, HoldReleased(ENTRY, HoldId("h-1"), Released.HELD_ELSEWHERE), first=2)
+        assert await balance(house) == 100
+        newest, _ = await house.run(credits.entries, "cafe", 10)
+        assert (newest.amount, newest.about, newest.edge) == (1, "entry", "gatehouse")
+        await arrives(house, HoldReleased(ENTRY, HoldId("h-3"), Released.PORTAL_UNREACHABLE), first=4)
+        await arrives(house, granted("h-3", billed_to="cafe"), first=3)
+        assert await balance(house) == 100
+        await arrives(house, granted("h-5", billed_to="cafe"), first=5)
+        await arrives(house, HoldReleased(ENTRY, HoldId("h-5"), Released.BACK_OUT), first=6)
+        assert await balance(house) == 99, "it opened, and the driver thought better of it"
+        await house.write(lambda: house.portal.database.sql.execute("UPDATE feed SET through = 0"))
+        assert await balance(house) == 99, "looked at anew, as from a backup"
 
 
 async def test_the_time_of_the_scan_says_who_pays_and_what_the_gate_said_is_kept(tmp_path: Path) -> None:
