@@ -80,12 +80,13 @@ class PortalWatch:
     def committed(self, db: sqlite3.Connection) -> None:
         """A transaction is durable."""
         found = db.execute(
-            "SELECT number, edge, ledger, seq, at, kind, body FROM event WHERE number > ? ORDER BY number",
-            (self._number,),
+            "SELECT epoch, rev, (SELECT max(number) FROM event) FROM (SELECT 1) LEFT JOIN list_cursor"
         )
-        for number, edge, ledger, seq, *row in found.fetchall():
-            self._number = number
-            self._event(edge, ledger, seq, tuple(row))
+        epoch, rev, newest = found.fetchone()
+        if (newest or 0) < self._number:
+            self.world.fail("S4", f"the portal had event {self._number}, and {newest or 0} is its last")
+        elif (newest or 0) > self._number:
+            self._new_events(db)
         said = db.execute(
             "SELECT 'alarm', kind, detail FROM alarm UNION ALL SELECT edge, reason, text FROM quarantine"
         )
@@ -94,7 +95,7 @@ class PortalWatch:
                 # An edge whose clock is a day off, or to whom all comes hours late, says so, as it should.
                 continue
             self.world.fail("S7", f"the portal complains: {complaint}")
-        cursor = db.execute("SELECT epoch, rev FROM list_cursor").fetchone()
+        cursor = None if epoch is None else (epoch, rev)
         if cursor is not None and cursor != self.cursor:
             if self.cursor is not None and (cursor[0] != self.cursor[0] or cursor[1] < self.cursor[1]):
                 self.world.fail("S2", f"the portal's list went from {self.cursor} to {cursor}")
@@ -103,6 +104,15 @@ class PortalWatch:
             self.cursor = cursor
             self.lists[cursor] = list_on_disk(db)
             self._users(db)
+
+    def _new_events(self, db: sqlite3.Connection) -> None:
+        found = db.execute(
+            "SELECT number, edge, ledger, seq, at, kind, body FROM event WHERE number > ? ORDER BY number",
+            (self._number,),
+        )
+        for number, edge, ledger, seq, *row in found.fetchall():
+            self._number = number
+            self._event(edge, ledger, seq, tuple(row))
 
     def entries(self, at: tuple[str, int]) -> list[Change] | None:
         """What a list of the portal says; None if there never was such a one."""
@@ -198,14 +208,21 @@ class EdgeWatch:
 
     def committed(self, db: sqlite3.Connection) -> None:
         """A transaction is durable."""
-        ledger, acked = db.execute("SELECT id, acked FROM ledger").fetchone() or (None, 0)
+        found = db.execute(
+            "SELECT id, acked, epoch, rev, (SELECT max(seq) FROM journal)"
+            " FROM (SELECT 1) LEFT JOIN ledger LEFT JOIN list_cursor"
+        )
+        ledger, acked, epoch, rev, newest = found.fetchone()
         if ledger != self.ledger and self.ledger is not None:
             self.world.fail("S4", f"{self.name} changed its ledger")
         self.ledger = ledger
         before = len(self.rows), self.acked
-        self._new_rows(db)
-        self._acked(acked)
-        cursor = db.execute("SELECT epoch, rev FROM list_cursor").fetchone()
+        if (newest or 0) < len(self.rows):
+            self.world.fail("S4", f"{self.name} had {len(self.rows)} rows and has {newest or 0}")
+        elif (newest or 0) > len(self.rows):
+            self._new_rows(db)
+        self._acked(acked or 0)
+        cursor = None if epoch is None else (epoch, rev)
         if cursor is not None and (cursor != self.cursor or (len(self.rows), self.acked) == before):
             self._moved(cursor, list_on_disk(db))
 
