@@ -16,7 +16,7 @@ OPEN: Final = Form([], "Open")
 CUT_OFF: Final = "The gate cannot be reached now. Use your plate, badge or pass."
 
 
-@get("/open/{code:str}", seen_by=anybody)
+@get("/open/{code:str}", seen_by=anybody, mailed=True)
 async def code_page(request: AnyRequest, code: FromPath[str]) -> Page:
     try:
         door = await ShownCodes(house_of(request)).door(code, caller_of(request).account.user_id)

@@ -82,6 +82,17 @@ def phone_fields(phone: Browser) -> dict[str, str]:
     return {"_csrf": phone.page.forms[0].controls[0].value} if phone.page.forms else {}
 
 
+async def test_who_logs_in_first_goes_on_to_the_gate(web: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    phone, ordered = await dora(web), answering(web, monkeypatch, "done")
+    await phone.submit("Log out")
+    shown = code(web)
+    assert (await phone.open(f"/open/{shown}")).path == "/login"
+    page = await phone.submit("Log in", {"Name or e-mail address": "dora", "Password or one-time code": PASSWORD})
+    assert page.path == f"/open/{shown}"
+    assert not ordered
+    assert "The gate opens" in await phone.submit("Open")
+
+
 async def test_why_it_does_not_open_is_told(web: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     phone = await dora(web)
     answering(web, monkeypatch, "refused", "fire holds the boom open")
