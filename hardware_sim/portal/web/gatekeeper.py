@@ -35,6 +35,10 @@ from hardware_sim.portal.web.forms import CSRF_FIELD, Raw, Upload
 SESSION_COOKIE: Final = "slagboom_session"
 SEAL_COOKIE: Final = "slagboom_seal"
 FIELDS_LEN_MAX: Final = 200
+HOUSE_ROLES: Final = frozenset(
+    {Role.OPERATOR, Role.SUPPORT, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK}
+)
+"""They are about everybody on the list, and so count only for accounts of the organisation whose portal this is."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -50,8 +54,9 @@ class Caller:
     organisation: Organisation
 
     def has(self, *roles: Role) -> bool:
-        """Whether the account has one of these roles."""
-        return not self.account.roles.isdisjoint(roles)
+        """Whether the account has one of these roles, and it counts for its organisation."""
+        counting = self.account.roles if self.organisation.operator else self.account.roles - HOUSE_ROLES
+        return not counting.isdisjoint(roles)
 
 
 Rule = Callable[[Caller], bool]

@@ -32,7 +32,11 @@ OPERATOR: Final = roles(Role.OPERATOR)
 ROWS_MAX: Final = 200
 
 _ROLES: Final = Field(
-    "roles", "Roles", Kind.CHOICES, choices=[(role.value, role.value.replace("_", " ")) for role in Role]
+    "roles",
+    "Roles",
+    Kind.CHOICES,
+    choices=[(role.value, role.value.replace("_", " ")) for role in Role],
+    hint="Operator, support, managers and clerks work for this portal's own organisation alone.",
 )
 _EMAIL: Final = Field("email", "E-mail address", Kind.EMAIL, len_max=EMAIL_LEN_MAX)
 NEW_ACCOUNT: Final = Form(

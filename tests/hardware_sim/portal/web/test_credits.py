@@ -27,7 +27,7 @@ async def of_the_cafe(web: Served, *roles: Role) -> Browser:
 
 
 async def test_everybody_sees_the_own_account_alone(web: Served) -> None:
-    for role in (Role.ADMINISTRATOR, Role.FLEET_MANAGER, Role.PARTNER):
+    for role in (Role.ADMINISTRATOR, Role.PARTNER):
         ada = await of_the_cafe(web, role)
         page = await ada.open("/credits")
         assert (page.path, "100 credits are left" in page) == (AT, True)

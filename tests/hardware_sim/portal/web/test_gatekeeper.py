@@ -3,8 +3,9 @@
 import pytest
 
 from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.web.gatekeeper import SEAL_COOKIE
-from tests.hardware_sim.portal.web.web_rig import Served
+from hardware_sim.portal.organisations import Organisation
+from hardware_sim.portal.web.gatekeeper import HOUSE_ROLES, SEAL_COOKIE
+from tests.hardware_sim.portal.web.web_rig import PASSWORD, Served
 
 SEEN = {
     Role.OPERATOR: {"/", "/users", "/journal", "/conflicts", "/accounts", "/mailbox", "/sites"},
@@ -24,6 +25,27 @@ async def test_a_page_that_is_not_for_you_is_not_there(web: Served, role: Role) 
         assert page.status == (200 if path in SEEN[role] else 404), path
         assert (path in menu) == (path in SEEN[role])
     assert (await browser.open("/accounts/new")).status == (200 if role is Role.OPERATOR else 404)
+
+
+async def test_who_works_for_another_organisation_sees_nobody_on_the_list(web: Served) -> None:
+    house = web.house
+    anna = await house.portal.add_user("anna", ["98-THD-4"])
+    await house.write(house.organisations.put, Organisation("cafe", "Café"))
+    account, _ = await house.add_account("test", "fritz", "cafe", [*HOUSE_ROLES])
+    await house.set_password(account, PASSWORD)
+    fritz = web.browser()
+    await fritz.open("/login")
+    page = await fritz.submit("Log in", {"Name or e-mail address": "fritz", "Password or one-time code": PASSWORD})
+    assert {link.path for link in page.links if link.path in SEEN[Role.OPERATOR]} <= {"/"}
+    of_anna = (f"/users/{anna.id}", f"/users/{anna.id}/edit", f"/apps/{anna.id}", f"/desk/{anna.id}")
+    elsewhere = ("/stays", "/stays.csv", "/permits", "/visitors", "/pool", "/desk", "/apps", "/viewing/cafe")
+    for path in (*(SEEN[Role.OPERATOR] - {"/"}), *of_anna, *elsewhere):
+        assert (await fritz.open(path)).status == 404, path
+    await fritz.open("/")
+    token = fritz.hidden("Log out")
+    for deed in ("remove", "disable", "activate"):
+        assert (await fritz.post(f"/users/{anna.id}/{deed}", token)).status == 404
+    assert house.portal.allowlist.user(anna.id) == anna
 
 
 FORM = {"name": "bert", "organisation": "acme"}
