@@ -92,15 +92,19 @@ async def events(portal: Portal, asked: Events) -> Reply:
     if asked.after is not None:
         found = await portal.events(asked.after, limit)
     else:
-        found = await _last(portal, limit)
+        found = await portal.latest(limit)
     return Reply([_event(event, asked.clear) for event in found])
 
 
-async def _last(portal: Portal, limit: int) -> list[PortalEvent]:
-    after, last = 0, list[PortalEvent]()
-    while page := await portal.events(after, LIMIT_MAX):
-        after, last = page[-1].number, [*last, *page][-limit:]
-    return last
+async def journal(portal: Portal, limit: int, *, private: bool) -> list[Row]:
+    """The last events, without plates; of what users pay themselves only where `private` is asked for."""
+    found = await portal.latest(min(limit, LIMIT_MAX))
+    return [_event(event, False) for event in found if private or not _is_private(event.fact)]
+
+
+def _is_private(fact: Fact | UnknownFact) -> bool:
+    user_id = getattr(fact, "user_id", None)
+    return user_id is not None and getattr(fact, "payer", "") == user_id
 
 
 def _event(event: PortalEvent, clear: bool) -> Row:

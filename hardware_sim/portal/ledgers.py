@@ -191,12 +191,13 @@ class Ledgers:
 
     def events(self, after_number: int, limit: int) -> list[PortalEvent]:
         """Events in the order of their arrival."""
-        found = self._db.execute(
-            "SELECT number, edge, ledger, seq, at, kind, body, personal FROM event WHERE number > ?"
-            " ORDER BY number LIMIT ?",
-            (after_number, limit),
-        )
+        found = self._db.execute(f"{_EVENTS} WHERE number > ? ORDER BY number LIMIT ?", (after_number, limit))
         return [_event(*values) for values in found]
+
+    def latest(self, limit: int) -> list[PortalEvent]:
+        """The newest events, in the order of their arrival."""
+        found = self._db.execute(f"{_EVENTS} ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+        return [_event(*values) for values in reversed(found)]
 
     def alarms(self, limit: int) -> list[Alarm]:
         """What needs a person, the newest first."""
@@ -305,6 +306,9 @@ class Ledgers:
             state.keyset,
             None if clock_off_ms is None else timedelta(milliseconds=clock_off_ms),
         )
+
+
+_EVENTS: Final = "SELECT number, edge, ledger, seq, at, kind, body, personal FROM event"
 
 
 def _order(state: State) -> tuple[int, bool, int]:

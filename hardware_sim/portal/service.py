@@ -271,6 +271,10 @@ class Portal:
         """Events in the order of their arrival; begin again after the last `number` seen."""
         return await self.database.run(self._ledgers.events, after_number, limit)
 
+    async def latest(self, limit: int) -> list[PortalEvent]:
+        """The newest events, in the order of their arrival."""
+        return await self.database.run(self._ledgers.latest, limit)
+
     async def alarms(self, limit: int = 100) -> list[Alarm]:
         """What needs a person at an edge, the newest first."""
         return await self.database.run(self._ledgers.alarms, limit)

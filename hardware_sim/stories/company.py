@@ -168,6 +168,7 @@ async def privately(stage: Stage) -> None:
     must("B-3 is added" in page, "Bert is not added")
     await stage.site.until_in_force()
     await turned_away(stage.site, BERTS_CAR, Reason.NO_PAYMENT_PROFILE)
+    must("F-20391" in (await stage.browser("frida").open(f"{page.path}/edit")).html, "the number elsewhere is lost")
     await edits(stage, "frida", page.path, **{"The_private_payment_profile_is_complete": True})
     await stage.site.until_in_force()
     granted = await drives_in(stage, BERTS_CAR, "B-3")
@@ -181,6 +182,8 @@ async def privately(stage: Stage) -> None:
     )
     file = await stage.browser("frida").open("/invoices.csv")
     must(b";A-17;" in file.body and b"B-3" not in file.body, "the invoice differs")
+    page = await stage.browser("frida").open("/journal")
+    must("A-17" in page and "B-3" not in page, "the journal shows the employer who parks privately")
 
 
 @STORY.step("Carla's group may park at another lane only, then at this one, two at a time.", [1, 60])

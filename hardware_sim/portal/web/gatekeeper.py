@@ -35,9 +35,7 @@ from hardware_sim.portal.web.forms import CSRF_FIELD, Raw, Upload
 SESSION_COOKIE: Final = "slagboom_session"
 SEAL_COOKIE: Final = "slagboom_seal"
 FIELDS_LEN_MAX: Final = 200
-HOUSE_ROLES: Final = frozenset(
-    {Role.OPERATOR, Role.SUPPORT, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK}
-)
+HOUSE_ROLES: Final = frozenset({Role.OPERATOR, Role.SUPPORT, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK})
 """They are about everybody on the list, and so count only for accounts of the organisation whose portal this is."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 

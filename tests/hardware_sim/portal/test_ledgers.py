@@ -332,3 +332,11 @@ async def test_how_far_an_edges_clock_is_off_when_it_says_so(shelf: Shelf) -> No
     await shelf.see(conn=2, status="offline")
     (seen,) = await shelf.database.run(shelf.ledgers.edges)
     assert seen.clock_off is None
+
+
+async def test_the_newest_events_in_the_order_of_their_arrival(shelf: Shelf) -> None:
+    batch, events = rows(1, 5, "L")
+    await shelf.database.write(shelf.ledgers.ingest, "g", batch, events, T0)
+    newest = await shelf.database.run(shelf.ledgers.latest, 2)
+    assert [one.seq for one in newest] == [4, 5]
+    assert newest == await shelf.database.run(shelf.ledgers.events, newest[0].number - 1, 9)

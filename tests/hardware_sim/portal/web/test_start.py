@@ -2,6 +2,7 @@
 
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.web.start import MANAGERS, STAFF
+from tests.hardware_sim.portal.event_rig import arrives, granted
 from tests.hardware_sim.portal.web.web_rig import Served
 
 
@@ -12,6 +13,13 @@ async def test_staff_see_how_the_list_stands(web: Served) -> None:
     assert "anna active 2 0 staff" in (await frida.open("/users")).text.replace("\n", " ")
     assert "Nothing yet." in await frida.open("/journal")
     assert "Nothing yet." in await frida.open("/conflicts")
+
+
+async def test_managers_do_not_see_whom_private_use_lets_in(web: Served) -> None:
+    await arrives(web.house, granted("a"), granted("b", external_id="B-3", payer="u-2", user_id="u-2"))
+    for role, seen in ((Role.FLEET_MANAGER, False), (Role.TRAVEL_MANAGER, False), (Role.OPERATOR, True)):
+        page = await (await web.staff(role.value, role)).open("/journal")
+        assert ("A-17" in page, "B-3" in page) == (True, seen)
 
 
 async def test_a_driver_sees_nothing_of_the_site(web: Served) -> None:
