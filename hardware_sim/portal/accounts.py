@@ -123,6 +123,15 @@ class Accounts:
         """Every account, by name."""
         return [_account(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM account ORDER BY name")]
 
+    def acting_for(self, organisation: str, role: Role) -> list[Account]:
+        """Who may log in and acts for an organisation in a role, by name."""
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM account WHERE organisation = ? AND enabled"
+            " AND instr(' ' || roles || ' ', ' ' || ? || ' ') ORDER BY name",
+            (organisation, role.value),
+        )
+        return [_account(row) for row in found]
+
     def remove(self, account: str) -> None:
         """Delete an account with its links; its sessions are the caller's to end."""
         self._db.execute("DELETE FROM reset_link WHERE account = ?", (account,))

@@ -38,8 +38,8 @@ class Audit:
     def deeds(self, about: str = "", limit: int = 100) -> list[Deed]:
         """The newest deeds, those about one thing only if one is named."""
         found = self._db.execute(
-            "SELECT number, at, actor, deed, about, detail FROM audit WHERE ? IN ('', about)"
+            f"SELECT number, at, actor, deed, about, detail FROM audit{' WHERE about = ?' if about else ''}"
             " ORDER BY number DESC LIMIT ?",
-            (about, limit),
+            (*([about] if about else []), limit),
         )
         return [Deed(number, datetime.fromisoformat(at), *rest) for number, at, *rest in found]

@@ -86,8 +86,7 @@ class House:
         On the database connection's own thread.
         """
         own = [one.email for one in self.organisations.all() if one.id == organisation]
-        people = [one for one in self.accounts.all() if one.organisation == organisation and role in one.roles]
-        found = [*own, *(one.email for one in people if one.enabled)]
+        found = [*own, *(one.email for one in self.accounts.acting_for(organisation, role))]
         return [*dict.fromkeys(address for address in found if address)]
 
     async def run(self, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -5,9 +5,10 @@ hold links and codes that count; they are for the operator's eyes, and few are k
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 LETTERS_LEN_MAX: Final = 10_000
 """The oldest are dropped beyond that."""
@@ -43,15 +44,15 @@ class Mailbox:
     def letters(self, recipient: str = "", limit: int = 100) -> list[Letter]:
         """The newest letters, those to one recipient only if one is named."""
         found = self._db.execute(
-            "SELECT number, kind, at, recipient, subject, body, qr FROM letter"
-            " WHERE ? IN ('', recipient) ORDER BY number DESC LIMIT ?",
+            f"{_LETTERS} WHERE ? IN ('', recipient) ORDER BY number DESC LIMIT ?",
             (recipient, limit),
         )
-        return [Letter(n, kind, datetime.fromisoformat(at), *rest) for n, kind, at, *rest in found]
+        return [*map(_letter, found)]
 
     def letter(self, number: int) -> Letter | None:
         """One letter, if it is still there."""
-        return next((one for one in self.letters(limit=LETTERS_LEN_MAX) if one.number == number), None)
+        found = self._db.execute(f"{_LETTERS} WHERE number = ?", (number,)).fetchone()
+        return None if found is None else _letter(found)
 
     def _put(self, kind: str, now: datetime, recipient: str, subject: str, body: str, qr: str | None) -> int:
         row = (kind, now.astimezone(UTC).isoformat(), recipient, subject, body, qr)
@@ -62,3 +63,11 @@ class Mailbox:
             "DELETE FROM letter WHERE number <= (SELECT max(number) FROM letter) - ?", (LETTERS_LEN_MAX,)
         )
         return int(done.lastrowid or 0)
+
+
+_LETTERS: Final = "SELECT number, kind, at, recipient, subject, body, qr FROM letter"
+
+
+def _letter(row: Sequence[Any]) -> Letter:
+    number, kind, at, *rest = row
+    return Letter(number, kind, datetime.fromisoformat(at), *rest)

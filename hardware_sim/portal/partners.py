@@ -89,7 +89,7 @@ class Partners:
 
     async def unreachable(self, organisation: str, role: Role) -> str:
         """A hint for whoever asked an organisation that cannot be mailed, "" for one that can."""
-        if await self._house.run(self._addresses, organisation, role):
+        if await self._house.run(self._house.addresses, organisation, role):
             return ""
         return " It has no e-mail address here and was not mailed: tell it yourself."
 
@@ -149,6 +149,12 @@ class Partners:
         for one in found:
             if one.partner == partner and one.stage in OPEN:
                 await self.answer(actor, one.customer, one.id, Word.END, one.stage.value)
+
+    async def settle(self) -> None:
+        """Withdraw from everybody who is no partner: a portal may have been stopped in the middle of it."""
+        for one in await self._house.run(self._house.organisations.all):
+            if not one.partner:
+                await self.withdraw("", one.id)
 
     # ---- the owner, then the partner ----
 
@@ -262,15 +268,8 @@ class Partners:
 
     def _mail(self, organisation: str, role: Role, subject: str, body: str) -> None:
         house = self._house
-        for address in self._addresses(organisation, role):
+        for address in house.addresses(organisation, role):
             house.mailbox.mail(house.now(), address, subject, body)
-
-    def _addresses(self, organisation: str, role: Role) -> list[str]:
-        """The organisation's own, and those of whoever acts for it here."""
-        house = self._house
-        people = [one for one in house.accounts.all() if one.organisation == organisation and role in one.roles]
-        found = [house.organisations.get(organisation).email, *(one.email for one in people if one.enabled)]
-        return list(dict.fromkeys(one for one in found if one))
 
 
 def knows(organisation: str, link: Partnership) -> bool:

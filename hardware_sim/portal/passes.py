@@ -138,7 +138,10 @@ async def call_off(house: House, actor: str, user_id: str) -> None:
         raise BadInput("this visit is over or was called off already")
 
     def beside() -> None:
-        house.portal.database.sql.execute("DELETE FROM visit WHERE user_id = ?", (user_id,))
+        done = house.portal.database.sql.execute("DELETE FROM visit WHERE user_id = ?", (user_id,))
+        if not done.rowcount:
+            # Whoever expects guests may not delete others.
+            raise BadInput("this is no visit, or it was called off already")
         house.audit.note(house.now(), actor, "visit.called_off", user.external_id, "")
 
     await house.portal.change([UserRemoved(user_id)], beside)

@@ -213,6 +213,7 @@ async def ride_along(house: House, actor: str, user_id: str, trip: str) -> Reser
         if not drives(with_) or with_.end <= house.now():
             raise BadInput("This trip is over or was cancelled")
         _refuse_too_many(listed, user, house.now())
+        _refuse_inactive(user)
         if not listed.permits_of(user, Action.CARPOOL):
             raise BadInput("You have no permit to ride along; ask your manager")
         new = replace(with_, id=new_id, user_id=user_id, role=Role.PASSENGER, slot=None, contract_id=None)
@@ -256,8 +257,7 @@ def _refuse_times(new: Reservation, now: datetime, earliest: datetime) -> None:
 
 
 def _refuse(listed: Allowlist, user: User, new: Reservation) -> None:
-    if not user.active:
-        raise BadInput("Your account is switched off; ask your manager")
+    _refuse_inactive(user)
     if not listed.permits_of(user, Action.DRIVE):
         raise BadInput("You have no permit to drive pool vehicles yet; it comes with your badge")
     contract = chosen(user.contracts, new.contract_id)
@@ -268,6 +268,11 @@ def _refuse(listed: Allowlist, user: User, new: Reservation) -> None:
     by = clash(new, listed.reservations())
     if by is not None:
         raise Taken(by, by.user_id == user.id)
+
+
+def _refuse_inactive(user: User) -> None:
+    if not user.active:
+        raise BadInput("Your account is switched off; ask your manager")
 
 
 def _refuse_too_many(listed: Allowlist, user: User, now: datetime) -> None:

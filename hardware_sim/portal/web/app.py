@@ -98,7 +98,12 @@ def make_app(house: House, tz: ZoneInfo, hosts: Sequence[str], parts: Sequence[P
         handlers,
         guards=[admit],
         before_send=[_guard_headers],
-        exception_handlers={HTTPException: _as_page, SlagboomError: _as_problem, Exception: _as_bug},
+        exception_handlers={
+            HTTPException: _as_page,
+            SlagboomError: _as_problem,
+            OverflowError: _as_absent,
+            Exception: _as_bug,
+        },
         request_max_body_size=FORM_BYTES_MAX,
         multipart_form_part_limit=PARTS_LEN_MAX,
         state=State(state),
@@ -138,6 +143,11 @@ def _as_page(request: AnyRequest, error: HTTPException) -> Page:
         return see(error.path)
     text = error.detail if error.status_code in (400, 403) and error.detail else _TOLD.get(error.status_code, "")
     return _problem(request, error.status_code, text or "This does not work.")
+
+
+def _as_absent(request: AnyRequest, _: OverflowError) -> Page:
+    """Somebody typed a number into an address that no row and no day can have."""
+    return _problem(request, 404, _TOLD[404])
 
 
 def _as_problem(request: AnyRequest, error: SlagboomError) -> Page:

@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from gate_controller.errors import BadInput
 from hardware_sim.portal.accounts import LOGIN_LEN_MAX, Account, Role
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import EMAIL_LEN_MAX
@@ -190,10 +191,10 @@ async def _told_once(request: AnyRequest, name: str, code: str) -> Page:
 
 async def _known(request: AnyRequest, account_id: str) -> Account:
     house = house_of(request)
-    found = [one for one in await house.run(house.accounts.all) if one.id == account_id]
-    if not found:
-        raise NotFoundException
-    return found[0]
+    try:
+        return await house.run(house.accounts.get, account_id)
+    except BadInput:
+        raise NotFoundException from None
 
 
 async def _account_form(request: AnyRequest, form: Form) -> Form:

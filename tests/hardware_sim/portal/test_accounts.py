@@ -132,3 +132,13 @@ async def test_removed_is_removed_with_its_links(house: House) -> None:
 def test_who_logs_in_with_an_address_is_named_by_it() -> None:
     assert new_account("a1", "anna@example.com", "acme", [Role.DRIVER]).email == "anna@example.com"
     assert new_account("a1", "anna", "acme", [Role.DRIVER]).email is None
+
+
+async def test_who_acts_for_an_organisation(house: House) -> None:
+    people = {"ada": [Role.CLERK, Role.ADMINISTRATOR], "bo": [Role.ADMINISTRATOR], "cy": [Role.CLERK]}
+    for name, roles in people.items():
+        account, _ = await house.add_account("test", name, "acme", roles)
+        await house.write(house.accounts.put, replace(account, enabled=name != "bo"))
+    found = await house.run(house.accounts.acting_for, "acme", Role.ADMINISTRATOR)
+    assert [one.name for one in found] == ["ada"]
+    assert await house.run(house.accounts.acting_for, "cafe", Role.ADMINISTRATOR) == []

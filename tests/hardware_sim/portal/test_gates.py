@@ -34,6 +34,9 @@ class Eventful:
     async def events(self, after_number: int = 0, limit: int = 1000) -> list[PortalEvent]:
         return [event for event in self._all if event.number > after_number][:limit]
 
+    async def latest(self, limit: int) -> list[PortalEvent]:
+        return self._all[-limit:]
+
 
 @pytest.fixture
 async def portal(tmp_path: Path) -> AsyncIterator[Portal]:

@@ -1,6 +1,7 @@
 """Partners at the portal: who may know and say what, from when a device is in whose charge, and who is told."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -267,3 +268,20 @@ async def test_a_link_does_not_end_over_a_request_that_was_made_meanwhile(tmp_pa
         assert await partners.partnership("cafe", link.id) == link
         await partners.answer("paul", "clean", link.id, Word.END, "accepted")
         assert [one.stage for one in await partners.delegations("cafe")] == [Stage.ENDED]
+
+
+async def test_a_portal_that_was_stopped_while_it_withdrew_goes_on_with_it(tmp_path: Path) -> None:
+    async with a_partner(tmp_path) as (house, partners):
+        link = await linked(partners)
+        charge = await in_charge_of(partners, link)
+        await partners.settle()
+        assert (await partners.delegation("cafe", charge.id)) == charge
+        clean = await house.run(house.organisations.get, "clean")
+        await house.write(house.organisations.put, replace(clean, partner=False))
+        await partners.settle()
+        ended = await partners.delegation("cafe", charge.id)
+        assert ended is not None
+        assert ended.stage is Stage.ENDED
+        device = house.portal.allowlist.device("entry")
+        assert device is not None
+        assert billed_to(device, house.now()) == "cafe"

@@ -71,6 +71,10 @@ async def test_a_visit_that_is_called_off_is_over(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="called off already"):
             await call_off(house, "frida", invited.visit.user_id)
         assert [deed.deed for deed in await house.run(house.audit.deeds)] == ["visit.called_off", "visit.invited"]
+        anna = await house.portal.add_user("anna", ["98-THD-4"])
+        with pytest.raises(BadInput, match="is no visit"):
+            await call_off(house, "clara", anna.id)
+        assert house.portal.allowlist.user(anna.id) == anna
 
 
 @pytest.mark.parametrize(

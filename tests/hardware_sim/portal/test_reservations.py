@@ -257,3 +257,23 @@ def test_a_mark_is_that_of_what_was_seen() -> None:
     trip = Reservation("r1", "u1", "DACIA-1", "north", BEGIN, BEGIN + timedelta(hours=1))
     marks = {mark_of(trip, False), mark_of(trip, True), mark_of(replace(trip, end=trip.end + HOUR), False)}
     assert len(marks) == 3
+
+
+async def test_who_is_switched_off_takes_no_seat(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await a_pool(house, "sofie", "omar")
+        trip = await reserve(house, "sofie", wanted("sofie", shared=True))
+        await house.portal.change([UserPut(replace(subscriber("omar"), status=UserStatus.INACTIVE))])
+        with pytest.raises(BadInput, match="switched off"):
+            await ride(house, "omar", trip)
+
+
+async def test_of_a_trip_that_is_forgotten_nothing_is_left(tmp_path: Path) -> None:
+    clock = Clock()
+    async with a_house(tmp_path, clock) as house:
+        await a_pool(house, "sofie")
+        old = await reserve(house, "sofie", wanted("sofie", shared=True))
+        clock.pass_(days=reservations.KEPT.days + 1)
+        new = await reserve(house, "sofie", wanted("sofie", at=house.now(), shared=True))
+        assert house.portal.allowlist.reservation(old.id) is None
+        assert await house.run(reservations.shared_of(house).all) == {new.id}

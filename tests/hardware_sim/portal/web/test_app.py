@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from litestar import get
 
+from gate_controller.allowlist import DevicePut
+from gate_controller.delegation import Device, DeviceKind
 from gate_controller.errors import StoreError
 from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.house import House
@@ -94,3 +96,10 @@ async def test_a_fault_of_ours_says_nothing_of_the_inside(web: Served, monkeypat
         page = await olga.open("/mailbox")
         assert page.status == status
         assert not [word for word in ("portal.db", "secret", "Traceback", "ZeroDivision") if word in page.html]
+
+
+async def test_a_number_that_no_row_has_is_no_mistake_of_ours(web: Served) -> None:
+    olga = await web.staff("olga", Role.OPERATOR)
+    await web.house.portal.change([DevicePut(Device("entry", DeviceKind.GATE))])
+    for path in (f"/devices/entry?before={10**30}", f"/mailbox/{10**30}"):
+        assert (await olga.open(path)).status == 404, path
