@@ -234,6 +234,11 @@ class Allowlist:
         """Every user, in no promised order."""
         return map(user_of, self.tables.users.values())
 
+    @property
+    def users_len(self) -> int:
+        """How many users there are."""
+        return sum(1 for _ in self.tables.users.values())
+
     def subscribers(self) -> Iterator[User]:
         """Every user who has to do with desks and contracts, in no promised order; cheap where few have."""
         return map(user_of, (row for row in self.tables.users.values() if row[-1] is not None))

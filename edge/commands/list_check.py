@@ -22,7 +22,7 @@ def check_list(path: Path, *, as_json: bool) -> int:
         for problem in refused.problems:
             present.json_line(_object(path, problem.removeprefix(f"{path}: "), "error"))
         return 2
-    users = sum(1 for _ in found.allowlist.users())
+    users = found.allowlist.users_len
     plates = sum(len(user.plates) for user in found.allowlist.users())
     if as_json:
         for warning in found.problems:

@@ -15,11 +15,14 @@ from typing import Final
 from gate_controller.contracts import employer_sees
 from gate_controller.facts import Direction, Granted, HoldId, HoldReleased, Passed, SessionClosed
 from hardware_sim.portal.ledgers import PortalEvent
+from sync.codec import FACT_KINDS
 
 BOM: Final = "\ufeff"
 """By it a spreadsheet knows that the file is UTF-8."""
 HEADS: Final = ("External id", "Plate", "Entry", "Exit", "Minutes", "Contract", "Payer", "Remark")
 INVOICE_HEADS: Final = ("Month", "External id", "Contract", "Stays", "Minutes", "Of them with a remark")
+KINDS: Final = [FACT_KINDS[kind] for kind in (Granted, HoldReleased, Passed, SessionClosed)]
+"""Kinds of events that `stays` reads."""
 _FORMULA: Final = "=+-@\t\r"
 _NUMBER: Final = re.compile(r"-?\d+(,\d+)?", re.ASCII)
 

@@ -49,7 +49,7 @@ async def about(portal: Portal, _: About) -> Reply:
         "fingerprint": portal.enrolment.authority.fingerprint,
         "keys": portal.keys.version,
         "revision": portal.allowlist.revision,
-        "users": sum(1 for _ in portal.allowlist.users()),
+        "users": portal.allowlist.users_len,
         "applied": applied,
         "edges": edges,
         "messages_refused": dict(portal.refused),

@@ -189,9 +189,12 @@ class Ledgers:
             upto = gaps[MISSING_LEN_MAX].first - 1
         return Held(through, upto, gaps[:MISSING_LEN_MAX], self._tail(edge, ledger))
 
-    def events(self, after_number: int, limit: int) -> list[PortalEvent]:
-        """Events in the order of their arrival."""
-        found = self._db.execute(f"{_EVENTS} WHERE number > ? ORDER BY number LIMIT ?", (after_number, limit))
+    def events(self, after_number: int, limit: int, kinds: Sequence[str] = ()) -> list[PortalEvent]:
+        """Events in the order of their arrival, of all kinds or of these."""
+        of = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        found = self._db.execute(
+            f"{_EVENTS} WHERE number > ?{of} ORDER BY number LIMIT ?", (after_number, *kinds, limit)
+        )
         return [_event(*values) for values in found]
 
     def latest(self, limit: int) -> list[PortalEvent]:

@@ -4,12 +4,14 @@ Every change goes through `Portal.change`, so that the list's own rules refuse i
 (`gates`), and whole list files (`importing`).
 """
 
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from heapq import nsmallest
 from typing import Any, Final
 
-from gate_controller.allowlist import Permit, User, UserPut, UserStatus
+from gate_controller.allowlist import Allowlist, Permit, User, UserPut, UserStatus
 from gate_controller.credentials import Badge, PlateCredential
 from gate_controller.errors import BadInput
 from gate_controller.plates import Plate
@@ -38,8 +40,17 @@ Row = dict[str, Any]
 
 
 async def users(portal: Portal, asked: Users) -> Reply:
-    found = [user for user in portal.allowlist.users() if user.external_id.startswith(asked.begins)]
-    return Reply([_summary(user) for user in sorted(found, key=lambda user: user.external_id)])
+    found, _ = beginning(portal.allowlist, asked.begins, sys.maxsize)
+    return Reply([*map(_summary, found)])
+
+
+def beginning(listed: Allowlist, begins: str, limit: int) -> tuple[list[User], int]:
+    """Users whose external id begins so, the first of them by it, and how many there are.
+
+    Takes a while with very many users: for another thread.
+    """
+    found = [user for user in listed.users() if user.external_id.startswith(begins)]
+    return nsmallest(limit, found, key=lambda user: user.external_id), len(found)
 
 
 async def show_user(portal: Portal, asked: ShowUser) -> Reply:

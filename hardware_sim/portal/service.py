@@ -65,12 +65,11 @@ PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
 """A portal's database; its id spells SLAP."""
 HEAD_EVERY_S: Final = 1800.0
 """How often the edges are told, signed anew, which list is the newest."""
+KEYS_EVERY_S: Final = 1.0
+"""How often at most the keys are told again, to all edges, because some lack them."""
 
 Changing = Sequence[Change] | Callable[[Allowlist], Sequence[Change]]
 """Changes, or what makes them out of the list as it is by then."""
-
-KEYS_EVERY_S: Final = 1.0
-"""How often at most the keys are told again, to all edges, because some lack them."""
 
 log = logging.getLogger(__name__)
 
@@ -94,24 +93,21 @@ class Portal:
         site: str,
         around: Surroundings,
     ) -> None:
-        self.allowlist = allowlist
-        self.keys, self.enrolment = keys, enrolment
+        self.allowlist, self.keys, self.enrolment = allowlist, keys, enrolment
         self._letters = Letters(keys.audience, era, lambda: around.clock().wall)
         self.refused: Counter[str] = Counter()
         """Messages that changed nothing, by the one reason for each."""
         self.database, self._books, self._ledgers = database, books, ledgers
         self.load, self.quarantine = Load(), ledgers.quarantine
         self._ingest = Ingest(database, ledgers, keys, lambda: around.clock().wall, self.load)
-        self._tenant, self._site = tenant, site
-        self.around = around
+        self._tenant, self._site, self.around = tenant, site, around
         self.places = ClaimDesk(database, ledgers.stays, self._ingest, keys, tenant, site, around)
         """Users' places among edges, and the conflicts of those that nobody could ask about."""
         self._badges = BadgeDesk(self.change, database, self._ingest, keys, around, self._send)
         self.connection: Connection | None = None
         # All edges hear them: for each that lacks them, a thousand would hear them a thousand times.
         self._lacks_keys = Seldom(self._publish_keys, KEYS_EVERY_S)
-        self._conn = ""
-        self._changing = asyncio.Lock()
+        self._conn, self._changing = "", asyncio.Lock()
         self._orders = OrderDesk(database, books, self._ingest, around, self._publish_order)
         self._pictures = PictureDesk(database, self._ingest, self._orders, around)
 
@@ -267,9 +263,9 @@ class Portal:
         edges = await self.edges()
         return sum(edge.revision == wanted for edge in edges), len(edges)
 
-    async def events(self, after_number: int = 0, limit: int = 1000) -> list[PortalEvent]:
-        """Events in the order of their arrival; begin again after the last `number` seen."""
-        return await self.database.run(self._ledgers.events, after_number, limit)
+    async def events(self, after: int = 0, limit: int = 1000, kinds: Sequence[str] = ()) -> list[PortalEvent]:
+        """Events in the order of their arrival, of all kinds or these; begin again after the last `number` seen."""
+        return await self.database.run(self._ledgers.events, after, limit, kinds)
 
     async def latest(self, limit: int) -> list[PortalEvent]:
         """The newest events, in the order of their arrival."""

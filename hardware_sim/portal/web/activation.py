@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar import get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from gate_controller.codes import TRIES_MAX, OneTimeCode
 from gate_controller.credentials import CredentialState
@@ -26,6 +26,7 @@ from hardware_sim.portal.web.page import (
     house_of,
     shown,
     taken,
+    users_beginning,
 )
 
 STAFF: Final = roles(Role.OPERATOR, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK)
@@ -58,14 +59,14 @@ DISAGREE: Final = {
 
 
 @get("/apps", seen_by=STAFF)
-async def apps(request: AnyRequest) -> Page:
-    house = house_of(request)
-    users = sorted(house.portal.allowlist.users(), key=lambda one: one.external_id)
+async def apps(request: AnyRequest, begins: FromQuery[str] = "") -> Page:
+    users, intro = await users_beginning(request, begins)
     rows = [
         (Link(one.external_id, f"/apps/{one.id}"), one.app.value if one.app is not None else Stage.NONE.value)
         for one in users
     ]
-    return await shown(request, "apps.html", "Apps", checks=await readiness.checks(house), rows=rows)
+    checks = await readiness.checks(house_of(request))
+    return await shown(request, "apps.html", "Apps", checks=checks, rows=rows, intro=intro, begins=begins)
 
 
 @get("/apps/{user_id:str}", seen_by=STAFF)

@@ -4,6 +4,7 @@ Everything is escaped by the templates; nothing that a person typed is ever mark
 `Part`: its handlers, and its entries in the menu.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,13 +18,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 from markupsafe import Markup
 
+from gate_controller.allowlist import User
 from gate_controller.errors import BadInput, ListRejected, PortalError
+from hardware_sim.portal import people
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
 from hardware_sim.portal.web.forms import CSRF_FIELD, VERSION_FIELD, Filled, Form, told
 from hardware_sim.portal.web.gatekeeper import SEAL_COOKIE, AnyRequest, Caller, Rule, csrf_of, seal_of
 
 Page = Response[str]
+USERS_MAX: Final = 500
+"""Users on one page."""
 _SEAL_LIVES_S: Final = 365 * 24 * 3600
 
 
@@ -126,9 +131,19 @@ async def listed(
     *,
     intro: str = "",
     actions: Sequence[Link] = (),
+    begins: str | None = None,
 ) -> Page:
-    """A table; cells are texts, numbers, times (told at the site) or Links."""
-    return await shown(request, "list.html", title, heads=heads, rows=rows, intro=intro, actions=actions)
+    """A table; cells are texts, numbers, times (told at the site) or Links. `begins` is what was looked for."""
+    return await shown(
+        request, "list.html", title, heads=heads, rows=rows, intro=intro, actions=actions, begins=begins
+    )
+
+
+async def users_beginning(request: AnyRequest, begins: str) -> tuple[list[User], str]:
+    """The first users whose external id begins so, and words on those that are not among them."""
+    house = house_of(request)
+    found, all_ = await asyncio.to_thread(people.beginning, house.portal.allowlist, begins, USERS_MAX)
+    return found, "" if len(found) == all_ else f"These are the first {len(found)} of {all_}; look for the others."
 
 
 async def drawn(request: AnyRequest, title: str, filled: Filled, *, intro: str = "", status: int = 200) -> Page:

@@ -3,12 +3,24 @@
 from typing import Final
 
 from litestar import get
+from litestar.params import FromQuery
 
-from hardware_sim.portal import gates, people
+from hardware_sim.portal import gates
 from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.asked import Conflicts, Edges, Users
+from hardware_sim.portal.asked import Conflicts, Edges
 from hardware_sim.portal.web.gatekeeper import AnyRequest, anybody, roles
-from hardware_sim.portal.web.page import Entry, Link, Page, Part, at_site, caller_of, house_of, listed, shown
+from hardware_sim.portal.web.page import (
+    Entry,
+    Link,
+    Page,
+    Part,
+    at_site,
+    caller_of,
+    house_of,
+    listed,
+    shown,
+    users_beginning,
+)
 
 STAFF: Final = (Role.OPERATOR, Role.SUPPORT, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK)
 MANAGERS: Final = (Role.OPERATOR, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER)
@@ -37,7 +49,7 @@ async def start(request: AnyRequest) -> Page:
         "Start",
         staff=staff,
         revision=portal.allowlist.revision,
-        users=sum(1 for _ in portal.allowlist.users()),
+        users=portal.allowlist.users_len,
         applied=applied,
         edges=edges,
         heads=("Edge", "Link", "Last seen", "List", "Rows waiting", "Trouble"),
@@ -46,22 +58,22 @@ async def start(request: AnyRequest) -> Page:
 
 
 @get("/users", seen_by=roles(*MANAGERS))
-async def users(request: AnyRequest) -> Page:
-    found = (await people.users(house_of(request).portal, Users())).rows
+async def users(request: AnyRequest, begins: FromQuery[str] = "") -> Page:
+    found, intro = await users_beginning(request, begins)
     rows = [
         (
-            Link(row["external_id"], f"/users/{row['user_id']}"),
-            row["status"],
-            row["plates"],
-            row["badges"],
-            ", ".join(row["groups"]),
+            Link(one.external_id, f"/users/{one.id}"),
+            one.status.value,
+            len(one.plates),
+            len(one.badges),
+            ", ".join(one.groups),
         )
-        for row in found
+        for one in found
     ]
     edits = caller_of(request).has(Role.OPERATOR, Role.FLEET_MANAGER)
     heads = ("External id", "State", "Plates", "Badges", "Groups")
     actions = [Link("Add a user", "/users/new")] if edits else []
-    return await listed(request, "Users", heads, rows, actions=actions)
+    return await listed(request, "Users", heads, rows, intro=intro, actions=actions, begins=begins)
 
 
 @get("/journal", seen_by=roles(*STAFF))

@@ -340,3 +340,5 @@ async def test_the_newest_events_in_the_order_of_their_arrival(shelf: Shelf) -> 
     newest = await shelf.database.run(shelf.ledgers.latest, 2)
     assert [one.seq for one in newest] == [4, 5]
     assert newest == await shelf.database.run(shelf.ledgers.events, newest[0].number - 1, 9)
+    assert len(await shelf.database.run(shelf.ledgers.events, 0, 9, ["k"])) == 5
+    assert await shelf.database.run(shelf.ledgers.events, 0, 9, ["another"]) == []

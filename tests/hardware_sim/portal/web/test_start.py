@@ -1,6 +1,8 @@
 """The first page and what staff look at."""
 
+from gate_controller.allowlist import User, UserPut
 from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.web.page import USERS_MAX
 from hardware_sim.portal.web.start import MANAGERS, STAFF
 from tests.hardware_sim.portal.event_rig import arrives, granted
 from tests.hardware_sim.portal.web.web_rig import Served
@@ -13,6 +15,18 @@ async def test_staff_see_how_the_list_stands(web: Served) -> None:
     assert "anna active 2 0 staff" in (await frida.open("/users")).text.replace("\n", " ")
     assert "Nothing yet." in await frida.open("/journal")
     assert "Nothing yet." in await frida.open("/conflicts")
+
+
+async def test_of_very_many_users_a_page_has_the_first_and_those_that_are_looked_for(web: Served) -> None:
+    users = [User(f"u-{number}", f"N-{number:04}") for number in range(USERS_MAX)]
+    await web.house.portal.change([*map(UserPut, users), UserPut(User("u-last", "Z-1"))])
+    olga = await web.staff("olga", Role.OPERATOR)
+    for path in ("/users", "/apps"):
+        page = await olga.open(path)
+        assert f"These are the first {USERS_MAX} of {USERS_MAX + 1}" in page, path
+        assert ("N-0499" in page, "Z-1" in page) == (True, False), path
+        page = await olga.open(f"{path}?begins=Z")
+        assert ("N-0499" in page, "Z-1" in page, "These are" in page) == (False, True, False), path
 
 
 async def test_managers_do_not_see_whom_private_use_lets_in(web: Served) -> None:
