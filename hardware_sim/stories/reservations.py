@@ -1,6 +1,7 @@
 """Reservations of pool vehicles: from the subscriber's pages to the key in the hand, in time, late and offline."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,13 +19,14 @@ from gate_controller.facts import DeskGranted, Granted, KeyReturned, KeyTaken, P
 from gate_controller.reasons import Note, Reason
 from hardware_sim.desk import DESK
 from hardware_sim.portal import company, newcomers
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.accounts import Role, new_account
+from hardware_sim.portal.house import House
 from hardware_sim.portal.organisations import SiteRecord
 from hardware_sim.portal.registering import books_of
 from hardware_sim.portal.subscriber_books import Subscriber
 from hardware_sim.simulated_site import ENTRY, SITE, STEP_S, TIME_ZONE, SimulatedSite, StoryFailed
 from hardware_sim.stories.browser import Shown
-from hardware_sim.stories.story import Stage, Story, must
+from hardware_sim.stories.story import PASSWORD, Stage, Story, must
 from hardware_sim.world import Vehicle
 from sync.onlooker import journal_of
 
@@ -177,16 +179,18 @@ async def the_subscribers(stage: Stage) -> None:
     books = books_of(stage.house)
     known = Subscriber("u-omar", "Omar", "+31612345678", "Kade 1, Utrecht", 1, "frida", now)
     await stage.house.write(books.put, known)
+    await stage.house.write(with_accounts, stage.house, users, await stage.house.kept(PASSWORD))
     async with asyncio.TaskGroup() as group:
         for user in users:
-            group.create_task(comes_in(stage, user))
+            group.create_task(stage.log_in(user.external_id))
 
 
-async def comes_in(stage: Stage, user: User) -> None:
-    """The user has an account and logs in."""
-    name = user.external_id
-    await stage.account(name, Role.SUBSCRIBER, email=f"{name}@example.com", user_id=user.id)
-    await stage.log_in(name)
+def with_accounts(house: House, users: Sequence[User], password: bytes) -> None:
+    """Everybody has an account; their first login is another story."""
+    for user in users:
+        name = user.external_id
+        made = new_account(f"a-{name}", name, house.tenant, [Role.SUBSCRIBER], f"{name}@example.com")
+        house.accounts.set_password(house.accounts.put(replace(made, user_id=user.id)).id, password)
 
 
 # ---- reserving ----
