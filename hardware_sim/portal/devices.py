@@ -20,13 +20,17 @@ from gate_controller.allowlist import Allowlist, Change, DevicePut
 from gate_controller.codes import SECRETS, SHORT_LEN, OneTimeCode, Tried, one_time, secret
 from gate_controller.delegation import Device, DeviceKind, DeviceState, copy_of
 from gate_controller.errors import BadInput
+from gate_controller.facts import DeskGranted, Granted, Passed
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField, line
+from sync.codec import FACT_KINDS
 
 CLAIM: Final = "device_claim"
 CODE_LIVES: Final = timedelta(days=30)
 """From the shelf to the wall."""
 SERIAL_LEN_MAX: Final = 40
+LOOKED_BACK_LEN_MAX: Final = 10_000
+"""Events by which it is told whether a gate works."""
 REFUSED: Final = "Serial and code do not go together, or the code is used up. Nothing more can be said here."
 
 
@@ -98,8 +102,13 @@ class Devices:
         return device
 
     async def copy(self, actor: str, owner: str, device: str, new_name: str) -> Device:
-        """A copy for another place, which does nothing before it is switched on. Raises BadInput."""
+        """A copy for another place, which does nothing before it is switched on. Raises BadInput.
+
+        Its name is not that of a gate that works: whoever copies may not switch off what is not on the list.
+        """
         made: list[Device] = []
+        if await self._house.run(self._books.works, _name(new_name)):
+            raise WrongField("name", "is that of a gate that works already; the operator adds that one")
 
         def changes(now: Allowlist) -> list[Change]:
             copied = copy_of(_owned(now, owner, device), _name(new_name))
@@ -163,6 +172,15 @@ class _Claims:
         device, salt, digest, expires_at, tries, used_at = found
         used = None if used_at is None else datetime.fromisoformat(used_at)
         return OneTimeCode(CLAIM, device, salt, digest, datetime.fromisoformat(expires_at), tries, used)
+
+    def works(self, name: str) -> bool:
+        """Whether a lane or desk of this name let anybody through lately."""
+        found = self._db.execute(
+            "SELECT 1 FROM (SELECT body FROM event WHERE kind IN (?, ?, ?) ORDER BY number DESC LIMIT ?)"
+            " WHERE json_extract(body, '$.lane') = ? LIMIT 1",
+            (*(FACT_KINDS[kind] for kind in (Granted, Passed, DeskGranted)), LOOKED_BACK_LEN_MAX, name),
+        )
+        return found.fetchone() is not None
 
     def keep(self, before: OneTimeCode, after: OneTimeCode) -> None:
         """The code after a try. Raises Overtaken where another try came between: then this one was none."""

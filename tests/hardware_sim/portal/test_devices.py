@@ -10,9 +10,11 @@ from gate_controller.allowlist import DevicePut
 from gate_controller.codes import TRIES_MAX, secret_digest
 from gate_controller.delegation import Device, DeviceKind, DeviceState
 from gate_controller.errors import BadInput
+from gate_controller.facts import Direction, HoldId, LaneId, Passed
 from hardware_sim.portal.devices import CODE_LIVES, REFUSED, Devices
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField
+from tests.hardware_sim.portal.event_rig import arrives, granted
 from tests.hardware_sim.portal.house_rig import Clock, a_house
 from tests.hardware_sim.portal.partner_rig import a_partner, in_charge_of, linked
 
@@ -153,3 +155,14 @@ async def test_only_its_owner_switches_a_device_and_the_second_is_told(tmp_path:
         await house.portal.change([DevicePut(old)])
         with pytest.raises(BadInput, match="is retired"):
             await devices.switch("cora", "cafe", "old", "retired", on=True)
+
+
+async def test_a_copy_takes_no_gate_that_works_from_anybody(tmp_path: Path) -> None:
+    async with a_partner(tmp_path) as (house, _):
+        out = replace(granted("a", Direction.OUT), lane=LaneId("barrier"))
+        await arrives(house, out, Passed(LaneId("boom"), Direction.OUT, HoldId("a")))
+        for name in ("barrier", "boom"):
+            with pytest.raises(WrongField, match="works already"):
+                await Devices(house).copy("cora", "cafe", "entry", name)
+            assert Devices(house).get(name) is None
+        await Devices(house).copy("cora", "cafe", "entry", "yard")
