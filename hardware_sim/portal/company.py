@@ -112,6 +112,14 @@ def contacts_of(house: House) -> Contacts:
     return Contacts(house.portal.database.sql)
 
 
+def put_phone(house: House, user_id: str, phone: str) -> None:
+    """The number of a user and of its account; on the database's thread. Raises WrongField."""
+    contacts_of(house).put_phone(user_id, phone)
+    account = house.accounts.of_user(user_id)
+    if account is not None and account.phone != phone:
+        house.accounts.put(replace(account, phone=phone))
+
+
 def mark_of(user: User, email: str) -> str:
     """What a form was drawn from: another mark means that somebody changed the user meanwhile."""
     return sha256(msgspec.json.encode([msgspec.to_builtins(user), email])).hexdigest()[:16]

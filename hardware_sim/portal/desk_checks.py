@@ -4,6 +4,7 @@ Each step is written down with the clerk, and refuses to undo what another clerk
 licence hinders no badge. Not here: the tap itself and the number (`badge_desk`), and which rule says no (`desk`).
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -16,7 +17,7 @@ from gate_controller.errors import BadInput, PortalError
 from gate_controller.facts import EnrolAnswered, EnrolAsked, PhaseEntered, Refused
 from gate_controller.reasons import OPERATOR, Reason
 from hardware_sim.portal import licences
-from hardware_sim.portal.company import by_id, contacts_of
+from hardware_sim.portal.company import by_id, put_phone
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import WrongField, line
 from hardware_sim.portal.registering import books_of, pre_registered
@@ -38,7 +39,8 @@ class Progress:
 async def listed_at(house: House, site: str) -> list[User]:
     """Those who wait for a badge, the site's own first."""
     known = await house.run(books_of(house).user_ids)
-    return waiting(pre_registered(house.portal.allowlist, known), site)
+    listed = house.portal.allowlist
+    return await asyncio.to_thread(lambda: waiting(pre_registered(listed, known), site))
 
 
 # ---- checks ----
@@ -52,10 +54,7 @@ async def check_contact(house: House, clerk: str, wanted: Subscriber) -> None:
         books = books_of(house)
         before = _known(books.get(wanted.user_id))
         after = books.put(replace(wanted, terms=before.terms, checked_by=clerk, checked_at=house.now()))
-        contacts_of(house).put_phone(wanted.user_id, after.phone)
-        account = house.accounts.of_user(wanted.user_id)
-        if account is not None and account.phone != after.phone:
-            house.accounts.put(replace(account, phone=after.phone))
+        put_phone(house, wanted.user_id, after.phone)
         fields = ("name", "phone", "address")
         changed = ", ".join(field for field in fields if getattr(before, field) != getattr(after, field))
         detail = f"changed: {changed}" if changed else "as written"

@@ -17,7 +17,7 @@ from gate_controller.credentials import PlateCredential
 from gate_controller.desk import Licence, LicenceStatus, Registration
 from gate_controller.errors import BadInput
 from gate_controller.plates import Plate
-from hardware_sim.portal.company import PLATES_MAX, by_id, contacts_of
+from hardware_sim.portal.company import PLATES_MAX, by_id, put_phone
 from hardware_sim.portal.house import House
 from hardware_sim.portal.inputs import Overtaken, WrongField, line
 from hardware_sim.portal.registering import books_of
@@ -69,10 +69,7 @@ async def edit(house: House, user_id: str, mark: str, mine: Mine) -> User:
         if _again(put[0], before, mine):
             wanted = replace(wanted, checked_by="", checked_at=None)
         after = books_of(house).put(wanted)
-        contacts_of(house).put_phone(user_id, after.phone)
-        account = house.accounts.of_user(user_id)
-        if account is not None and account.phone != after.phone:
-            house.accounts.put(replace(account, phone=after.phone))
+        put_phone(house, user_id, after.phone)
         house.audit.note(house.now(), put[0].external_id, "account.edited", put[0].external_id)
 
     await house.portal.change(changes, beside)

@@ -6,7 +6,7 @@ late ones (`key_books`).
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -103,11 +103,19 @@ def open_trips(listed: Allowlist, user: User, now: datetime) -> list[Reservation
     return sorted(running, key=lambda one: (one.start, one.id))
 
 
-def riders_of(listed: Allowlist, trip: Reservation) -> list[Reservation]:
+def by_vehicle(trips: Iterable[Reservation]) -> dict[str, list[Reservation]]:
+    """The same by the names of their vehicles, for whoever asks about many."""
+    found: dict[str, list[Reservation]] = {}
+    for one in trips:
+        found.setdefault(one.vehicle, []).append(one)
+    return found
+
+
+def riders_of(among: Iterable[Reservation], trip: Reservation) -> list[Reservation]:
     """Who rides along on a trip: passengers of its vehicle in its time."""
     return [
         one
-        for one in listed.reservations()
+        for one in among
         if one.vehicle == trip.vehicle
         and one.role is Role.PASSENGER
         and _booked(one)
@@ -162,7 +170,7 @@ async def move(house: House, actor: str, reservation: str, mark: str, wanted: Wa
             raise WrongField("end", "is all that can be changed once the key is out")
         _refuse_times(new, house.now(), min(old.start, house.now() - BEGUN_MAX))
         _refuse(listed, _user(listed, old.user_id), new)
-        riders[:] = [_along(one, new) for one in riders_of(listed, old)]
+        riders[:] = [_along(one, new) for one in riders_of(listed.reservations(), old)]
         if len(riders) >= vehicle.seats:
             raise WrongField("vehicle", "has too few seats for those who ride along")
         put[:] = [new]
@@ -191,7 +199,7 @@ async def cancel(house: House, actor: str, reservation: str, mark: str) -> None:
         _refuse_stale(mark, old, shared)
         if old.state is ReservationState.OUT:
             raise BadInput("The key is out; hang it back first")
-        rides = riders_of(listed, old) if old.role is Role.DRIVER else []
+        rides = riders_of(listed.reservations(), old) if old.role is Role.DRIVER else []
         riders[:] = rides
         return [ReservationPut(replace(one, state=ReservationState.CANCELLED)) for one in (old, *rides)]
 
@@ -222,7 +230,7 @@ async def ride_along(house: House, actor: str, user_id: str, trip: str) -> Reser
         if any(one.start < new.end and new.start < one.end for one in mine):
             raise BadInput("You are on another trip then")
         vehicle = vehicles.get(with_.vehicle)
-        if vehicle is None or len(riders_of(listed, with_)) + 1 >= vehicle.seats:
+        if vehicle is None or len(riders_of(listed.reservations(), with_)) + 1 >= vehicle.seats:
             raise BadInput(f"{with_.vehicle} has no seat left")
         put[:] = [new]
         return [ReservationPut(new)]

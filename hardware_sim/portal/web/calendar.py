@@ -11,6 +11,7 @@ from litestar.params import FromQuery
 from gate_controller.allowlist import User
 from gate_controller.desk import Reservation, drives
 from hardware_sim.portal.pool import Vehicle, pool_of
+from hardware_sim.portal.reservations import by_vehicle
 from hardware_sim.portal.web.gatekeeper import AnyRequest
 from hardware_sim.portal.web.page import Page, Part, house_of, shown
 from hardware_sim.portal.web.reservations import day_of, me_of, subscribers, tz_of
@@ -47,15 +48,12 @@ async def calendar(request: AnyRequest, day: FromQuery[str] = "") -> Page:
     house, tz, user = house_of(request), tz_of(request), me_of(request)
     today = house.now().astimezone(tz).date()
     first = day_of(day) or today
-    trips = [one for one in house.portal.allowlist.reservations() if drives(one)]
+    trips = by_vehicle(one for one in house.portal.allowlist.reservations() if drives(one))
     days = [first + timedelta(days=n) for n in range(DAYS)]
     rows = [
         Row(
             vehicle,
-            [
-                _cell([one for one in trips if one.vehicle == vehicle.name], vehicle, at, today, user, tz)
-                for at in days
-            ],
+            [_cell(trips.get(vehicle.name, []), vehicle, at, today, user, tz) for at in days],
         )
         for vehicle in await house.run(pool_of(house).all)
     ]

@@ -1,5 +1,6 @@
 """The desk's pages for clerks: who waits for a badge, and the three steps with somebody who has come."""
 
+import asyncio
 from typing import Final
 
 from litestar import get, post
@@ -87,7 +88,7 @@ async def waiting(request: AnyRequest) -> Page:
 @get("/licences", seen_by=CLERK)
 async def licences_page(request: AnyRequest) -> Page:
     house = house_of(request)
-    soon = licences.ending(house.portal.allowlist.subscribers(), house.now())
+    soon = await asyncio.to_thread(licences.ending, house.portal.allowlist.subscribers(), house.now())
     rows = [(Link(user.name or user.external_id, f"/desk/{user.id}"), user.external_id, end) for end, user in soon]
     intro = f"Driving licences to be looked at again within {licences.AHEAD.days} days; their owners are mailed."
     return await listed(request, "Licences", ("Name", "External id", "Counts until"), rows, intro=intro)

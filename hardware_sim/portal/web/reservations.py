@@ -137,7 +137,7 @@ async def trip_page(request: AnyRequest, trip_id: FromPath[str]) -> Page:
         raise NotFoundException()
     shared = trip.id in await house.run(shared_of(house).all)
     contract = chosen(user.contracts, trip.contract_id, user.default_contract)
-    riders = reservations.riders_of(listed_, trip) if trip.role is TripRole.DRIVER else []
+    riders = reservations.riders_of(listed_.reservations(), trip) if trip.role is TripRole.DRIVER else []
     live = trip.state in (ReservationState.BOOKED, ReservationState.OUT)
     mark = reservations.mark_of(trip, shared)
     return await shown(
@@ -221,7 +221,9 @@ async def _rides(request: AnyRequest) -> list[tuple[Reservation, int]]:
     now, all_ = house.portal.allowlist, await house.run(pool_of(house).all)
     seats, shared = {one.name: one.seats for one in all_}, await house.run(shared_of(house).all)
     trips = [one for one in now.reservations() if one.id in shared and drives(one) and one.end > house.now()]
-    left = [(one, seats.get(one.vehicle, 0) - 1 - len(reservations.riders_of(now, one))) for one in trips]
+    others = reservations.by_vehicle(now.reservations())
+    riders = [len(reservations.riders_of(others[one.vehicle], one)) for one in trips]
+    left = [(one, seats.get(one.vehicle, 0) - 1 - so_many) for one, so_many in zip(trips, riders, strict=True)]
     offered = [(one, free) for one, free in left if free > 0 and one.user_id != user.id]
     return sorted(offered, key=lambda pair: (pair[0].start, pair[0].id))
 
