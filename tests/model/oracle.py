@@ -246,7 +246,7 @@ class Oracle:
             stay["left"] = None
         for edge, user, at in self.departures:
             there = [one for one in self.stays if one["user"] == user and one["edge"] != edge and one["at"] <= at]
-            there = [one for one in there if one["left"] is None and (one["until"] is None or one["until"] > at)]
+            there = [one for one in there if one["left"] is None and (one["until"] is None or one["until"] >= at)]
             if there:
                 there[-1]["left"] = at
             else:
@@ -266,6 +266,7 @@ class Oracle:
         """The portal says that a session ended elsewhere; whether that is so."""
         stay = next(one for one in self.inside[edge] if one["hold"] == hold)
         self.inside[edge].remove(stay)
+        stay["until"] = stay["left"]
         return stay["left"] is not None
 
     # ---- in the end ----
