@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WEEKS = 28
-"""About 90 s of one processor; `python -m tests.simulation` plays any number."""
+WEEKS = 21
+"""80 to 105 s of one processor; `python -m tests.simulation` plays any number."""
 AT_A_TIME = 7
 """Weeks of one test, so that tests that run beside one another share them out."""
 SEEDS_MAX = 40
