@@ -127,9 +127,16 @@ async def activation(stage: Stage) -> None:
     await stage.site.until_in_force()
     must((await tom.open(f"{stage.notes['anna']}/edit")).status == 404, "a travel manager edits plates")
     await tom.open(stage.notes["anna"])
+    beside = tom.hidden("Send the activation")
+    for deed in ("edit", "disable", "remove"):
+        must(
+            (await tom.post(f"{stage.notes['anna']}/{deed}", beside)).status == 404, f"a travel manager may {deed}"
+        )
+    await tom.open(stage.notes["anna"])
     page = await tom.submit("Send the activation")
     must("mailed to the user alone" in page, "the activation was not sent")
     (letter,) = await stage.letters(ANNAS_MAIL)
+    must([one.recipient for one in await stage.letters("")] == [ANNAS_MAIL], "somebody else was mailed")
     assert letter.qr is not None, "the letter has a QR code"
     must(letter.qr in letter.body, "the QR code is not the link")
     must(letter.qr not in page, "the manager sees the link")
