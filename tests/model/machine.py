@@ -16,17 +16,18 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from gate_controller.allowlist import DevicePut, PermitPut, User
 from gate_controller.conflicts import Kind
-from gate_controller.credentials import BadgeRead, CredentialState, Shown
+from gate_controller.credentials import BadgeRead, CodeRead, CredentialState, GuestCode, PassRead, Shown
 from gate_controller.delegation import Device, DeviceKind, DeviceState
 from gate_controller.errors import BadInput, ListRejected
 from gate_controller.facts import Claimed, Fact, Granted, Refused, Unarbitrated
 from gate_controller.plates import Plate, PlateRead
-from hardware_sim.portal import company, newcomers
+from hardware_sim.portal import company, newcomers, passes
 from hardware_sim.portal.company import Entry, contacts_of, mark_of
 from hardware_sim.portal.credits import BEGINS_WITH, Credits
 from hardware_sim.portal.ledgers import PortalEvent
 from hardware_sim.portal.organisations import Organisation
 from hardware_sim.portal.partners import Partners, Word
+from sync.passes import NUMBER_LEN
 from tests.model.courier import Deal, Way
 from tests.model.gate import DESK, Gate
 from tests.model.listing import SCHEDULES, listed, new_permit
@@ -98,6 +99,9 @@ class Model(RuleBasedStateMachine):
         self.diverged = False
         self.world = World()
         self.oracle = Oracle(EDGES)
+        self.guests: list[Thing] = []
+        self.shown: list[str] = []
+        """Phone passes that were shown before."""
         try:
             self._furnish()
         except BaseException:
@@ -151,8 +155,8 @@ class Model(RuleBasedStateMachine):
         return True
 
     def pick(self, number: int) -> Thing | None:
-        """One of the users there are."""
-        known = sorted(self.oracle.list["users"])
+        """One of the users there are, who is no guest."""
+        known = sorted(one for one in self.oracle.list["users"] if not one.startswith("g-"))
         return self.oracle.list["users"][known[number % len(known)]] if known else None
 
     def look(self) -> None:
@@ -390,6 +394,88 @@ class Model(RuleBasedStateMachine):
         self.world.do(self.world.portal.change([DevicePut(replace(device, state=state))]))
         self.oracle.list["devices"][name]["state"] = state.value
         self.changed()
+
+    # ---- passes ----
+
+    @rule(number=users, state=st.sampled_from((None, CredentialState.PENDING, *[CredentialState.ACTIVE] * 4)))
+    @step
+    def app(self, number: int, state: CredentialState | None) -> None:
+        """A user's phone is activated, waits for it, or shows passes no more."""
+        user = self.pick(number)
+        if user is not None:
+            self.world.do(self.world.portal.edit(user["external"], lambda one: replace(one, app=state)))
+            user["app"] = state.value if state is not None else None
+            self.changed()
+
+    @rule(begins_h=st.sampled_from((-1, -1, 5)), lasts_h=st.sampled_from((2, 30, 200)))
+    @step
+    def invite(self, begins_h: int, lasts_h: int) -> None:
+        """A guest gets a pass and a code for some hours."""
+        start = self.now + timedelta(hours=begins_h)
+        end = start + timedelta(hours=lasts_h)
+        made = self.world.do(passes.invite(self.house, "frida", "Gast", start, end))
+        visit, code = made.visit, GuestCode.parse(made.code).text
+        user = new_user(visit.user_id, passes.external_id(visit.user_id)) | {"app": "active"}
+        user["codes"] = {code: {"state": "active", "from": start, "to": end}}
+        self.oracle.list["users"][visit.user_id] = user
+        self.oracle.list["permits"][f"park-{visit.user_id}"] = new_permit(visit.user_id, from_=start, to=end)
+        text = passes.text_of(self.world.portal.keys, visit.read)
+        self.guests.append({"id": visit.user_id, "code": made.code, "pass": text})
+        self.changed()
+
+    @rule(number=st.integers(0, 3))
+    @step
+    def call_off(self, number: int) -> None:
+        """A visit ends before its time."""
+        coming = [one["id"] for one in self.guests if one["id"] in self.oracle.list["users"]]
+        if coming:
+            guest = coming[number % len(coming)]
+            self.world.do(passes.call_off(self.house, "frida", guest))
+            self.oracle.remove_user(guest)
+            self.changed()
+
+    @rule(
+        edge=edges,
+        way=st.sampled_from(("in", "in", "out")),
+        what=st.sampled_from(("phone", "phone", "again", "pass", "pass", "code", "code", "wrong", "letter")),
+        number=users,
+        lives_s=st.sampled_from((90, 400, 400)),
+        outcome=st.sampled_from(PASSES_IN_TURN),
+    )
+    @step
+    def show(self, edge: str, way: str, what: str, number: int, lives_s: int, outcome: str) -> None:
+        """A phone's pass is scanned, or shown again; a guest's pass or code; or something that is neither."""
+        STEPS[f"show: {what}"] += 1
+        user, guest = self.pick(number), self.guests[-1 - number % len(self.guests)] if self.guests else None
+        if what == "phone" and user is not None:
+            told = f"{len(self.shown) + 1:0{2 * NUMBER_LEN}x}"
+            read = PassRead(user["id"], told, self.now, self.now + timedelta(seconds=lives_s), once=True)
+            self.shown.append(passes.text_of(self.world.portal.keys, read))
+        texts = {"wrong": "ABCD-EFGH", "letter": "https://portal.example.net/activate/K7M2PX94"}
+        if self.shown:
+            texts |= {"phone": self.shown[-1], "again": self.shown[-1]}
+        if guest is not None:
+            texts |= {"pass": guest["pass"], "code": guest["code"]}
+        if what in texts:
+            self._scanned(edge, way, texts[what], outcome)
+
+    def _scanned(self, edge: str, way: str, text: str, outcome: str) -> None:
+        signed = self.world.gates[edge].read_pass(text)
+        if signed is None:
+            code = CodeRead.of(text)
+            said: Thing = {"kind": "code", "text": code.text, "activation": code.activation}
+            self._arrives(edge, way, code, said, None, outcome)
+            return
+        said = {
+            "kind": "pass",
+            "text": signed.text,
+            "user": signed.user_id,
+            "from": signed.valid_from,
+            "to": signed.valid_to,
+            "once": signed.once,
+            "guest": signed.guest,
+        }
+        self._arrives(edge, way, signed, said, None, outcome)
 
     # ---- partners ----
 

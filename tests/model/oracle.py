@@ -336,7 +336,7 @@ def _found(listed: Thing, shown: Thing) -> tuple[Thing, Thing] | str:
         for user in listed["users"].values():
             if text in user["codes"]:
                 return user, user["codes"][text]
-        return "not_an_access_pass" if text.startswith("http") else "code_wrong"
+        return "not_an_access_pass" if shown["activation"] else "code_wrong"
     having = [user for user in listed["users"].values() if text in user[f"{kind}s"]]
     having = [user for user in having if user[f"{kind}s"][text] == "active"] or having
     if not having:

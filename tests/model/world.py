@@ -48,7 +48,7 @@ class World:
         self.loop = HandLoop()
         self._began_s = self.loop.time()
         ids, draw = count(1), random.Random(1)
-        self.around = Surroundings(self.now, draw.random, lambda: f"{next(ids):016x}")
+        self.around = Surroundings(self.now, draw.random, lambda: f"{next(ids):016x}"[::-1])
         self._folder = Path(
             tempfile.mkdtemp(prefix="slagboom-model-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
         )
