@@ -226,7 +226,7 @@ class Gate:
 
     def tap(self, uid: str) -> list[Fact]:
         """A badge is held to the desk's reader; what happened at once."""
-        return self._said(self._desks.from_reader, "reader", CardRead(4 * len(uid), int(uid, 16)))
+        return self._said(self._desks.from_reader, "reader", CardRead(4 * len(uid), int(uid, 16), uid))
 
     def key(self, slot: int, *, there: bool) -> list[Fact]:
         """A key is hung into its slot or taken out; what happened at once."""

@@ -420,14 +420,15 @@ class Model(RuleBasedStateMachine):
         self.oracle.list["users"][visit.user_id] = user
         self.oracle.list["permits"][f"park-{visit.user_id}"] = new_permit(visit.user_id, from_=start, to=end)
         text = passes.text_of(self.world.portal.keys, visit.read)
-        self.guests.append({"id": visit.user_id, "code": made.code, "pass": text})
+        self.guests.append({"id": visit.user_id, "code": made.code, "pass": text, "to": end})
         self.changed()
 
     @rule(number=st.integers(0, 3))
     @step
     def call_off(self, number: int) -> None:
         """A visit ends before its time."""
-        coming = [one["id"] for one in self.guests if one["id"] in self.oracle.list["users"]]
+        there = [one for one in self.guests if one["id"] in self.oracle.list["users"]]
+        coming = [one["id"] for one in there if one["to"] > self.now]
         if coming:
             guest = coming[number % len(coming)]
             self.world.do(passes.call_off(self.house, "frida", guest))
