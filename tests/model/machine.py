@@ -14,13 +14,15 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from gate_controller.allowlist import DevicePut, PermitPut, User
+from gate_controller.allowlist import DevicePut, PermitPut, ReservationPut, User
 from gate_controller.conflicts import Kind
 from gate_controller.credentials import BadgeRead, CodeRead, CredentialState, GuestCode, PassRead, Shown
 from gate_controller.delegation import Device, DeviceKind, DeviceState
+from gate_controller.desk import Licence, LicenceStatus, Registration, Reservation, Role
 from gate_controller.errors import BadInput, ListRejected
-from gate_controller.facts import Claimed, Fact, Granted, Refused, Unarbitrated
+from gate_controller.facts import Claimed, DeskGranted, EnrolAsked, Fact, Granted, Refused, Unarbitrated
 from gate_controller.plates import Plate, PlateRead
+from gate_controller.reasons import Note
 from hardware_sim.portal import company, newcomers, passes
 from hardware_sim.portal.company import Entry, contacts_of, mark_of
 from hardware_sim.portal.credits import BEGINS_WITH, Credits
@@ -44,6 +46,7 @@ ASKED: Final = {"state": "requested", "from": None, "to": None}
 """Of an agreement that nobody has answered."""
 LANES: Final = tuple(f"{edge}-{way}" for edge in EDGES for way in ("in", "out"))
 DEVICES: Final = (*LANES, DESK)
+DEVICE_REASONS: Final = {"inactive": "device_inactive", "unclaimed": "device_unclaimed"}
 APART_S: Final = 180.0
 """Between two vehicles: more than clocks that nobody sets for two weeks are apart."""
 PASSES_IN_TURN: Final = ("passes", "passes", "passes", "passes", "backs out", "waits")
@@ -100,6 +103,8 @@ class Model(RuleBasedStateMachine):
         self.world = World()
         self.oracle = Oracle(EDGES)
         self.guests: list[Thing] = []
+        self.asked: list[tuple[str, str]] = []
+        """Users and badges that desks have asked for."""
         self.shown: list[str] = []
         """Phone passes that were shown before."""
         try:
@@ -162,6 +167,7 @@ class Model(RuleBasedStateMachine):
     def look(self) -> None:
         """Take note of what came to the edges meanwhile."""
         self.world.check()
+        self._enrolled()
         for name, gate in self.world.gates.items():
             for hold in gate.left:
                 assert self.oracle.told_left(name, hold), (
@@ -535,6 +541,176 @@ class Model(RuleBasedStateMachine):
             self.changed()
         else:
             assert self.world.portal.allowlist.revision == before, "the list has changed, and nothing on it did"
+
+    # ---- the desk ----
+
+    @rule(
+        number=users,
+        terms=st.sampled_from((True, True, True, False)),
+        checked=st.sampled_from((True, True, True, False)),
+        status=st.sampled_from((LicenceStatus.VALIDATED, LicenceStatus.VALIDATED, LicenceStatus.REJECTED)),
+        days=st.sampled_from((None, 1, 30)),
+    )
+    @step
+    def pre_register(
+        self, number: int, terms: bool, checked: bool, status: LicenceStatus, days: int | None
+    ) -> None:
+        """A user has filled in the form, and a clerk has looked at the licence, or not yet."""
+        self._pre_register(number, terms, checked, status, days)
+
+    def _pre_register(
+        self, number: int, terms: bool, checked: bool, status: LicenceStatus, days: int | None
+    ) -> None:
+        user, now = self.pick(number), self.now
+        if user is None or user["registration"] == "registered":
+            return
+        until = None if days is None else now + timedelta(days=days)
+        licence = Licence(status if checked else LicenceStatus.PENDING, now if checked else None, until)
+        new = {"registration": Registration.PRE_REGISTERED, "terms_accepted_at": now if terms else None}
+        edited = self.world.portal.edit(user["external"], lambda one: replace(one, licence=licence, **new))
+        self.world.do(edited)
+        user |= {"registration": "pre_registered", "terms": terms, "checked": checked}
+        user["licence"] = (licence.status.value, until)
+        self.changed()
+
+    @rule(number=users, badge=st.sampled_from(BADGES))
+    @step
+    def enrol(self, number: int, badge: str) -> None:
+        """A clerk chooses a user, and a badge is tapped."""
+        self._enrol(number, badge)
+
+    @rule(
+        number=users,
+        badge=st.sampled_from(BADGES),
+        status=st.sampled_from((LicenceStatus.VALIDATED, LicenceStatus.VALIDATED, LicenceStatus.REJECTED)),
+        begins_min=st.sampled_from((-30, 5, 10, 200)),
+        role=st.sampled_from((Role.DRIVER, Role.DRIVER, Role.PASSENGER)),
+    )
+    @step
+    def first_trip(self, number: int, badge: str, status: LicenceStatus, begins_min: int, role: Role) -> None:
+        """A user registers, comes to the desk for a badge, and goes on a trip with it."""
+        self._pre_register(number, True, True, status, 30)
+        self._enrol(number, badge)
+        self.look()
+        self._reserve(number, begins_min, 8, "north", role, False)
+        self._tap(badge, number)
+
+    def _enrol(self, number: int, badge: str) -> None:
+        gate = self._at_desk()
+        user = self.pick(number)
+        if user is None:
+            return
+        known = self.oracle.lists[gate.site.allowlist.revision]
+        listed_as = next(
+            (one["id"] for one in known["users"].values() if one["external"] == user["external"]), None
+        )
+        device = known["devices"].get(DESK, {"state": "active"})["state"]
+        reason = DEVICE_REASONS.get(device) or self.oracle.enrols(known, listed_as, None)
+        answer = gate.choose(user["external"], "clerk")
+        assert answer.done is (reason is None), f"{answer}, and should be {reason}"
+        assert reason is None or reason in answer.text, f"{answer}, and should be {reason}"
+        if reason is not None:
+            DECISIONS[f"desk: {reason}"] += 1
+            return
+        reason = self.oracle.enrols(known, listed_as, badge)
+        first = gate.tap(badge)[0]
+        if isinstance(first, Refused):
+            assert first.reason.value == reason, f"{first}, and should be {reason}"
+            DECISIONS[f"desk: {reason}"] += 1
+            return
+        assert isinstance(first, EnrolAsked), f"{first}, and should be asked"
+        assert reason is None, f"{first}, and should be {reason}"
+        DECISIONS["desk: badge asked for"] += 1
+        self.asked.append((str(listed_as), badge))
+
+    def _at_desk(self) -> Gate:
+        """Nobody has been chosen there any more."""
+        self.world.pass_(60.0)
+        self.look()
+        return self.world.gates[EDGES[0]]
+
+    def _enrolled(self) -> None:
+        """What the portal has since made of badges that were asked for."""
+        allowlist = self.world.portal.allowlist
+        while max(self.oracle.lists) < allowlist.revision:
+            done = [one for one in self.asked if self._is_enrolled(*one)]
+            assert done, f"the list is at {allowlist.revision}, and nobody changed it"
+            reason = self.oracle.enrols(self.oracle.list, *done[0])
+            assert reason is None, f"{done[0]} was enrolled, and should not be: {reason}"
+            self.asked.remove(done[0])
+            self.oracle.enrolled(*done[0])
+            for action in ("drive", "carpool"):
+                permit = new_permit(done[0][0], action=action)
+                self.oracle.list["permits"][f"{action}-{done[0][0]}"] = permit
+            self.oracle.changed(max(self.oracle.lists) + 1)
+            DECISIONS["desk: badge given"] += 1
+
+    def _is_enrolled(self, user_id: str, badge: str) -> bool:
+        user, mine = self.world.portal.allowlist.user(user_id), self.oracle.list["users"].get(user_id)
+        if user is None or mine is None or mine["registration"] == "registered":
+            return False
+        return user.registration is Registration.REGISTERED and any(one.uid == badge for one in user.badges)
+
+    @rule(
+        number=users,
+        begins_min=st.sampled_from((-600, -30, 5, 10, 200)),
+        lasts_h=st.sampled_from((1, 8)),
+        site=st.sampled_from(("north", "north", "north", "south")),
+        role=st.sampled_from((Role.DRIVER, Role.DRIVER, Role.PASSENGER)),
+        private=st.booleans(),
+    )
+    @step
+    def reserve(self, number: int, begins_min: int, lasts_h: int, site: str, role: Role, private: bool) -> None:
+        """A user has a pool vehicle for some hours, or a seat in one."""
+        self._reserve(number, begins_min, lasts_h, site, role, private)
+
+    def _reserve(self, number: int, begins_min: int, lasts_h: int, site: str, role: Role, private: bool) -> None:
+        user = self.pick(number)
+        if user is None:
+            return
+        start = self.now + timedelta(minutes=begins_min)
+        end = start + timedelta(hours=lasts_h)
+        mine = [one for one in self.oracle.list["reservations"].values() if one["user"] == user["id"]]
+        if any(one["start"] < end and start < one["end"] for one in mine):
+            return
+        contract = f"{'p' if private else 'b'}-{user['id']}"
+        trip = Reservation(
+            f"r-{len(self.oracle.lists)}", user["id"], f"Z-{user['id']}", site, start, end,
+            contract, 1 if role is Role.DRIVER else None, role=role,
+        )  # fmt: skip
+        self.world.do(self.world.portal.change([ReservationPut(trip)]))
+        self.oracle.list["reservations"][trip.id] = {
+            "user": trip.user_id, "vehicle": trip.vehicle, "site": site, "start": start, "end": trip.end,
+            "contract": contract, "slot": trip.slot, "state": "booked", "role": role.value,
+        }  # fmt: skip
+        self.changed()
+
+    @rule(badge=st.sampled_from((*BADGES, "04FFFFFF")), number=users)
+    @step
+    def tap(self, badge: str, number: int) -> None:
+        """A badge at the desk: a key, a ride, or a reason."""
+        self._tap(badge, number)
+
+    def _tap(self, badge: str, number: int) -> None:
+        gate, user = self._at_desk(), self.pick(number)
+        badge = sorted(user["badges"])[0] if user is not None and user["badges"] else badge
+        wanted = self.oracle.desk(DESK, badge, self.world.site, self.now, self._known(gate))
+        freed, online = len(gate.freed), gate.link.connected
+        now, verdict = self.now, gate.tap(badge)[0]
+        assert isinstance(verdict, DeskGranted | Refused)
+        reason = verdict.reason.value if isinstance(verdict, Refused) else None
+        DECISIONS[f"desk: {reason or verdict.action}"] += 1  # type: ignore[union-attr]
+        assert reason == wanted["reason"], f"{verdict}, and should be {wanted}"
+        assert (Note.DEGRADED in verdict.notes) is not online, f"{verdict}, and the portal is there: {online}"
+        if isinstance(verdict, DeskGranted):
+            fixed = ("user", "action", "reservation", "slot", "contract", "payer", "billed")
+            real = (verdict.user_id, verdict.action, verdict.reservation, verdict.slot)
+            real = (*real, verdict.contract, verdict.payer, verdict.billed_to)  # type: ignore[assignment]
+            assert dict(zip(fixed, real, strict=True)) == {key: wanted[key] for key in fixed}, (
+                f"{verdict}: {wanted}"
+            )
+            self.oracle.scans.append((DESK, now))
+        assert gate.freed[freed:] == ([wanted["slot"]] if wanted.get("slot") else []), f"slots {gate.freed[freed:]}"
 
     # ---- time and messages ----
 

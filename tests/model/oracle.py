@@ -169,6 +169,75 @@ class Oracle:
                 return other
         return None
 
+    # ---- a desk ----
+
+    def enrols(self, listed: Thing, user_id: str | None, badge: str | None) -> str | None:
+        """Why this badge may not become this user's, by this list; None if it may."""
+        user = listed["users"].get(user_id)
+        if user is None or user["registration"] != "pre_registered":
+            return "not_pre_registered"
+        if not user["active"]:
+            return "user_inactive"
+        if not user["terms"]:
+            return "terms_not_accepted"
+        if not user["checked"]:
+            return "not_checked"
+        having = [one for one in listed["users"].values() if badge in one["badges"]]
+        having = [one for one in having if one["badges"][badge] == "active"] or having
+        return "badge_already_assigned" if having and having[0]["id"] != user_id else None
+
+    def enrolled(self, user_id: str, badge: str) -> None:
+        """Number, badge, both contracts and the permits to drive and ride along, all in one."""
+        user = self.list["users"][user_id]
+        user["badges"] = {uid: state for uid, state in user["badges"].items() if uid != badge} | {badge: "active"}
+        user["registration"], user["number"] = "registered", True
+        if not user["contracts"]:
+            work = {"id": f"b-{user_id}", "kind": "business", "payable": True}
+            user["contracts"] = [work, {"id": f"p-{user_id}", "kind": "private", "payable": False}]
+        user["default"] = user["default"] or user["contracts"][0]["id"]
+
+    def desk(self, name: str, badge: str, site: str, now: datetime, known: Thing) -> Thing:
+        """A key or a ride is granted, with what is fixed then, or the one reason."""
+        listed = self.lists[known["revision"]]
+        reason = _device(listed, name)
+        if reason:
+            return {"reason": reason}
+        found = _found(listed, {"kind": "badge", "text": badge})
+        if isinstance(found, str):
+            return {"reason": found}
+        user, credential = found
+        if credential["state"] != "active":
+            return {"reason": f"credential_{credential['state']}"}
+        if not user["active"]:
+            return {"reason": "user_inactive"}
+        mine = [one | {"id": key} for key, one in listed["reservations"].items() if one["user"] == user["id"]]
+        trip = _riding(mine, site, now)
+        action = "drive" if trip is None else "carpool"
+        fit = fitting(listed, user, name, action, now)
+        if isinstance(fit, str):
+            return {"reason": fit}
+        contract = chosen(user, user["default"])
+        if trip is None:
+            driving = _licence(user, now) or _driving(mine, site, now)
+            if isinstance(driving, str):
+                return {"reason": driving}
+            trip, contract = driving, chosen(user, driving["contract"], user["default"])
+        if contract and not contract["payable"]:
+            return {"reason": "no_payment_profile"}
+        temporary = all(permit["to"] is not None for permit in fit)
+        if known["age"] > (TEMPORARY_MAX if temporary else PERMANENT_MAX):
+            return {"reason": "list_too_old"}
+        return {
+            "reason": None,
+            "user": user["id"],
+            "action": action,
+            "reservation": trip["id"],
+            "slot": trip["slot"] or 0 if action == "drive" else 0,
+            "contract": contract["id"] if contract else "",
+            "payer": payer(user, contract),
+            "billed": billed(listed, name, now),
+        }
+
     # ---- an exit ----
 
     def exit(self, edge: str, lane: str, shown: Thing | None, now: datetime, known: Thing) -> Thing:
@@ -398,3 +467,34 @@ def new_user(user_id: str, external: str) -> Thing:
         "badges": {}, "codes": {}, "contracts": [], "default": None, "app": None, "registration": None,
         "terms": False, "checked": False, "licence": None, "number": False,
     }  # fmt: skip
+
+
+def _on(trip: Thing, now: datetime) -> bool:
+    return bool(trip["start"] - EARLY <= now < trip["end"]) and trip["state"] in ("booked", "out")
+
+
+def _riding(trips: list[Thing], site: str, now: datetime) -> Thing | None:
+    """The ride beside somebody else that is on now, for whoever does not drive now."""
+    on = [one for one in trips if _on(one, now) and one["site"] == site]
+    if any(one["role"] == "driver" for one in on):
+        return None
+    return min(on, key=lambda one: (one["start"], one["id"]), default=None)
+
+
+def _licence(user: Thing, now: datetime) -> str | None:
+    status, until = user["licence"] or (None, None)
+    if status != "validated":
+        return "licence_not_validated"
+    return "licence_expired" if until is not None and now >= until else None
+
+
+def _driving(trips: list[Thing], site: str, now: datetime) -> Thing | str:
+    """The reservation that gives a key here and now, or why none does: the nearest in time says so."""
+    mine = [one for one in trips if one["role"] == "driver" and one["state"] in ("booked", "out")]
+    on = sorted((one for one in mine if _on(one, now)), key=lambda one: (one["start"], one["id"]))
+    here = [one for one in on if one["site"] == site]
+    if on:
+        return here[0] if here else "wrong_site"
+    off = [(one["start"] - now, "too_early") for one in mine if now < one["start"]]
+    off += [(now - one["end"], "reservation_ended") for one in mine if one["end"] <= now]
+    return min(off, default=(timedelta(), "no_reservation"))[1]

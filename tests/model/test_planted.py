@@ -13,9 +13,10 @@ from gate_controller import access
 from gate_controller.arbiter import Places
 from gate_controller.conflicts import Settled, settle
 from gate_controller.delegation import Device
+from gate_controller.desk import LicenceStatus, Role
 from gate_controller.occupancy import Occupancy
 from hardware_sim.portal import charges, credits, stays
-from tests.model.machine import PLATES, Model
+from tests.model.machine import BADGES, PLATES, Model
 
 FIRST, OTHER = PLATES[:2]
 """Vehicles of one user."""
@@ -84,6 +85,14 @@ def delegated(model: Model) -> None:
     comes(model, "e1", "in", FIRST)
 
 
+def without_a_licence(model: Model) -> None:
+    model.first_trip(number=0, badge=BADGES[0], status=LicenceStatus.REJECTED, begins_min=5, role=Role.DRIVER)
+
+
+def first_trip(model: Model) -> None:
+    model.first_trip(number=0, badge=BADGES[0], status=LicenceStatus.VALIDATED, begins_min=5, role=Role.DRIVER)
+
+
 PLAYS: Final[tuple[Callable[[Model], None], ...]] = (
     both_vehicles,
     at_two_edges,
@@ -93,6 +102,8 @@ PLAYS: Final[tuple[Callable[[Model], None], ...]] = (
     outside_hours,
     restarted_at_the_boom,
     delegated,
+    without_a_licence,
+    first_trip,
 )
 
 
@@ -118,6 +129,7 @@ PLANTED: Final[dict[str, tuple[Callable[[Model], None], Any, str, Any]]] = {
         "_release",
         lambda self, fact: self._without(fact.hold)[0],
     ),
+    "nobody looks at licences": (without_a_licence, access, "licence_reason", lambda *_: None),
     "a delegation never ends": (delegated, charges, "billed_to", _to_whom_it_was_said),
 }
 
