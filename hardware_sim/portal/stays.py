@@ -225,12 +225,15 @@ class Stays:
         return [(user, datetime.fromisoformat(at))]
 
     def _released(self, edge: str, fact: HoldReleased, at: str) -> Iterable[tuple[str, datetime]]:
-        self._db.execute("DELETE FROM departure WHERE edge = ? AND hold = ?", (edge, fact.hold))
-        found = self._db.execute(
+        gone = self._db.execute(
+            "DELETE FROM departure WHERE edge = ? AND hold = ? RETURNING user", (edge, fact.hold)
+        ).fetchone()
+        came = self._db.execute(
             "UPDATE stay SET ended_at = coalesce(ended_at, ?) WHERE edge = ? AND hold = ? RETURNING user",
             (at, edge, fact.hold),
         ).fetchone()
-        return self._doubt(edge, (found[0],), at) if found and fact.why in DOUBTFUL else ()
+        (user,) = came or gone or (None,)
+        return self._doubt(edge, (user,), at) if user is not None and fact.why in DOUBTFUL else ()
 
     def _end(self, edge: str, holds: Sequence[str], at: str) -> list[tuple[str, datetime]]:
         found = self._db.execute(

@@ -76,6 +76,14 @@ def restarted_at_the_boom(model: Model) -> None:
     comes(model, "e1", "in", OTHER)
 
 
+def restarted_as_it_left(model: Model) -> None:
+    comes(model, "e1", "in", FIRST)
+    comes(model, "e1", "out", FIRST, outcome="waits")
+    model.network(edge="e1", what="restart")
+    model.wait(minutes=10)
+    comes(model, "e2", "in", OTHER)
+
+
 def delegated(model: Model) -> None:
     for what, about in (("ask", "link"), ("accept", "link"), ("ask", "charge"), ("accept", "charge")):
         model.agree(what=what, about=about, device="e1-in", side="cafe")
@@ -101,6 +109,7 @@ PLAYS: Final[tuple[Callable[[Model], None], ...]] = (
     privately,
     outside_hours,
     restarted_at_the_boom,
+    restarted_as_it_left,
     delegated,
     without_a_licence,
     first_trip,

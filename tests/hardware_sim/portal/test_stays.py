@@ -243,6 +243,13 @@ async def test_whoever_is_neutral_is_believed(desk: Desk) -> None:
         await desk.claim("west", f"in-{n}", "cancel")
 
 
+async def test_whoever_may_have_left_is_believed_too(desk: Desk) -> None:
+    await desk.tell("a", *entry("h1", 0, asked=1), (30, granted("out", Direction.OUT, ["h1"])))
+    assert await desk.claim("b", "h2") == Held("a"), "it is on its way out, and not gone"
+    await desk.tell("a", (31, HoldReleased(LANE, HoldId("out"), Released.OUTCOME_UNKNOWN)))
+    assert isinstance(await desk.claim("b", "h3"), Given)
+
+
 async def test_a_tailgater_puts_nobody_in_doubt(desk: Desk) -> None:
     tailgate = UngrantedPassage(LANE, Direction.OUT, Ungranted.TAILGATE)
     await desk.tell("east", *entry("in-1", 0), (1, tailgate))
