@@ -915,6 +915,7 @@ class Model(RuleBasedStateMachine):
         return any(one["edge"] == edge and one["user"] == user for one in every)
 
     def _leaves(self, gate: Gate, way: str, *, passes: bool) -> None:
+        self.look()
         grant = gate.leave(gate.entry if way == "in" else gate.exit, passes=passes)
         if grant is None:
             return
