@@ -30,7 +30,7 @@ check: $(READY) ## lint, formatting, types and import contracts
 	$(BIN)/lint-imports
 
 pytest: $(READY) $(BROKER) ## the tests alone; ARGS="tests/sync -k outbox" picks some
-	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 4 --dist loadfile --no-loadscope-reorder)
+	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 
 fuzz: $(READY) $(BROKER) ## the property tests with new examples, ten times as many; what fails prints how to repeat it
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis $(ARGS)

@@ -12,7 +12,7 @@ import pytest
 
 from hardware_sim.stories.registry import SYSTEMS
 
-SIDE_BY_SIDE: Final = 4
+SIDE_BY_SIDE: Final = 2
 WITHIN_S: Final = 900.0
 
 
