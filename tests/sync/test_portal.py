@@ -275,9 +275,9 @@ async def test_a_lost_change_is_noticed_and_asked_for(
         await authority.add_user("1", plates=["B-NO 1234"])
         await until(lambda: edge.knows("BNO1234"))
         # The portal changes its list, and nobody hears of it.
-        connection, authority._connection = authority._connection, None
+        connection, authority.connection = authority.connection, None
         await authority.add_user("2", plates=["M-AX 77"])
-        authority._connection = connection
+        authority.connection = connection
         await authority.add_user("3", plates=["K-X 100"])
         await until(lambda: edge.knows("KX100"))
         assert await edge.knows("MAX77")
