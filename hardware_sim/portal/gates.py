@@ -30,6 +30,7 @@ from hardware_sim.portal.asked import (
 from hardware_sim.portal.ledgers import EdgeSeen, PortalEvent
 from hardware_sim.portal.registry import EnrolledEdge
 from hardware_sim.portal.service import Portal
+from hardware_sim.portal.shown_codes import by_code
 from sync.codec import UnknownFact
 from sync.identity import write_whole
 
@@ -97,14 +98,14 @@ async def events(portal: Portal, asked: Events) -> Reply:
 
 
 async def journal(portal: Portal, limit: int, *, private: bool) -> list[Row]:
-    """The last events, without plates; of what users pay themselves only where `private` is asked for."""
+    """The last events, without plates; private use, and codes that name a user and no payer, only if `private`."""
     found = await portal.latest(min(limit, LIMIT_MAX))
     return [_event(event, False) for event in found if private or not _is_private(event.fact)]
 
 
 def _is_private(fact: Fact | UnknownFact) -> bool:
     user_id = getattr(fact, "user_id", None)
-    return user_id is not None and getattr(fact, "payer", "") == user_id
+    return by_code(fact) or (user_id is not None and getattr(fact, "payer", "") == user_id)
 
 
 def _event(event: PortalEvent, clear: bool) -> Row:

@@ -24,6 +24,8 @@ from hardware_sim.portal.web.page import (
 
 STAFF: Final = (Role.OPERATOR, Role.SUPPORT, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER, Role.CLERK)
 MANAGERS: Final = (Role.OPERATOR, Role.FLEET_MANAGER, Role.TRAVEL_MANAGER)
+SETTLE: Final = (Role.OPERATOR, Role.SUPPORT)
+"""Conflicts name whoever they are about, private use or not."""
 JOURNAL_ROWS: Final = 200
 
 
@@ -87,7 +89,7 @@ async def journal(request: AnyRequest) -> Page:
     return await listed(request, "Journal", ("When", "Edge", "Lane", "What happened"), rows, intro=intro)
 
 
-@get("/conflicts", seen_by=roles(*MANAGERS))
+@get("/conflicts", seen_by=roles(*SETTLE))
 async def conflicts(request: AnyRequest) -> Page:
     found = (await gates.conflicts(house_of(request).portal, Conflicts())).rows
     rows = [
@@ -105,6 +107,6 @@ PART: Final = Part(
         Entry("/", "Start", anybody),
         Entry("/users", "Users", roles(*MANAGERS)),
         Entry("/journal", "Journal", roles(*STAFF)),
-        Entry("/conflicts", "Conflicts", roles(*MANAGERS)),
+        Entry("/conflicts", "Conflicts", roles(*SETTLE)),
     ],
 )

@@ -9,7 +9,7 @@ from tests.hardware_sim.portal.web.web_rig import PASSWORD, Served
 
 SEEN = {
     Role.OPERATOR: {"/", "/users", "/journal", "/conflicts", "/accounts", "/mailbox", "/sites"},
-    Role.FLEET_MANAGER: {"/", "/users", "/journal", "/conflicts"},
+    Role.FLEET_MANAGER: {"/", "/users", "/journal"},
     Role.CLERK: {"/", "/journal"},
     Role.DRIVER: {"/"},
     Role.PARTNER: {"/"},
