@@ -29,9 +29,9 @@ from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneI
 from gate_controller.facts import VehicleArrived as Arrived
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
-from hardware_sim.portal import ingest
-from hardware_sim.portal.keys import PortalKeys
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.journals import ingest
+from hardware_sim.portal.trust.keys import PortalKeys
 from sync.database import Database
 from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint

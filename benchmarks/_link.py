@@ -30,8 +30,8 @@ from gate_controller.credentials import PlateCredential
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.broker import free_port
-from hardware_sim.portal.books import Changes
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.books import Changes
+from hardware_sim.portal.edges.service import Portal
 from sync.codec import encode_change
 from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint

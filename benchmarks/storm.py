@@ -27,7 +27,7 @@ from benchmarks._report import ROOT, Bar, Report, console, finish
 from benchmarks._storm_plot import draw
 from benchmarks._storm_seen import History, Portal, Work
 from hardware_sim.broker import free_port
-from hardware_sim.portal.mosquitto import QUEUE_BYTES_MAX, QUEUE_LEN_MAX
+from hardware_sim.portal.trust.mosquitto import QUEUE_BYTES_MAX, QUEUE_LEN_MAX
 
 PROCESSES: Final = 4
 AWAY_S: Final = 6.0

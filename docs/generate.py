@@ -13,7 +13,7 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from edge import config
 from gate_controller.reasons import DRIVER, OPERATOR, Note
-from hardware_sim.portal.mosquitto import CONFIGURATION, LIMITS, access_list
+from hardware_sim.portal.trust.mosquitto import CONFIGURATION, LIMITS, access_list
 
 HERE: Final = Path(__file__).resolve().parent
 

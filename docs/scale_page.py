@@ -16,8 +16,8 @@ from gate_controller.credentials import PlateCredential
 from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneId, Matched, Opened, Passed
 from gate_controller.facts import VehicleArrived as Arrived
 from gate_controller.plates import Plate
-from hardware_sim.portal.mosquitto import QUEUE_LEN_MAX
-from hardware_sim.portal.service import HEAD_EVERY_S
+from hardware_sim.portal.edges.service import HEAD_EVERY_S
+from hardware_sim.portal.trust.mosquitto import QUEUE_LEN_MAX
 from sync import messages as wire
 from sync.codec import encode_change, encode_fact
 from sync.mqtt import KEEPALIVE_S, Backoff

@@ -25,9 +25,9 @@ from hardware_sim.broker import Broker
 from hardware_sim.camera import MjpegServer, draw
 from hardware_sim.desk import DESK, SimulatedDesk, simulated_desk
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
-from hardware_sim.portal.following import followers
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.following.following import followers
 from hardware_sim.portal.house import House
-from hardware_sim.portal.service import Portal
 from hardware_sim.screen import SimulatedScreen
 from hardware_sim.world import Happened, Vehicle, World
 from sync.codec import UnknownFact

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 from gate_controller.moment import Moment
 from hardware_sim.broker import free_port
-from hardware_sim.portal.authority import Authority
-from hardware_sim.portal.enrolment import Desk, Enrolment, Invitation
-from hardware_sim.portal.mosquitto import access_list, write_broker_folder
-from hardware_sim.portal.service import PORTAL
+from hardware_sim.portal.edges.enrolment import Desk, Enrolment, Invitation
+from hardware_sim.portal.edges.service import PORTAL
+from hardware_sim.portal.trust.authority import Authority
+from hardware_sim.portal.trust.mosquitto import access_list, write_broker_folder
 from sync.database import Database
 from sync.identity import TlsFiles, key_pem, new_key, signing_request, write_whole
 

@@ -74,6 +74,8 @@ ARROWS = [
     ("edge/cli.py", "import hardware_sim.world"),
     ("edge/config.py", "import recognition.training.draw"),
     ("sync/messages.py", "import recognition.training.draw"),
+    ("hardware_sim/portal/records/audit.py", "import hardware_sim.portal.house"),
+    ("hardware_sim/portal/fleet/pool.py", "import hardware_sim.portal.devices.viewing"),
 ]
 
 

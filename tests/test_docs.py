@@ -19,7 +19,7 @@ from sync.signing import Signed, Spoken
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PORTAL_SAYS = ("hardware_sim/portal/service.py", "hardware_sim/portal/badge_desk.py")
+PORTAL_SAYS = ("hardware_sim/portal/edges/service.py", "hardware_sim/portal/edges/badge_desk.py")
 GENERATOR = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 
 

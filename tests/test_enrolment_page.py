@@ -94,8 +94,8 @@ def called(line: str, folder: Path, typed: str = "") -> str:
 
 
 def test_the_page_names_the_times_of_the_code() -> None:
-    from hardware_sim.portal.authority import CLIENT_LIVES, SERVER_LIVES
-    from hardware_sim.portal.registry import CODE_LIVES
+    from hardware_sim.portal.trust.authority import CLIENT_LIVES, SERVER_LIVES
+    from hardware_sim.portal.trust.registry import CODE_LIVES
     from sync.mqtt import Backoff
 
     assert CODE_LIVES.days == 7

@@ -10,21 +10,22 @@ from typing import Annotated
 import typer
 
 from edge import present
-from hardware_sim.portal import asked, cli_edges, cli_evidence, cli_house, cli_people
-from hardware_sim.portal.cli_common import AsJson, Folder
+from hardware_sim.portal.commands import edges, evidence, house, people
+from hardware_sim.portal.commands.common import AsJson, Folder
+from hardware_sim.portal.operator import asked
 
 app = typer.Typer(help="A portal: who may park, and what the gates report.", no_args_is_help=True)
 for name, part in (
-    ("user", cli_people.user),
-    ("plate", cli_people.plate),
-    ("badge", cli_people.badge),
-    ("group", cli_people.group),
-    ("permit", cli_people.permit),
-    ("guest", cli_people.guest),
-    ("account", cli_house.account),
-    ("edge", cli_edges.edge),
-    ("keys", cli_edges.keys),
-    ("quarantine", cli_evidence.quarantine),
+    ("user", people.user),
+    ("plate", people.plate),
+    ("badge", people.badge),
+    ("group", people.group),
+    ("permit", people.permit),
+    ("guest", people.guest),
+    ("account", house.account),
+    ("edge", edges.edge),
+    ("keys", edges.keys),
+    ("quarantine", evidence.quarantine),
 ):
     app.add_typer(part, name=name)
 
@@ -42,7 +43,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Begin a portal: its settings, its database and its keys, in a folder that only its owner may read."""
-    from hardware_sim.portal.folder import PortalFolder
+    from hardware_sim.portal.operator.folder import PortalFolder
 
     PortalFolder.create(folder, tenant, site, time_zone)
     about(folder, as_json)
@@ -51,8 +52,8 @@ def init(
 @app.command(epilog="Example: slagboom portal about north")
 def about(folder: Folder, as_json: AsJson = False) -> None:
     """Names, keys, revision and users of a portal."""
-    from hardware_sim.portal.counter import ask
-    from hardware_sim.portal.folder import PortalFolder
+    from hardware_sim.portal.operator.counter import ask
+    from hardware_sim.portal.operator.folder import PortalFolder
 
     (row,) = ask(PortalFolder.load(folder), asked.About()).rows
     if as_json:
@@ -98,40 +99,40 @@ def serve(
     ] = None,
 ) -> None:
     """Run the portal until interrupted. Without the broker it works on, and the edges catch up."""
-    from hardware_sim.portal.folder import PortalFolder
-    from hardware_sim.portal.running import Serving
-    from hardware_sim.portal.running import serve as run
+    from hardware_sim.portal.commands.running import Serving
+    from hardware_sim.portal.commands.running import serve as run
+    from hardware_sim.portal.operator.folder import PortalFolder
 
     serving = Serving.parse(broker, tls, enrol_at, names or (), web, web_url)
     raise typer.Exit(run(PortalFolder.load(folder), serving))
 
 
 @app.command(epilog="Example: slagboom portal watch north")
-def watch(folder: Folder, clear: cli_edges.Clear = False, as_json: AsJson = False) -> None:
+def watch(folder: Folder, clear: edges.Clear = False, as_json: AsJson = False) -> None:
     """The edges and what happens there, as it comes, until interrupted."""
-    from hardware_sim.portal.folder import PortalFolder
-    from hardware_sim.portal.watch import watch as watching
+    from hardware_sim.portal.commands.watch import watch as watching
+    from hardware_sim.portal.operator.folder import PortalFolder
 
     watching(PortalFolder.load(folder), clear=clear, as_json=as_json)
 
 
-_mount("import", cli_people.import_list, "north users.csv")
-_mount("users", cli_people.users, "north")
-_mount("mail", cli_house.mail, "north anna@example.com")
-_mount("edges", cli_edges.edges, "north")
-_mount("events", cli_edges.events, "north --limit 20")
-_mount("conflicts", cli_edges.conflicts, "north")
-_mount("settle", cli_edges.settle, "north CONFLICT --pardon")
-_mount("picture", cli_evidence.picture, "north 1742 vehicle.jpg")
-_mount("alarms", cli_edges.alarms, "north")
-_mount("open", cli_edges.open_once, 'north gatehouse entry --reason "ambulance"')
-_mount("hold-open", cli_edges.hold_open, 'north gatehouse exit --reason "removal van"')
-_mount("close-lane", cli_edges.close_lane, 'north gatehouse entry --reason "resurfacing"')
-_mount("release", cli_edges.release, 'north gatehouse entry --reason "done"')
-_mount("acknowledge", cli_edges.acknowledge, 'north gatehouse entry --reason "reset"')
-_mount("activate", cli_edges.activate, 'north gatehouse entry --reason "wired and tried"')
-_mount("deactivate", cli_edges.deactivate, 'north gatehouse entry --reason "rebuilt"')
-_mount("revoke", cli_people.revoke, 'north anna --reason "badge lost"')
-_mount("clear", cli_edges.clear, 'north gatehouse A-1734 --reason "left at noon"')
-_mount("sync", cli_edges.sync, "north gatehouse")
-_mount("broker", cli_edges.broker, "north broker --host broker.example.net --port 8883")
+_mount("import", people.import_list, "north users.csv")
+_mount("users", people.users, "north")
+_mount("mail", house.mail, "north anna@example.com")
+_mount("edges", edges.edges, "north")
+_mount("events", edges.events, "north --limit 20")
+_mount("conflicts", edges.conflicts, "north")
+_mount("settle", edges.settle, "north CONFLICT --pardon")
+_mount("picture", evidence.picture, "north 1742 vehicle.jpg")
+_mount("alarms", edges.alarms, "north")
+_mount("open", edges.open_once, 'north gatehouse entry --reason "ambulance"')
+_mount("hold-open", edges.hold_open, 'north gatehouse exit --reason "removal van"')
+_mount("close-lane", edges.close_lane, 'north gatehouse entry --reason "resurfacing"')
+_mount("release", edges.release, 'north gatehouse entry --reason "done"')
+_mount("acknowledge", edges.acknowledge, 'north gatehouse entry --reason "reset"')
+_mount("activate", edges.activate, 'north gatehouse entry --reason "wired and tried"')
+_mount("deactivate", edges.deactivate, 'north gatehouse entry --reason "rebuilt"')
+_mount("revoke", people.revoke, 'north anna --reason "badge lost"')
+_mount("clear", edges.clear, 'north gatehouse A-1734 --reason "left at noon"')
+_mount("sync", edges.sync, "north gatehouse")
+_mount("broker", edges.broker, "north broker --host broker.example.net --port 8883")

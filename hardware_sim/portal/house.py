@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Final, ParamSpec, TypeVar
 
 from gate_controller.errors import BadInput
-from hardware_sim.portal import passwords
-from hardware_sim.portal.accounts import Account, Accounts, Role, new_account
-from hardware_sim.portal.audit import Audit
-from hardware_sim.portal.mailbox import Mailbox
-from hardware_sim.portal.organisations import Organisation, Organisations, SiteRecord
-from hardware_sim.portal.registry import new_code, plain_code
-from hardware_sim.portal.service import Portal
-from hardware_sim.portal.sessions import Session, Sessions
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.records import passwords
+from hardware_sim.portal.records.accounts import Account, Accounts, Role, new_account
+from hardware_sim.portal.records.audit import Audit
+from hardware_sim.portal.records.mailbox import Mailbox
+from hardware_sim.portal.records.organisations import Organisation, Organisations, SiteRecord
+from hardware_sim.portal.records.sessions import Session, Sessions
+from hardware_sim.portal.trust.registry import new_code, plain_code
 
 HASHES_AT_ONCE: Final = 2
 """Passwords that are tried at the same time; the others wait, and the gate does not."""

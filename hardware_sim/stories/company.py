@@ -5,7 +5,7 @@ from typing import Final
 
 from gate_controller.facts import Granted, Passed, Refused, VehicleLeft
 from gate_controller.reasons import Reason
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.scenarios import leaves, turned_away
 from hardware_sim.simulated_site import ENTRY
 from hardware_sim.stories.browser import Shown

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must
 
 STORY: Final = Story("front-door", "First login, a password of one's own, and a forgotten one")

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hardware_sim.portal.accounts import Account, Role
 from hardware_sim.portal.house import House
-from hardware_sim.portal.mailbox import Letter
+from hardware_sim.portal.records.accounts import Account, Role
+from hardware_sim.portal.records.mailbox import Letter
 from hardware_sim.simulated_site import SimulatedSite, StoryFailed
 from hardware_sim.stories.browser import Browser, Shown
 from hardware_sim.world import Vehicle

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from hardware_sim.portal.enrolment import Desk
+from hardware_sim.portal.edges.enrolment import Desk
 
 SERIAL: Final = "SB-2042"
 ANNEX: Final = """\

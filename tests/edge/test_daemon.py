@@ -49,8 +49,8 @@ from gate_controller.users import Action, Permit, User
 from hardware_sim.broker import free_port
 from hardware_sim.camera import draw
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
-from hardware_sim.portal.keys import PortalKeys
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.trust.keys import PortalKeys
 from hardware_sim.world import Boom, Doing, Placed, Scene, Vehicle
 from sync.device_key import device_key
 from sync.messages import Address, Cmd

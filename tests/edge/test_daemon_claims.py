@@ -23,7 +23,7 @@ from gate_controller.facts import (
     Unarbitrated,
 )
 from gate_controller.reasons import Reason
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
 from sync.device_key import device_key
 from sync.mqtt import Backoff
 from sync.portal import Surroundings

@@ -19,9 +19,9 @@ from gate_controller.facts import BoomOpenedManually, Fact, Opened, VehicleArriv
 from gate_controller.lane import Order
 from hardware_sim.broker import free_port
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer
-from hardware_sim.portal.authority import CLIENT_LIVES
-from hardware_sim.portal.enrolment import Desk
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.enrolment import Desk
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.trust.authority import CLIENT_LIVES
 from sync.identity import TlsFiles, key_pem, new_key, signing_request, write_whole
 from sync.mqtt import Backoff
 from sync.onlooker import journal_of

@@ -12,9 +12,9 @@ import pytest
 from edge import clock
 from gate_controller.facts import Granted, Opened, Refused
 from gate_controller.reasons import Reason
-from hardware_sim.portal.asked import Import
-from hardware_sim.portal.importing import import_list
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.operator.asked import Import
+from hardware_sim.portal.operator.importing import import_list
 from sync.device_key import device_key
 from sync.onlooker import journal_of, look_in
 from sync.portal import Surroundings

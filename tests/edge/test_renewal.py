@@ -14,7 +14,7 @@ from edge.renewal import CertificateKeeper, renewed, trouble
 from gate_controller.errors import PortalError
 from gate_controller.moment import Moment
 from hardware_sim.broker import free_port
-from hardware_sim.portal.authority import CLIENT_LIVES
+from hardware_sim.portal.trust.authority import CLIENT_LIVES
 from sync.enrolment import Portal
 from sync.identity import Identity, TlsFiles
 from tests.portal_desk import RunningDesk, running_desk

@@ -19,8 +19,8 @@ from edge.standing import StandingOrders
 from gate_controller.facts import Fact, LaneId, LaneSwitched, Opened, Refused, Revoked
 from gate_controller.reasons import Reason
 from gate_controller.site import Site
-from hardware_sim.portal.revocation import revoke
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.revocation import revoke
+from hardware_sim.portal.edges.service import Portal
 from sync.device_key import device_key
 from sync.messages import Address
 from sync.mqtt import Backoff, Connection, Endpoint, connect

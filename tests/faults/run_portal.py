@@ -15,7 +15,7 @@ from edge import clock
 from gate_controller.errors import SlagboomError
 from gate_controller.lane import Order
 from gate_controller.users import UserStatus
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
 from sync.orders import LaneOrder, SyncNow
 from sync.portal import Surroundings
 from tests.faults.run_daemon import QUICK

@@ -15,7 +15,7 @@ import msgspec
 from gate_controller.allowlist import User
 from gate_controller.errors import MalformedMessage
 from gate_controller.moment import Moment
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
 from sync.messages import (
     Address,
     Claim,

@@ -19,7 +19,7 @@ from gate_controller.facts import LaneId, VehicleLeft
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
 from hardware_sim.broker import Broker, free_port
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
 from sync.messages import Address
 from sync.mqtt import Backoff, Endpoint, connect
 from sync.orders import Answer, Request

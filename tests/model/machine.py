@@ -23,12 +23,14 @@ from gate_controller.errors import BadInput, ListRejected
 from gate_controller.facts import Claimed, DeskGranted, EnrolAsked, Fact, Granted, Refused, Unarbitrated
 from gate_controller.plates import Plate, PlateRead
 from gate_controller.reasons import Note
-from hardware_sim.portal import company, newcomers, passes
-from hardware_sim.portal.company import Entry, contacts_of, mark_of
-from hardware_sim.portal.credits import BEGINS_WITH, Credits
-from hardware_sim.portal.ledgers import PortalEvent
-from hardware_sim.portal.organisations import Organisation
-from hardware_sim.portal.partners import Partners, Word
+from hardware_sim.portal.codes import passes
+from hardware_sim.portal.company import company
+from hardware_sim.portal.company.company import Entry, contacts_of, mark_of
+from hardware_sim.portal.edges import newcomers
+from hardware_sim.portal.journals.ledgers import PortalEvent
+from hardware_sim.portal.partners.credits import BEGINS_WITH, Credits
+from hardware_sim.portal.partners.partners import Partners, Word
+from hardware_sim.portal.records.organisations import Organisation
 from sync.passes import NUMBER_LEN
 from tests.model.courier import Deal, Way
 from tests.model.gate import DESK, Gate

@@ -15,7 +15,8 @@ from gate_controller.conflicts import Settled, settle
 from gate_controller.delegation import Device
 from gate_controller.desk import LicenceStatus, Role
 from gate_controller.occupancy import Occupancy
-from hardware_sim.portal import charges, credits, stays
+from hardware_sim.portal.journals import stays
+from hardware_sim.portal.partners import charges, credits
 from tests.model.machine import BADGES, PLATES, Model
 
 FIRST, OTHER = PLATES[:2]

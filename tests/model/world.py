@@ -16,9 +16,9 @@ import edge.clock
 import sync.database
 import sync.mqtt
 from gate_controller.moment import Moment
-from hardware_sim.portal.feed import Feed
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.following.feed import Feed
 from hardware_sim.portal.house import House
-from hardware_sim.portal.service import Portal
 from sync.device_key import device_key
 from sync.messages import Address
 from sync.portal import Surroundings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, cast
 from gate_controller.allowlist import UserStatus
 from gate_controller.errors import BadInput, ListRejected, PortalError, StoreError
 from gate_controller.lane import Order
-from hardware_sim.portal.keys import PortalKeys
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.trust.keys import PortalKeys
 from sync.device_key import device_key
 from sync.orders import ClearUser, LaneOrder, Request, SyncNow
 from tests.simulation.cars import FAMILY, LANES

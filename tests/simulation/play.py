@@ -14,9 +14,9 @@ from typing import Any, Final, cast
 
 import edge.clock
 import edge.daemon
-import hardware_sim.portal.books
-import hardware_sim.portal.keys
-import hardware_sim.portal.service
+import hardware_sim.portal.edges.books
+import hardware_sim.portal.edges.service
+import hardware_sim.portal.trust.keys
 import sync.database
 import sync.device_key
 import sync.follower
@@ -160,16 +160,16 @@ def _seams(world: World) -> Iterator[None]:
         (edge.daemon, "secrets", chance),
         (edge.daemon, "software", lambda: "simulated"),
         (edge.daemon, "TIDY_EVERY_S", 4 * 3600.0),
-        (hardware_sim.portal.keys, "secrets", chance),
+        (hardware_sim.portal.trust.keys, "secrets", chance),
         (sync.device_key, "secrets", chance),
         (sync.signing, "Ed25519PrivateKey", seals.Seal),
         (sync.signing, "Ed25519PublicKey", seals.PublicSeal),
         (sync.portal, "LOOK_AT_AGE_EVERY_S", draw.choice((900.0, 3600.0))),
         (sync.follower, "CONFIRM_EVERY_S", draw.choice((3600.0, 6 * 3600.0))),
-        (hardware_sim.portal.service, "HEAD_EVERY_S", draw.choice((1800.0, 3600.0))),
+        (hardware_sim.portal.edges.service, "HEAD_EVERY_S", draw.choice((1800.0, 3600.0))),
         (sync.outbox, "BATCH_LEN_MAX", draw.choice((3, 10, 100))),
         (sync.journal, "CHECKPOINT_EVERY_ROWS", draw.choice((10, 100, 1000))),
-        (hardware_sim.portal.books, "DELTAS_KEPT_MAX", draw.choice((1, 5, 1000))),
+        (hardware_sim.portal.edges.books, "DELTAS_KEPT_MAX", draw.choice((1, 5, 1000))),
     ]
     before = [(holder, name, getattr(holder, name)) for holder, name, _ in changed]
     for holder, name, value in changed:

@@ -149,7 +149,7 @@ BUGS = {
     ),
     "the portal does not notice what comes twice": Bug(
         (
-            ("hardware_sim.portal.ledgers", "case Event(seq=seq) if seq in known:", "case Event(seq=0):"),
+            ("hardware_sim.portal.journals.ledgers", "case Event(seq=seq) if seq in known:", "case Event(seq=0):"),
             (
                 "sync.database",
                 '.read_text(encoding="utf-8")',
@@ -161,7 +161,7 @@ BUGS = {
     "the portal acknowledges up to the newest row": Bug(
         (
             (
-                "hardware_sim.portal.ledgers",
+                "hardware_sim.portal.journals.ledgers",
                 "return spans[0][1] if spans and spans[0][0] <= after + 1 else after",
                 "return spans[-1][1] if spans else after",
             ),
@@ -228,7 +228,7 @@ BUGS = {
     "a portal that is told to stop waiting forgets": Bug(
         (
             (
-                "hardware_sim.portal.service",
+                "hardware_sim.portal.edges.service",
                 "return await asyncio.shield(self._change(changes, beside))",
                 "return await self._change(changes, beside)",
             ),
@@ -269,7 +269,7 @@ BUGS |= {
     "the portal counts its numbers for each user anew": Bug(
         (
             (
-                "hardware_sim.portal.stays",
+                "hardware_sim.portal.journals.stays",
                 "fence = max(int(last) + 1, int(now.timestamp() * 1000))",
                 "fence = 1 + max((place.fence or 0 for place in places.taken), default=0)",
             ),

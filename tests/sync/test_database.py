@@ -13,7 +13,7 @@ import pytest
 
 from gate_controller.errors import StoreError
 from gate_controller.facts import HoldId
-from hardware_sim.portal.service import PORTAL
+from hardware_sim.portal.edges.service import PORTAL
 from sync.database import Blueprint, Database
 from sync.store import EDGE, Store
 from tests.sync.samples import T0, at, grant, open_store, passed

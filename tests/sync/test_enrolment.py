@@ -13,7 +13,7 @@ import pytest
 
 from gate_controller.errors import BadInput, EnrolmentRefused, PortalError
 from hardware_sim.broker import free_port
-from hardware_sim.portal.authority import Authority
+from hardware_sim.portal.trust.authority import Authority
 from sync import enrolment
 from sync.enrolment import Claim, Portal, claim, fetch_authority, plain_fingerprint
 from sync.identity import key_pem, new_key, signing_request

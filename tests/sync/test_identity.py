@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gate_controller.errors import PortalError
-from hardware_sim.portal.authority import CLIENT_LIVES, Authority
+from hardware_sim.portal.trust.authority import CLIENT_LIVES, Authority
 from sync.identity import (
     Identity,
     Standing,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gate_controller.errors import PortalError
-from hardware_sim.portal.authority import Authority
+from hardware_sim.portal.trust.authority import Authority
 from sync import mqtt
 from sync.identity import TlsFiles, key_pem, new_key, signing_request
 from sync.messages import PAYLOAD_LEN_MAX

@@ -23,8 +23,8 @@ from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneI
 from gate_controller.lane import Order
 from gate_controller.moment import Moment
 from gate_controller.plates import Plate
-from hardware_sim.portal.keys import PortalKeys
-from hardware_sim.portal.service import Portal
+from hardware_sim.portal.edges.service import Portal
+from hardware_sim.portal.trust.keys import PortalKeys
 from sync import follower, messages, portal, replica
 from sync.codec import encode_change
 from sync.messages import Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State
@@ -963,11 +963,11 @@ async def test_a_picture_comes_on_request_and_is_gone_when_it_is_gone(mosquitto:
 async def test_a_long_list_comes_in_parts_and_goes_on_after_the_broker_was_killed(
     mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hardware_sim.portal.books.PART_BYTES_MAX", 1000)
+    monkeypatch.setattr("hardware_sim.portal.edges.books.PART_BYTES_MAX", 1000)
     async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
         many: list[Change] = [UserPut(User(f"u{number:04}", f"x{number}")) for number in range(6000)]
         await authority.change(many)
-        monkeypatch.setattr("hardware_sim.portal.books.DELTA_BYTES_MAX", 100)
+        monkeypatch.setattr("hardware_sim.portal.edges.books.DELTA_BYTES_MAX", 100)
         add_parts, begun, goes_on = edge.store.add_parts, asyncio.Event(), asyncio.Event()
 
         async def held(*parts: Any) -> None:

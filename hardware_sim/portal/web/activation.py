@@ -9,11 +9,11 @@ from litestar.params import FromPath, FromQuery
 from gate_controller.codes import TRIES_MAX, OneTimeCode
 from gate_controller.credentials import CredentialState
 from gate_controller.errors import BadInput
-from hardware_sim.portal import activation, app_setup, readiness
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.activation import Seen, Stage
-from hardware_sim.portal.app_setup import CONSENTS, NEWS, PRIVACY
-from hardware_sim.portal.inputs import EMAIL_LEN_MAX
+from hardware_sim.portal.company import activation, app_setup, readiness
+from hardware_sim.portal.company.activation import Seen, Stage
+from hardware_sim.portal.company.app_setup import CONSENTS, NEWS, PRIVACY
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.inputs import EMAIL_LEN_MAX
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, public, roles
 from hardware_sim.portal.web.page import (

@@ -10,9 +10,9 @@ from typing import Final
 from litestar.exceptions import NotFoundException
 
 from gate_controller.delegation import Delegation, Partnership
-from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.house import House
-from hardware_sim.portal.partners import OPEN, Partners, Word
+from hardware_sim.portal.partners.partners import OPEN, Partners, Word
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.forms import Filled, Form
 from hardware_sim.portal.web.gatekeeper import AnyRequest, Caller
 from hardware_sim.portal.web.page import Link, Page, caller_of, done, house_of, shown, taken

@@ -10,8 +10,8 @@ from litestar.params import FromQuery
 
 from gate_controller.allowlist import User
 from gate_controller.desk import Reservation, drives
-from hardware_sim.portal.pool import Vehicle, pool_of
-from hardware_sim.portal.reservations import by_vehicle
+from hardware_sim.portal.fleet.pool import Vehicle, pool_of
+from hardware_sim.portal.fleet.reservations import by_vehicle
 from hardware_sim.portal.web.gatekeeper import AnyRequest
 from hardware_sim.portal.web.page import Page, Part, house_of, shown
 from hardware_sim.portal.web.reservations import day_of, me_of, subscribers, tz_of

@@ -9,8 +9,9 @@ from litestar.params import FromPath
 
 from gate_controller.allowlist import PermitPut, User
 from gate_controller.plates import Plate, unusual
-from hardware_sim.portal import company, newcomers
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.company import company
+from hardware_sim.portal.edges import newcomers
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, public, roles
 from hardware_sim.portal.web.page import (

@@ -8,11 +8,11 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from gate_controller.errors import BadInput
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.billing import local, spreadsheet
-from hardware_sim.portal.credits import BEGINS_WITH, BOOKED_MAX, LOW_AT_MAX, Balance, Credits, Entry, Level
-from hardware_sim.portal.feed import Feed
-from hardware_sim.portal.organisations import Organisation
+from hardware_sim.portal.following.feed import Feed
+from hardware_sim.portal.partners.billing import local, spreadsheet
+from hardware_sim.portal.partners.credits import BEGINS_WITH, BOOKED_MAX, LOW_AT_MAX, Balance, Credits, Entry, Level
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.organisations import Organisation
 from hardware_sim.portal.web import page
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles

@@ -8,7 +8,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from gate_controller.delegation import Delegation, Partnership, Stage
-from hardware_sim.portal.partners import Partners, Word
+from hardware_sim.portal.partners.partners import Partners, Word
 from hardware_sim.portal.web.agreements import (
     SAID,
     WORDS,

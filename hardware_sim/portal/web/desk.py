@@ -12,11 +12,11 @@ from gate_controller.allowlist import User
 from gate_controller.delegation import DeviceKind
 from gate_controller.desk import LicenceStatus, may_enrol
 from gate_controller.reasons import OPERATOR
-from hardware_sim.portal import desk_checks, licences, registering
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.company import contacts_of
-from hardware_sim.portal.registering import books_of
-from hardware_sim.portal.subscriber_books import ADDRESS_LEN_MAX, Picture, Subscriber
+from hardware_sim.portal.company.company import contacts_of
+from hardware_sim.portal.fleet import desk_checks, licences, registering
+from hardware_sim.portal.fleet.registering import books_of
+from hardware_sim.portal.fleet.subscriber_books import ADDRESS_LEN_MAX, Picture, Subscriber
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles
 from hardware_sim.portal.web.page import (

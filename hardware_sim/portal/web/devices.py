@@ -10,9 +10,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 
 from gate_controller.delegation import Device, DeviceKind, DeviceState, sees
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.devices import SERIAL_LEN_MAX, Devices
-from hardware_sim.portal.oversight import Happened, overview
+from hardware_sim.portal.devices.devices import SERIAL_LEN_MAX, Devices
+from hardware_sim.portal.devices.oversight import Happened, overview
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.agreements import is_customer, is_either, names
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, Caller, roles

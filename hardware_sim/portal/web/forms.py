@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from hardware_sim.portal.inputs import NAME_LEN_MAX
+from hardware_sim.portal.records.inputs import NAME_LEN_MAX
 
 CSRF_FIELD: Final = "_csrf"
 VERSION_FIELD: Final = "_version"

@@ -26,10 +26,10 @@ from litestar.exceptions import (
 from litestar.handlers import BaseRouteHandler
 
 from gate_controller.errors import BadInput
-from hardware_sim.portal.accounts import Account, Role
 from hardware_sim.portal.house import House
-from hardware_sim.portal.organisations import Organisation
-from hardware_sim.portal.sessions import Session
+from hardware_sim.portal.records.accounts import Account, Role
+from hardware_sim.portal.records.organisations import Organisation
+from hardware_sim.portal.records.sessions import Session
 from hardware_sim.portal.web.forms import CSRF_FIELD, Raw, Upload
 
 SESSION_COOKIE: Final = "slagboom_session"

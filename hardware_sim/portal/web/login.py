@@ -11,11 +11,11 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery
 
 from gate_controller.errors import BadInput
-from hardware_sim.portal import app_setup
-from hardware_sim.portal.accounts import LOGIN_LEN_MAX
-from hardware_sim.portal.inputs import WrongField
-from hardware_sim.portal.passwords import PASSWORD_LEN_MAX, PASSWORD_LEN_MIN
-from hardware_sim.portal.sessions import LIVES
+from hardware_sim.portal.company import app_setup
+from hardware_sim.portal.records.accounts import LOGIN_LEN_MAX
+from hardware_sim.portal.records.inputs import WrongField
+from hardware_sim.portal.records.passwords import PASSWORD_LEN_MAX, PASSWORD_LEN_MIN
+from hardware_sim.portal.records.sessions import LIVES
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import SESSION_COOKIE, AnyRequest, anybody, public
 from hardware_sim.portal.web.page import Page, Part, caller_of, done, drawn, house_of, see, shown, taken

@@ -7,10 +7,10 @@ from litestar.exceptions import NotFoundException
 
 from gate_controller.allowlist import User
 from gate_controller.contracts import ContractKind
-from hardware_sim.portal import my_account
-from hardware_sim.portal.my_account import Mine
-from hardware_sim.portal.registering import books_of
-from hardware_sim.portal.subscriber_books import ADDRESS_LEN_MAX, Subscriber
+from hardware_sim.portal.fleet import my_account
+from hardware_sim.portal.fleet.my_account import Mine
+from hardware_sim.portal.fleet.registering import books_of
+from hardware_sim.portal.fleet.subscriber_books import ADDRESS_LEN_MAX, Subscriber
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest
 from hardware_sim.portal.web.page import Entry, Page, Part, caller_of, done, drawn, house_of, taken

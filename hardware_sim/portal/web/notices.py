@@ -9,11 +9,9 @@ from litestar.params import FromPath
 
 from gate_controller.delegation import sees
 from gate_controller.errors import BadInput
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.feed import Feed
-from hardware_sim.portal.inputs import EMAIL_LEN_MAX
-from hardware_sim.portal.notices import KINDS
-from hardware_sim.portal.subscriptions import Means, State, Subscription, Subscriptions
+from hardware_sim.portal.following.feed import Feed
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.inputs import EMAIL_LEN_MAX
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles
 from hardware_sim.portal.web.page import (
@@ -29,7 +27,9 @@ from hardware_sim.portal.web.page import (
     shown,
     taken,
 )
-from hardware_sim.portal.webhooks import URL_LEN_MAX
+from hardware_sim.portal.webhooks.notices import KINDS
+from hardware_sim.portal.webhooks.subscriptions import Means, State, Subscription, Subscriptions
+from hardware_sim.portal.webhooks.webhooks import URL_LEN_MAX
 
 KEEPS: Final = roles(Role.OPERATOR, Role.ADMINISTRATOR, Role.PARTNER)
 OPERATOR: Final = roles(Role.OPERATOR)

@@ -8,11 +8,11 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from gate_controller.errors import BadInput
-from hardware_sim.portal.accounts import LOGIN_LEN_MAX, Account, Role
 from hardware_sim.portal.house import House
-from hardware_sim.portal.inputs import EMAIL_LEN_MAX
-from hardware_sim.portal.organisations import ADDRESS_LEN_MAX, Organisation, SiteRecord
-from hardware_sim.portal.partners import Partners
+from hardware_sim.portal.partners.partners import Partners
+from hardware_sim.portal.records.accounts import LOGIN_LEN_MAX, Account, Role
+from hardware_sim.portal.records.inputs import EMAIL_LEN_MAX
+from hardware_sim.portal.records.organisations import ADDRESS_LEN_MAX, Organisation, SiteRecord
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles
 from hardware_sim.portal.web.page import (

@@ -20,9 +20,9 @@ from markupsafe import Markup
 
 from gate_controller.allowlist import User
 from gate_controller.errors import BadInput, ListRejected, PortalError
-from hardware_sim.portal import people
 from hardware_sim.portal.house import House
-from hardware_sim.portal.inputs import Overtaken, WrongField
+from hardware_sim.portal.operator import people
+from hardware_sim.portal.records.inputs import Overtaken, WrongField
 from hardware_sim.portal.web.forms import CSRF_FIELD, VERSION_FIELD, Filled, Form, told
 from hardware_sim.portal.web.gatekeeper import SEAL_COOKIE, AnyRequest, Caller, Rule, csrf_of, seal_of
 

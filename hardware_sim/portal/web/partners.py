@@ -6,8 +6,8 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from gate_controller.delegation import DeviceState, Partnership, Stage
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.partners import Partners, Word
+from hardware_sim.portal.partners.partners import Partners, Word
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.agreements import is_customer, link_answered, link_of, link_shown, names
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles

@@ -9,9 +9,9 @@ from litestar.params import FromPath
 from gate_controller.desk import ReservationState
 from gate_controller.desk import Role as TripRole
 from gate_controller.errors import BadInput
-from hardware_sim.portal import pool
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.pool import Vehicle, pool_of
+from hardware_sim.portal.fleet import pool
+from hardware_sim.portal.fleet.pool import Vehicle, pool_of
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles
 from hardware_sim.portal.web.page import (

@@ -10,12 +10,12 @@ from litestar.params import FromPath
 from gate_controller.allowlist import User
 from gate_controller.desk import LicenceStatus, Registration
 from gate_controller.errors import BadInput
-from hardware_sim.portal import registering
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.inputs import EMAIL_LEN_MAX, WrongField
-from hardware_sim.portal.organisations import SiteRecord
-from hardware_sim.portal.registering import Application, books_of
-from hardware_sim.portal.subscriber_books import ADDRESS_LEN_MAX, Terms
+from hardware_sim.portal.fleet import registering
+from hardware_sim.portal.fleet.registering import Application, books_of
+from hardware_sim.portal.fleet.subscriber_books import ADDRESS_LEN_MAX, Terms
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.inputs import EMAIL_LEN_MAX, WrongField
+from hardware_sim.portal.records.organisations import SiteRecord
 from hardware_sim.portal.web.forms import UPLOAD_BYTES_MAX, Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, public, roles
 from hardware_sim.portal.web.login import NEW_PASSWORD, WAIT

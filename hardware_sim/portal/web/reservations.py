@@ -13,11 +13,11 @@ from gate_controller.contracts import ContractKind, chosen
 from gate_controller.desk import Reservation, ReservationState, drives
 from gate_controller.desk import Role as TripRole
 from gate_controller.reasons import DRIVER
-from hardware_sim.portal import pool, reservations
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.inputs import Overtaken, WrongField
-from hardware_sim.portal.pool import pool_of
-from hardware_sim.portal.reservations import Taken, Wanted, shared_of
+from hardware_sim.portal.fleet import pool, reservations
+from hardware_sim.portal.fleet.pool import pool_of
+from hardware_sim.portal.fleet.reservations import Taken, Wanted, shared_of
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.inputs import Overtaken, WrongField
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, Caller
 from hardware_sim.portal.web.page import (

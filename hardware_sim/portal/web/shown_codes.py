@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from gate_controller.errors import PortalError
 from gate_controller.reasons import DRIVER
-from hardware_sim.portal.shown_codes import SAID, NotOpened, ShownCodes
+from hardware_sim.portal.codes.shown_codes import SAID, NotOpened, ShownCodes
 from hardware_sim.portal.web.forms import Filled, Form
 from hardware_sim.portal.web.gatekeeper import AnyRequest, anybody
 from hardware_sim.portal.web.page import Page, Part, caller_of, drawn, house_of, shown, taken

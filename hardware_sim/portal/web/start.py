@@ -5,9 +5,9 @@ from typing import Final
 from litestar import get
 from litestar.params import FromQuery
 
-from hardware_sim.portal import gates
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.asked import Conflicts, Edges
+from hardware_sim.portal.operator import gates
+from hardware_sim.portal.operator.asked import Conflicts, Edges
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.gatekeeper import AnyRequest, anybody, roles
 from hardware_sim.portal.web.page import (
     Entry,

@@ -7,8 +7,8 @@ from litestar import get
 from litestar.response import Response
 
 from gate_controller.plates import Plate
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.billing import (
+from hardware_sim.portal.journals.ledgers import PortalEvent
+from hardware_sim.portal.partners.billing import (
     INVOICE_HEADS,
     KINDS,
     Stayed,
@@ -19,7 +19,7 @@ from hardware_sim.portal.billing import (
     payable_by,
     stays,
 )
-from hardware_sim.portal.ledgers import PortalEvent
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.gatekeeper import AnyRequest, roles
 from hardware_sim.portal.web.page import Entry, Link, Page, Part, house_of, listed
 

@@ -15,9 +15,9 @@ from litestar.params import FromPath
 from gate_controller.codes import ViewCode
 from gate_controller.errors import BadInput
 from gate_controller.reasons import Reason
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.organisations import Organisation
-from hardware_sim.portal.viewing import Viewing, code_id, mark_of
+from hardware_sim.portal.devices.viewing import Viewing, code_id, mark_of
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.organisations import Organisation
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, public, roles
 from hardware_sim.portal.web.login import WAIT

@@ -6,8 +6,8 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.passes import PHONE_PASS_EVERY_S, Visits, call_off, invite, phone_pass, text_of
+from hardware_sim.portal.codes.passes import PHONE_PASS_EVERY_S, Visits, call_off, invite, phone_pass, text_of
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.forms import Field, Filled, Form, Kind
 from hardware_sim.portal.web.gatekeeper import AnyRequest, public, roles
 from hardware_sim.portal.web.page import (

@@ -7,7 +7,7 @@ import pytest
 
 from edge.commands.check_config import check
 from gate_controller.errors import ConfigError
-from hardware_sim.portal.authority import CLIENT_LIVES, Authority
+from hardware_sim.portal.trust.authority import CLIENT_LIVES, Authority
 from sync.identity import key_pem, new_key, signing_request
 
 Slagboom = Callable[..., Any]

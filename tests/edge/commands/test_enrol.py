@@ -12,7 +12,7 @@ from edge.commands import enrol
 from edge.config import load_config
 from gate_controller.errors import PortalError
 from hardware_sim.broker import free_port
-from hardware_sim.portal.enrolment import Invitation
+from hardware_sim.portal.edges.enrolment import Invitation
 from sync.identity import new_key, signing_request
 from tests.portal_desk import ROOT_KEY, RunningDesk, running_desk
 

@@ -5,9 +5,9 @@ from itertools import count
 from typing import Final
 
 from gate_controller.allowlist import User
-from hardware_sim.portal import activation
+from hardware_sim.portal.company import activation
 from hardware_sim.portal.house import House
-from hardware_sim.portal.organisations import SiteRecord
+from hardware_sim.portal.records.organisations import SiteRecord
 from sync.messages import Revision, State
 
 _CONNS: Final = count(1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardware_sim.portal import passwords
+from hardware_sim.portal.records import passwords
 
 
 @pytest.fixture(autouse=True)

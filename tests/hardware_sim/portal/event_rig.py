@@ -7,7 +7,7 @@ import msgspec
 
 from gate_controller.facts import Basis, Direction, Fact, Granted, HoldId, LaneId, Matched
 from hardware_sim.portal.house import House
-from hardware_sim.portal.ledgers import Ledgers
+from hardware_sim.portal.journals.ledgers import Ledgers
 from sync.codec import encode_fact
 from sync.messages import Event, EventBatch
 

@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 
 from gate_controller.moment import Moment
+from hardware_sim.portal.edges.service import Portal
 from hardware_sim.portal.house import House
-from hardware_sim.portal.service import Portal
 from sync.portal import Surroundings
 
 BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

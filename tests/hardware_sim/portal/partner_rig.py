@@ -6,10 +6,10 @@ from pathlib import Path
 
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Delegation, Device, DeviceKind, Partnership
-from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.house import House
-from hardware_sim.portal.organisations import Organisation
-from hardware_sim.portal.partners import Partners, Word
+from hardware_sim.portal.partners.partners import Partners, Word
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.organisations import Organisation
 from tests.hardware_sim.portal.house_rig import Clock, a_house
 
 GATES = tuple(Device(name, DeviceKind.GATE, owner="cafe") for name in ("entry", "exit"))

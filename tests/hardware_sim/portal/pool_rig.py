@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from gate_controller.allowlist import Change, PermitPut, User, UserPut
 from gate_controller.contracts import business, private
 from gate_controller.desk import Licence, LicenceStatus, Registration
-from hardware_sim.portal import newcomers, pool
+from hardware_sim.portal.edges import newcomers
+from hardware_sim.portal.fleet import pool
+from hardware_sim.portal.fleet.pool import Vehicle
+from hardware_sim.portal.fleet.reservations import Wanted
 from hardware_sim.portal.house import House
-from hardware_sim.portal.pool import Vehicle
-from hardware_sim.portal.reservations import Wanted
 from tests.hardware_sim.portal.house_rig import BEGIN
 
 HOUR = timedelta(hours=1)

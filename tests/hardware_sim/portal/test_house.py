@@ -8,10 +8,10 @@ import pytest
 
 from gate_controller.allowlist import UserPut
 from gate_controller.errors import BadInput
-from hardware_sim.portal import passwords
-from hardware_sim.portal.accounts import TRIES_MAX, Role
 from hardware_sim.portal.house import House
-from hardware_sim.portal.inputs import WrongField
+from hardware_sim.portal.records import passwords
+from hardware_sim.portal.records.accounts import TRIES_MAX, Role
+from hardware_sim.portal.records.inputs import WrongField
 from tests.hardware_sim.portal.house_rig import BEGIN, Clock, a_house
 
 PASSWORD = "four quiet grey geese"

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from hardware_sim.portal.webhooks import new_secret, signed
+from hardware_sim.portal.webhooks.webhooks import new_secret, signed
 from hardware_sim.stories.receiver import Receiver
 
 BODY = b'{"type": "granted"}'

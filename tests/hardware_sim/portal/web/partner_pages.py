@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.partners import Partners
+from hardware_sim.portal.partners.partners import Partners
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.stories.browser import Browser
 from tests.hardware_sim.portal.partner_rig import people_it
 from tests.hardware_sim.portal.web.web_rig import PASSWORD, Served, served

@@ -2,11 +2,11 @@
 
 import pytest
 
-from hardware_sim.portal import activation
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.company import contacts_of
-from hardware_sim.portal.inputs import NAME_LEN_MAX
-from hardware_sim.portal.organisations import SiteRecord
+from hardware_sim.portal.company import activation
+from hardware_sim.portal.company.company import contacts_of
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.inputs import NAME_LEN_MAX
+from hardware_sim.portal.records.organisations import SiteRecord
 from hardware_sim.portal.web.activation import ASK
 from hardware_sim.stories.browser import Browser
 from tests.hardware_sim.portal.app_rig import MAIL, PHONE, a_user, asked_for, make_ready, newest_code, says

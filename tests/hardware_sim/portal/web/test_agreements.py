@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from hardware_sim.portal.accounts import Role, new_account
-from hardware_sim.portal.organisations import Organisation
-from hardware_sim.portal.sessions import Session
+from hardware_sim.portal.records.accounts import Role, new_account
+from hardware_sim.portal.records.organisations import Organisation
+from hardware_sim.portal.records.sessions import Session
 from hardware_sim.portal.web.agreements import is_customer, is_either, is_partner
 from hardware_sim.portal.web.gatekeeper import Caller
 

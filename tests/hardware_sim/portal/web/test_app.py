@@ -8,8 +8,8 @@ from litestar import get
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind
 from gate_controller.errors import StoreError
-from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.house import House
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.app import FORM_BYTES_MAX, PARTS, make_app
 from hardware_sim.portal.web.gatekeeper import public
 from hardware_sim.portal.web.page import Part

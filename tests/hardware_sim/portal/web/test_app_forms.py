@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.subscriber_books import Subscriber, SubscriberBooks
+from hardware_sim.portal.fleet.subscriber_books import Subscriber, SubscriberBooks
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web import app
 from hardware_sim.stories.browser import Browser, Control, FormSeen, Shown
 from tests.hardware_sim.portal.pool_rig import a_pool

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardware_sim.portal.reservations import reserve
+from hardware_sim.portal.fleet.reservations import reserve
 from hardware_sim.portal.web.calendar import PART
 from tests.hardware_sim.portal.pool_rig import a_pool, wanted
 from tests.hardware_sim.portal.web.test_reservations import subscriber

@@ -1,6 +1,6 @@
 """Company parking's pages; what they do is test_company's of the portal, and the story's."""
 
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.company import BUTTONS, PART
 from tests.hardware_sim.portal.web.web_rig import Served
 

@@ -4,9 +4,9 @@ import pytest
 
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.credits import Level
-from hardware_sim.portal.organisations import Organisation
+from hardware_sim.portal.partners.credits import Level
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.organisations import Organisation
 from hardware_sim.portal.web.credits import LEVELS
 from hardware_sim.stories.browser import Browser
 from tests.hardware_sim.portal.event_rig import arrives, granted

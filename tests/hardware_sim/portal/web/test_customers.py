@@ -4,8 +4,8 @@ import itertools
 from pathlib import Path
 
 from gate_controller.delegation import Stage
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.partners import Word
+from hardware_sim.portal.partners.partners import Word
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.agreements import is_partner
 from hardware_sim.portal.web.customers import PART
 from tests.hardware_sim.portal.partner_rig import in_charge_of, linked

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind
-from hardware_sim.portal import registering
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.fleet import registering
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.desk import PART
-from tests.hardware_sim.portal.test_registering import FORM, JPEG, opened, token_for
+from tests.hardware_sim.portal.fleet.test_registering import FORM, JPEG, opened, token_for
 from tests.hardware_sim.portal.web.test_app_forms import Vandal, as_staff
 from tests.hardware_sim.portal.web.web_rig import Served
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind, DeviceState
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.partners import Word
+from hardware_sim.portal.partners.partners import Word
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.devices import CLAIM, COPY, NEW
 from hardware_sim.stories.browser import Browser, Shown
 from tests.hardware_sim.portal.partner_rig import in_charge_of, linked

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.organisations import Organisation
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.organisations import Organisation
 from hardware_sim.portal.web.gatekeeper import HOUSE_ROLES, SEAL_COOKIE
 from tests.hardware_sim.portal.web.web_rig import PASSWORD, Served
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web import login
 from hardware_sim.portal.web.login import ON_TO_COOKIE, WRONG_TRIES_MAX
 from tests.hardware_sim.portal.web.web_rig import PASSWORD, Served
@@ -118,7 +118,7 @@ async def test_a_link_by_mail_sets_a_new_password_once(web: Served) -> None:
 
 
 async def test_who_has_several_sites_chooses_one_first(web: Served) -> None:
-    from hardware_sim.portal.organisations import SiteRecord
+    from hardware_sim.portal.records.organisations import SiteRecord
 
     for one in ("south", "east"):
         await web.house.write(web.house.organisations.put_site, SiteRecord(one, one.title(), None, "UTC", ""))

@@ -1,6 +1,6 @@
 """The page of the own account; what it does is test_my_account's of the portal, and the story's."""
 
-from hardware_sim.portal.subscriber_books import Subscriber, SubscriberBooks
+from hardware_sim.portal.fleet.subscriber_books import Subscriber, SubscriberBooks
 from hardware_sim.portal.web.my_account import PART
 from tests.hardware_sim.portal.pool_rig import a_pool
 from tests.hardware_sim.portal.web.test_reservations import subscriber

@@ -8,9 +8,9 @@ from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind
 from gate_controller.facts import Refused
 from gate_controller.reasons import Reason
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.notices import KINDS
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.notices import NEW, Means
+from hardware_sim.portal.webhooks.notices import KINDS
 from hardware_sim.stories.browser import Browser, Shown
 from tests.hardware_sim.portal.event_rig import ENTRY, arrives, granted
 from tests.hardware_sim.portal.web.test_credits import of_the_cafe

@@ -1,6 +1,6 @@
 """The operator's pages: accounts and sites that two people change at once, codes told once, the mailbox."""
 
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web import office
 from tests.hardware_sim.portal.web.web_rig import Served
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.organisations import Organisation
+from hardware_sim.portal.records.accounts import Role
+from hardware_sim.portal.records.organisations import Organisation
 from hardware_sim.portal.web.page import at_site, qr
 from tests.hardware_sim.portal.web.web_rig import Served
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hardware_sim.portal.organisations import Organisation
-from hardware_sim.portal.partners import Word
+from hardware_sim.portal.partners.partners import Word
+from hardware_sim.portal.records.organisations import Organisation
 from hardware_sim.portal.web.partners import HAND_OVER, LINK
 from hardware_sim.stories.browser import Browser, Shown
 from tests.hardware_sim.portal.partner_rig import linked

@@ -1,6 +1,6 @@
 """The pages of pool vehicles; what they do is test_pool's of the portal, and the story's."""
 
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.pool import PART
 from tests.hardware_sim.portal.web.web_rig import Served
 

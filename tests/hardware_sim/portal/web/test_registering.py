@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
-from hardware_sim.portal import registering
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.fleet import registering
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.forms import FILE_BYTES_MAX
 from hardware_sim.portal.web.login import WRONG_TRIES_MAX
 from hardware_sim.portal.web.registering import PART

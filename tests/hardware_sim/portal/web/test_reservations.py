@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.reservations import PART
 from hardware_sim.stories.browser import Browser, Shown
 from tests.hardware_sim.portal.pool_rig import a_pool

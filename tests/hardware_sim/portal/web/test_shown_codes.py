@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from gate_controller.errors import PortalError
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.shown_codes import SAID, Reason
+from hardware_sim.portal.codes.shown_codes import SAID, Reason
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.shown_codes import CUT_OFF
 from hardware_sim.stories.browser import Browser
 from sync.messages import CmdResult

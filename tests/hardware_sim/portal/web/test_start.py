@@ -2,7 +2,7 @@
 
 from gate_controller.allowlist import User, UserPut
 from gate_controller.facts import BoomOpenedManually
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.page import USERS_MAX
 from hardware_sim.portal.web.start import MANAGERS, STAFF
 from tests.hardware_sim.portal.event_rig import ENTRY, arrives, granted

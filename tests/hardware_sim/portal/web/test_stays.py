@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gate_controller.facts import Direction, HoldId, Passed
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.stays import INTRO
 from tests.hardware_sim.portal.event_rig import ENTRY, arrives, granted
 from tests.hardware_sim.portal.web.web_rig import Served

@@ -7,7 +7,7 @@ import pytest
 
 from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind
-from hardware_sim.portal.accounts import Role
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web import viewing
 from hardware_sim.portal.web.login import WAIT, WRONG_TRIES_MAX
 from hardware_sim.portal.web.viewing import ANSWERS_AFTER_S, REFUSED, VIEW_COOKIE

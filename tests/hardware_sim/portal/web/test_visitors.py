@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from gate_controller.allowlist import UserPut
 from gate_controller.credentials import CredentialState
-from hardware_sim.portal.accounts import Role
-from hardware_sim.portal.passes import PHONE_PASS_EVERY_S
+from hardware_sim.portal.codes.passes import PHONE_PASS_EVERY_S
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.visitors import HOSTS, PART
 from hardware_sim.stories.browser import Browser
 from hardware_sim.stories.qr_reader import scan

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hardware_sim.portal.accounts import Role
 from hardware_sim.portal.house import House
+from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web import serving
 from hardware_sim.stories.browser import Browser
 from tests.hardware_sim.portal.house_rig import Clock, a_house

@@ -1,0 +1,1 @@
+"""What the commands of `slagboom portal` do; `cli` mounts them."""

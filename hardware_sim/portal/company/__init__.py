@@ -1,0 +1,1 @@
+"""A company's parking: its users, their contracts, and the apps of their phones."""

@@ -1,0 +1,1 @@
+"""Devices of customers, and who may look at what happens there."""

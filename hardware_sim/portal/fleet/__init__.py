@@ -1,0 +1,1 @@
+"""Vehicles that subscribers share: registering, licences and badges, the pool, reservations and keys."""

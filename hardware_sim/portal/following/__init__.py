@@ -1,0 +1,1 @@
+"""What a portal does by itself while it serves: whatever follows from an event, and what is over."""

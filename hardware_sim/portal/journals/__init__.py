@@ -1,0 +1,1 @@
+"""What edges tell: read, verified, stored once and acknowledged, and what it says of who is inside."""

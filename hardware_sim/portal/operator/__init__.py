@@ -1,0 +1,1 @@
+"""What the operator of a portal asks at its machine, and the counter where it is asked."""

@@ -1,0 +1,1 @@
+"""Customers in charge of one another's devices: who pays for a scan, credits and invoices."""
