@@ -347,6 +347,10 @@ class WholeList:
         """Entries join the list; takes as long as they are many."""
         self.draft.put(changes)
 
+    def add_plain(self, users: Sequence[User], permits: Sequence[Permit]) -> None:
+        """Plain users and permits (`plain_rows`) join the list, in a fraction of the time."""
+        self.draft.put_plain(users, permits)
+
 
 # ---- lookup: which of the rows under a key count ----
 

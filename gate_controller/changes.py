@@ -6,7 +6,7 @@ viewing codes stand with them (`contracts`, `delegation`, `desk`, `codes`) and a
 anything up (`allowlist`), revisions and gaps (`sync.replica`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -39,8 +39,9 @@ from gate_controller.invariants import (
 )
 from gate_controller.layers import Draft, Layer, rows_under
 from gate_controller.look_alikes import skeleton
+from gate_controller.plain_rows import put_permits, put_users
 from gate_controller.plates import Plate, told_apart, usable
-from gate_controller.users import Permit, Row, User, permit_row, user_of, user_row
+from gate_controller.users import Permit, Row, User, external_key, permit_row, user_of, user_row
 
 __all__ = [
     "Change",
@@ -155,11 +156,6 @@ class Tables:
         return sum(len(getattr(self, field.name).over) for field in fields(self))
 
 
-def external_key(customer: str, external_id: str) -> str:
-    """Index key of an external id within its customer."""
-    return f"{customer}\x1f{external_id}" if customer else external_id
-
-
 def truncated(uid: str, bits: int) -> str:
     """Index key of what a reader that gives only `bits` of a badge number reports."""
     return TRUNCATED + low_bits(uid, bits)
@@ -218,6 +214,14 @@ class TablesDraft:
                 case ViewCodeRemoved(code_id):
                     self._put_view_code(code_id, None)
         self._put_users(wanted)
+
+    def put_plain(self, users: Sequence[User], permits: Sequence[Permit]) -> None:
+        """Put users and permits that are plain (`plain_rows`), in a fraction of the time."""
+        tables = self.by_external, self.plates, self.skeletons, self.removed
+        if not put_users(users, self.users, *tables):
+            self.put(map(UserPut, users))
+        if not put_permits(permits, self.permits, self.permits_by_user, self.permits_by_group):
+            self.put(map(PermitPut, permits))
 
     def tables(self) -> Tables:
         """What has come of it; nothing is put after that."""

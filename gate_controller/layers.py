@@ -4,7 +4,7 @@ Both are never changed once a reader can see them; a change copies the overlay o
 the caller, because it takes as long as the whole list is large.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -71,16 +71,27 @@ def _getter(base: dict[Key, Any], over: dict[Key, Any]) -> Callable[[Key], Any]:
 class Draft(Generic[Key]):
     """A layer being changed; the layer it came from stays as it was."""
 
-    __slots__ = ("base", "get", "over")
+    __slots__ = ("base", "get", "hides", "over")
 
     def __init__(self, layer: Layer[Key]) -> None:
         self.base: dict[Key, Any] = layer.base
         self.over: dict[Key, Any] = dict(layer.over)
+        self.hides = bool(self.over)
+        """Whether something in the overlay may be None."""
         # A whole list in the making is asked ten times for each user.
         self.get: Callable[[Key], Any] = _getter(self.base, self.over) if self.base else self.over.get
 
     def put(self, key: Key, value: Any) -> None:
         self.over[key] = value
+        self.hides = self.hides or value is None
+
+    def put_all(self, values: dict[Key, Any]) -> None:
+        """Put many, none of them None."""
+        self.over.update(values)
+
+    def meets(self, keys: Collection[Key]) -> bool:
+        """Whether any of these keys is there, or was."""
+        return not (self.over.keys().isdisjoint(keys) and self.base.keys().isdisjoint(keys))
 
     def add(self, key: Key, row: Any) -> None:
         """Put a row under a key beside those that are there."""
@@ -89,10 +100,21 @@ class Draft(Generic[Key]):
             row = Holders([*rows_under(there), row])
         self.over[key] = row
 
+    def add_all(self, pairs: Iterable[tuple[Key, Any]]) -> None:
+        """Put each row under its key beside those that are there."""
+        get, over = self.get, self.over
+        for key, row in pairs:
+            there: Any = get(key)
+            over[key] = row if there is None else Holders([*rows_under(there), row])
+
     def drop(self, key: Key, row: Any) -> None:
         """Take this very row from under a key."""
         left: list[Any] = [held for held in rows_under(self.get(key)) if held != row]
-        self.over[key] = Holders(left) if len(left) > 1 else left[0] if left else None
+        self.put(key, Holders(left) if len(left) > 1 else left[0] if left else None)
 
     def layer(self) -> Layer[Key]:
+        """What has come of it; nothing is put after that."""
+        if not self.base and not self.hides:
+            # Of a whole list, too large to be copied.
+            return Layer(self.over, {}, self.over.get)
         return Layer.of(self.base, self.over)

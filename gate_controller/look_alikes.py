@@ -4,6 +4,8 @@ Here: the groups and `fold`. Not here: which of two look-alikes is meant (that i
 allowlist's business) and any other confusion; an unrelated substitution is never forgiven.
 """
 
+from collections.abc import Sequence
+
 # Field practice for plates (OCR-equivalence tables of plate matchers): O 0 D Q, I 1, B 8, S 5, Z 2, G 6;
 # the dots of an umlaut are the first thing blur takes away. O/Ö and A/Ä share a group with their base letter.
 LOOK_ALIKES: tuple[str, ...] = ("O0DQÖ", "I1", "B8", "S5", "Z2", "G6", "AÄ", "UÜ")
@@ -20,6 +22,11 @@ _FOLDING = bytes.maketrans(
 def skeleton(key: str) -> bytes:
     """What all look-alikes of a canonical key have in common, as an index key."""
     return key.encode("latin-1").translate(_FOLDING)
+
+
+def skeletons(keys: Sequence[str]) -> list[bytes]:
+    """Those of many canonical keys, in a fraction of the time."""
+    return "\n".join(keys).encode("latin-1").translate(_FOLDING).split(b"\n") if keys else []
 
 
 def fold(key: str) -> str:

@@ -5,6 +5,7 @@ national layouts (`layouts`), and any guess about a text that is no plate: that 
 """
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gate_controller.errors import PlateError
@@ -106,6 +107,13 @@ def unusual(plate: Plate) -> bool:
 def usable(key: str) -> bool:
     """Whether a text is a canonical key; what comes over the wire has not been through `Plate.parse`."""
     return PLATE_LEN_MIN <= len(key) <= PLATE_LEN_MAX and _ALPHABET.issuperset(key)
+
+
+def all_usable(keys: Collection[str]) -> bool:
+    """Whether all of these texts are canonical keys."""
+    if keys and (min(map(len, keys)) < PLATE_LEN_MIN or max(map(len, keys)) > PLATE_LEN_MAX):
+        return False
+    return _ALPHABET.issuperset("".join(keys))
 
 
 def told_apart(one: Plate, other: Plate) -> bool:

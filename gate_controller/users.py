@@ -103,6 +103,11 @@ class Permit:
         return self.device is None or self.device == device
 
 
+def external_key(customer: str, external_id: str) -> str:
+    """Index key of an external id within its customer."""
+    return f"{customer}\x1f{external_id}" if customer else external_id
+
+
 def user_row(user: User) -> Row:
     """The compact form of a user; `row[0]` is its id, `row[1]` its external id, `row[2]` its customer."""
     return (
@@ -119,6 +124,13 @@ def user_row(user: User) -> Row:
         user.codes and tuple(map(_code_row, user.codes)),
         _account_row(user),
     )
+
+
+def plain_user_row(user: User) -> Row:
+    """The same row of a user with nothing but groups, a name, a pool's size and plates that are simply active."""
+    plates = tuple([_spelt(credential.plate) for credential in user.plates])
+    called = user.id, user.external_id, user.customer
+    return (*called, _ACTIVE, user.groups, user.name, user.pool_size, plates, (), (), (), None)
 
 
 def user_of(row: Row) -> User:
@@ -156,6 +168,13 @@ def permit_row(permit: Permit) -> Row:
     )
 
 
+def plain_permit_row(permit: Permit) -> Row:
+    """The same row of a permit without schedule, validity and quota."""
+    return (
+        permit.id, permit.user_id, permit.group_id, permit.action.value, permit.device, None, None, None, None,
+    )  # fmt: skip
+
+
 def permit_of(row: Row) -> Permit:
     """The permit of a row."""
     key, user_id, group_id, action, device, text, valid_from, valid_to, quota = row
@@ -163,6 +182,7 @@ def permit_of(row: Row) -> Permit:
     return Permit(key, Action(action), user_id, group_id, device, schedule, valid_from, valid_to, quota)
 
 
+_ACTIVE: Final = UserStatus.ACTIVE.value
 _NO_ACCOUNT: Final = (None, None, None, None, None, (), None, None)
 
 
@@ -197,11 +217,12 @@ def _account_of(row: Row) -> Row:
 
 
 def _plate_row(credential: PlateCredential) -> str | Row:
-    plate = credential.plate
-    spelt = " ".join(plate.groups) or plate.key
-    if plate.country:
-        spelt = f"{spelt}@{plate.country}"
-    return _state_row(spelt, credential)
+    return _state_row(_spelt(credential.plate), credential)
+
+
+def _spelt(plate: Plate) -> str:
+    text = " ".join(plate.groups) or plate.key
+    return f"{text}@{plate.country}" if plate.country else text
 
 
 def _plate_of(row: str | Row) -> PlateCredential:

@@ -9,10 +9,10 @@ change is allowed is `Allowlist.apply`'s business, asked before.
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from gate_controller.allowlist import (
@@ -23,12 +23,12 @@ from gate_controller.allowlist import (
     ReservationRemoved,
     UserRemoved,
     ViewCodeRemoved,
+    WholeList,
 )
 from gate_controller.errors import ListRejected, MalformedMessage, StoreError
 from gate_controller.users import User
 from sync.codec import decode_changes, encode_change
-from sync.entries import KINDS, Gathered, Row, row_of
-from sync.plain import entries_of
+from sync.entries import KINDS, Entries, Gathered, Row, row_of
 from sync.roots import Buckets
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ SWEEP_ROWS: Final = 500
 STATEMENT_ROWS: Final = 1024
 """Rows written by one statement at most, halved until the rest fits: a few texts that SQLite has prepared already.
 Other threads go on meanwhile, and between two statements it waits for them."""
+READ_ROWS: Final = 1000
+"""Entries read into the memory at once."""
 LOOK_ROWS: Final = 2000
 """Users looked at in one transaction for those whom a new list leaves out, for the same reason."""
 
@@ -80,11 +82,12 @@ class CachedList:
         """The cached list; of nobody before the first. Ids of removed users are remembered."""
         cursor = self.cursor() or ListCursor("", 0, None)
         start = Allowlist.empty(cursor.epoch, reader_bits).remembering(self.removed())
-        return replace(_read(start, self.entries()), revision=cursor.rev).compacted()
+        return replace(_read(start, self.entries), revision=cursor.rev).compacted()
 
-    def entries(self) -> list[bytes]:
-        """The encoded changes that build the list from nothing."""
-        return [body for kind in KINDS for body in self._bodies(kind)]
+    def entries(self) -> Iterator[bytes]:
+        """The encoded changes that build the list from nothing; read to the end before anything is written."""
+        for kind in KINDS:
+            yield from self._bodies(kind)
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Kind, key and body of every entry; to be read to its end before anything is written."""
@@ -257,12 +260,12 @@ class CachedList:
             buckets.add(kind, key, body)
         return buckets
 
-    def _bodies(self, kind: str) -> list[bytes]:
+    def _bodies(self, kind: str) -> Iterator[bytes]:
         found = self._db.execute(
             "SELECT CAST(body AS BLOB) FROM list_entry WHERE generation = ? AND kind = ? ORDER BY key",
             (self._generation(), kind),
         )
-        return [body for (body,) in found]
+        return (body for (body,) in found)
 
     def _remember(self, where: str, *values: str | int | bytes) -> None:
         """Keep of these users what says whose their ids were, and nothing else."""
@@ -324,14 +327,17 @@ class CachedList:
         )
 
 
-def _read(start: Allowlist, bodies: Sequence[bytes]) -> Allowlist:
+def _read(start: Allowlist, entries: Callable[[], Iterator[bytes]]) -> Allowlist:
     """The list that these entries build; those that a disk has spoilt are left out, and whoever they named."""
+    whole, bodies = WholeList(start.reader_bits), entries()
     try:
-        return start.apply(entries_of(bodies), 1)
+        while some := [*islice(bodies, READ_ROWS)]:
+            Entries(some).onto(whole)
+        return start.replaced_by(whole, start.epoch, 1)
     except (ListRejected, MalformedMessage, ValueError):
-        readable = [change for body in bodies for change in _readable(body)]
-    found = _salvaged(start, readable)
-    log.error("%d of %d entries of the cached list cannot be used", len(bodies) - found.revision, len(bodies))
+        every = [*entries()]
+    found = _salvaged(start, [change for body in every for change in _readable(body)])
+    log.error("%d of %d entries of the cached list cannot be used", len(every) - found.revision, len(every))
     return found
 
 

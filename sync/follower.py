@@ -39,7 +39,7 @@ CONFIRM_EVERY_S: Final = 3600.0
 """How often the portal is asked whether the list is still the newest."""
 ASK_AGAIN_S: Final = 30.0
 """After this long without an answer the list is asked for again."""
-READ_SLICE_LEN: Final = 100
+READ_SLICE_LEN: Final = 250
 """Entries read between two looks at what else there is to do: about 1 ms. Not in a thread, which would hold all the
 others up for 5 ms at each turn."""
 LARGE_LEN_MIN: Final = 8 * 1024
@@ -335,9 +335,9 @@ class Follower:
 
     async def _read(self, part: ListPart) -> None:
         for at in range(0, len(part.ops), READ_SLICE_LEN):
-            changes = self._gathered.read(part.ops[at : at + READ_SLICE_LEN], at)
+            entries = self._gathered.read(part.ops[at : at + READ_SLICE_LEN], at)
             if self._new is not None:
-                self._new.add(changes)
+                entries.onto(self._new)
             await asyncio.sleep(0)
 
     async def _write(self, shadow: Shadow) -> None:

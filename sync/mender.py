@@ -5,22 +5,20 @@ slices: no grant waits for it. When to ask, and what for, is `sync.follower`'s b
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gate_controller.allowlist import Change, WholeList
+from gate_controller.allowlist import WholeList
 from gate_controller.errors import ListRejected
-from sync.entries import KINDS, Gathered, Row
+from sync.entries import KINDS, Entries, Gathered, Row
 from sync.messages import ListMend
-from sync.plain import entries_of
 from sync.roots import Buckets, bucket_of
 from sync.store import Store
 
 READ_ROWS: Final = 1000
 """Entries read from the disk at once, so that no grant waits longer than about 20 ms behind it."""
-READ_SLICE_LEN: Final = 50
+READ_SLICE_LEN: Final = 100
 """Entries decoded between two looks at what else there is to do: about 1 ms."""
 
 
@@ -50,7 +48,7 @@ async def mended(store: Store, mend: ListMend, reader_bits: Sequence[int]) -> Me
     ListRejected if it then has another root than the mend says, or is no list; MalformedMessage for an entry that
     cannot be read.
     """
-    came, changes = await _came(mend)
+    came, entries = await _came(mend)
     whole, sums, stale = WholeList(reader_bits), Buckets(), list[tuple[str, bytes]]()
     replaced = frozenset(mend.buckets)
     for kind in KINDS:
@@ -62,11 +60,11 @@ async def mended(store: Store, mend: ListMend, reader_bits: Sequence[int]) -> Me
             for at in range(0, len(stays), READ_SLICE_LEN):
                 some = stays[at : at + READ_SLICE_LEN]
                 sums.add_read(kind, some)
-                whole.add(entries_of([body for _, body in some]))
+                Entries([body for _, body in some]).onto(whole)
                 await asyncio.sleep(0)
-        for at in range(0, len(changes[kind]), READ_SLICE_LEN):
-            whole.add(changes[kind][at : at + READ_SLICE_LEN])
-            await asyncio.sleep(0)
+    for one in entries:
+        one.onto(whole)
+        await asyncio.sleep(0)
     sums.join(came.sums)
     if sums.root != mend.root:
         raise ListRejected("root_mismatch", f"with the buckets of revision {mend.rev} it is another list still")
@@ -81,17 +79,15 @@ async def read_back(store: Store, reader_bits: Sequence[int]) -> WholeList:
         while found := await store.shadow_bodies(kind, after, READ_ROWS):
             after = found[-1][0]
             for at in range(0, len(found), READ_SLICE_LEN):
-                whole.add(entries_of([body for _, body in found[at : at + READ_SLICE_LEN]]))
+                Entries([body for _, body in found[at : at + READ_SLICE_LEN]]).onto(whole)
                 await asyncio.sleep(0)
     return whole
 
 
-async def _came(mend: ListMend) -> tuple[Gathered, dict[str, list[Change]]]:
-    """What came, and its changes by kind."""
-    came, changes = Gathered(), defaultdict[str, list[Change]](list)
+async def _came(mend: ListMend) -> tuple[Gathered, list[Entries]]:
+    """What came: as rows, and as it was read."""
+    came, entries = Gathered(), list[Entries]()
     for at in range(0, len(mend.ops), READ_SLICE_LEN):
-        read = came.read(mend.ops[at : at + READ_SLICE_LEN], at)
-        for row, change in zip(came.rows[at:], read, strict=True):
-            changes[row[0]].append(change)
+        entries.append(came.read(mend.ops[at : at + READ_SLICE_LEN], at))
         await asyncio.sleep(0)
-    return came, changes
+    return came, entries

@@ -1,9 +1,10 @@
-"""Users and permits of a whole list as most of them are, read in a fraction of the time.
+"""Users and permits of a whole list as most of them are, read many at a time and in a fraction of the time.
 
-Most users have plates and nothing else, most permits a holder and nothing else. Such entries are read into light
-structures that carry every other attribute of `User` and `Permit` as its default and refuse any field beyond their
-own, so that the list takes them for what they stand for. They are for building a list alone: its rows are made of
-plain values, and these objects are gone with the part they came in. Whatever else there is reads `sync.codec`.
+Most users have plates and nothing else, most permits a holder and nothing else (`gate_controller.plain_rows`). Such
+entries are read into light structures that carry every other attribute of `User` and `Permit` as its default and
+refuse any field beyond their own, so that the list takes them for what they stand for. They are for building a list
+alone: its rows are made of plain values, and these objects are gone with the part they came in. Whatever else there
+is reads `sync.codec`.
 """
 
 from collections.abc import Sequence
@@ -51,11 +52,15 @@ class _Op(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag
     """A change as it is on the wire: its own one field, its kind under `op`."""
 
 
-class _PlainUserPut(_Op, frozen=True, tag=CHANGE_KINDS[UserPut]):
+class PlainUserPut(_Op, frozen=True, tag=CHANGE_KINDS[UserPut]):
+    """A user with nothing but plates, as what `UserPut` says."""
+
     user: _PlainUser
 
 
-class _PlainPermitPut(_Op, frozen=True, tag=CHANGE_KINDS[PermitPut]):
+class PlainPermitPut(_Op, frozen=True, tag=CHANGE_KINDS[PermitPut]):
+    """A permit with nothing but its holder, as what `PermitPut` says."""
+
     permit: _PlainPermit
 
 
@@ -75,19 +80,32 @@ _stands_for(_PlainCredential, PlateCredential)
 _stands_for(_PlainUser, User)
 _stands_for(_PlainPermit, Permit)
 
-_DECODE: Final = msgspec.json.Decoder(_PlainUserPut | _PlainPermitPut).decode
+_DECODE: Final = msgspec.json.Decoder(PlainUserPut | PlainPermitPut).decode
+_DECODE_ALL: Final = msgspec.json.Decoder(list[PlainUserPut | PlainPermitPut]).decode
+
+Body = bytes | msgspec.Raw
+"""An entry as it is on the wire and on the disk."""
+Read = PlainUserPut | PlainPermitPut | Change
 
 
-def entries_of(ops: Sequence[bytes | msgspec.Raw], first: int = 0) -> list[Change]:
+def read_entries(ops: Sequence[Body], first: int = 0) -> Sequence[Read]:
     """What builds a list, plain where it can be; MalformedMessage if one cannot be read, counted from `first`."""
-    return [plain_change(op) or decode_changes([op], at)[0] for at, op in enumerate(ops, first)]
+    return _all_plain(ops) or [_plain(op) or decode_changes([op], at)[0] for at, op in enumerate(ops, first)]
 
 
-def plain_change(op: bytes | msgspec.Raw) -> Change | None:
-    """The change, if it puts a plain user or permit; None for any other, also for one that cannot be read."""
+def _all_plain(ops: Sequence[Body]) -> list[PlainUserPut | PlainPermitPut] | None:
+    """All of them at once; None if any is not plain."""
     try:
-        read = _DECODE(op)
+        found = _DECODE_ALL(b"[%b]" % b",".join(ops))
     except UNREADABLE:
         return None
-    listed: Any = read.user if type(read) is _PlainUserPut else read.permit
-    return UserPut(listed) if type(read) is _PlainUserPut else PermitPut(listed)
+    return found if len(found) == len(ops) else None
+
+
+def _plain(op: Body) -> PlainUserPut | PlainPermitPut | None:
+    """The entry, if it puts a plain user or permit; None for any other, also for one that cannot be read."""
+    try:
+        found: PlainUserPut | PlainPermitPut = _DECODE(op)
+    except UNREADABLE:
+        return None
+    return found

@@ -9,7 +9,7 @@ bucket's, tell two sides which buckets differ.
 from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 BUCKETS: Final = 256
 SUM_BYTES: Final = 32
@@ -58,16 +58,18 @@ class Buckets:
 
     def add(self, kind: str, key: str, body: str) -> None:
         """An entry joins the list."""
-        self.add_all([(kind, key, body)])
+        at, by = _hashed(kind, key, body)
+        self._sums[at] += by
 
-    def add_all(self, entries: Iterable[tuple[str, str, str]]) -> None:
-        """Entries join the list: kind, key and body of each."""
+    def add_rows(self, rows: Iterable[tuple[str, str, str | None, str]], bodies: Iterable[Any]) -> None:
+        """Rows of a list (`sync.entries`) join the list; their bodies once more, as bytes of any kind."""
         sums, number = self._sums, int.from_bytes
-        for kind, key, body in entries:
+        for (kind, key, _, _), body in zip(rows, bodies, strict=True):
             # `_hashed`, without a call for each of a whole list's.
             sha = sha256(f"{kind}\0{key}".encode())
             at = sha.digest()[0]
-            sha.update(f"\0{body}".encode())
+            sha.update(b"\0")
+            sha.update(body)
             sums[at] += number(sha.digest(), "big")
 
     def add_read(self, kind: str, entries: Iterable[tuple[bytes, bytes]]) -> None:

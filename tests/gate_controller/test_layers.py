@@ -49,6 +49,21 @@ def test_an_empty_base_takes_over_the_first_changes() -> None:
     assert not layer.over
 
 
+def test_a_whole_list_in_the_making_is_not_copied_and_keeps_nothing_that_was_taken_away() -> None:
+    draft: Draft[str] = Draft(Layer.of({}, {}))
+    draft.put_all({"a": 1, "b": 2})
+    draft.add_all([("b", 3), ("c", 4)])
+    assert draft.meets(["x", "c"])
+    assert not draft.meets(["x"])
+    assert draft.layer().base is draft.over
+    assert as_sets(draft.layer()) == {"a": {1}, "b": {2, 3}, "c": {4}}
+    draft.drop("c", 4)
+    assert not draft.layer().over
+    assert draft.layer().base == {"a": 1, "b": Holders([2, 3])}
+    there: Draft[str] = Draft(Layer.of({"a": 1, "z": 9}, {}))
+    assert there.meets(["z"])
+
+
 def test_one_row_stands_alone_and_several_are_told_from_a_tuple_row() -> None:
     assert rows_under(None) == ()
     assert rows_under(("row",)) == (("row",),)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate_controller.look_alikes import GROUP_OF, LOOK_ALIKES, fold, skeleton
+from gate_controller.look_alikes import GROUP_OF, LOOK_ALIKES, fold, skeleton, skeletons
 
 KEYS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ÄÖÜ", min_size=2, max_size=12)
 
@@ -12,6 +12,11 @@ KEYS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ÄÖÜ", min_size=2, max_siz
 def test_folding_twice_is_folding_once(key: str) -> None:
     assert fold(fold(key)) == fold(key)
     assert skeleton(key).decode("latin-1") == fold(key)
+
+
+@given(st.lists(KEYS))
+def test_many_keys_have_the_skeletons_that_each_has(keys: list[str]) -> None:
+    assert skeletons(keys) == [*map(skeleton, keys)]
 
 
 @given(KEYS, KEYS)

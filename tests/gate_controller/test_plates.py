@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gate_controller.errors import PlateError
 from gate_controller.layouts import LAYOUTS, spell
-from gate_controller.plates import Plate, PlateRead, told_apart, unusual, usable
+from gate_controller.plates import Plate, PlateRead, all_usable, told_apart, unusual, usable
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ÄÖÜ"
 GROUPS = st.lists(st.text(ALPHABET, min_size=1, max_size=4), min_size=1, max_size=4).filter(
@@ -54,6 +54,11 @@ def test_text_without_a_usable_plate_is_told_so(text: str, told: str) -> None:
         Plate.parse(text)
     assert told in str(error.value)
     assert len(str(error.value)) < 250
+
+
+@given(st.lists(st.text("AÄ1", max_size=13) | st.text(max_size=3), max_size=4))
+def test_many_keys_are_usable_when_each_is(keys: list[str]) -> None:
+    assert all_usable(keys) == all(map(usable, keys))
 
 
 @given(st.text(max_size=60))

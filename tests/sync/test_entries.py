@@ -2,7 +2,17 @@
 
 import pytest
 
-from gate_controller.allowlist import Action, Allowlist, Change, Permit, PermitPut, User, UserPut, UserRemoved
+from gate_controller.allowlist import (
+    Action,
+    Allowlist,
+    Change,
+    Permit,
+    PermitPut,
+    User,
+    UserPut,
+    UserRemoved,
+    WholeList,
+)
 from gate_controller.errors import ListRejected, MalformedMessage
 from sync.codec import encode_change
 from sync.entries import Gathered
@@ -19,8 +29,10 @@ ENTRIES: list[Change] = [
 def test_rows_sums_and_changes_are_of_the_very_bytes_that_came() -> None:
     ops = [bytes(encode_change(entry)) for entry in ENTRIES]
     ops[0] = ops[0].replace(b":", b": ", 1)
-    gathered = Gathered()
-    read = Allowlist.empty("e").replaced("e", gathered.read(ops[:1]) + gathered.read(ops[1:]), 1)
+    gathered, whole = Gathered(), WholeList(())
+    for some in (ops[:1], ops[1:]):
+        gathered.read(some).onto(whole)
+    read = Allowlist.empty("e").replaced_by(whole, "e", 1)
     assert [*map(UserPut, read.users()), *map(PermitPut, read.permits())] == ENTRIES
     assert gathered.rows == [
         ("user", "u1", None, ops[0].decode()),

@@ -2,19 +2,31 @@
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
-from gate_controller.allowlist import Action, Allowlist, Change, Permit, PermitPut, User, UserPut, UserRemoved
+from gate_controller.allowlist import (
+    Action,
+    Allowlist,
+    Change,
+    Permit,
+    PermitPut,
+    User,
+    UserPut,
+    UserRemoved,
+    WholeList,
+)
 from gate_controller.credentials import Badge, CredentialState, GuestCode, PlateCredential, QrPass
-from gate_controller.errors import ListRejected
+from gate_controller.errors import ListRejected, MalformedMessage
 from gate_controller.plates import Plate
 from gate_controller.schedule import Schedule
 from gate_controller.users import UserStatus
 from sync.codec import decode_changes, encode_change
-from sync.plain import plain_change
+from sync.entries import Entries
+from sync.plain import PlainPermitPut, PlainUserPut, read_entries
 
 PLATE = PlateCredential(Plate("BNO1234", ("B", "NO", "1234"), "D"))
 ANN = User("u1", "ann", plates=(PLATE, PlateCredential(Plate("HH1"))))
@@ -47,22 +59,41 @@ def listed(changes: list[Change]) -> tuple[list[User], list[Permit]]:
     return [*made.users()], [*made.permits()]
 
 
+def plain_ones(ops: list[msgspec.Raw]) -> list[Any]:
+    return [one for one in read_entries(ops) if isinstance(one, PlainUserPut | PlainPermitPut)]
+
+
 def read(ops: list[msgspec.Raw]) -> list[Change]:
-    found = [plain_change(op) for op in ops]
-    return [change for change in found if change is not None]
+    """Taken for what they stand for, one by one."""
+    return [UserPut(one.user) if hasattr(one, "user") else PermitPut(one.permit) for one in plain_ones(ops)]
+
+
+def built(ops: list[msgspec.Raw]) -> tuple[list[User], list[Permit]]:
+    """What they build, many at a time."""
+    whole = WholeList(())
+    Entries(ops).onto(whole)
+    made = Allowlist.empty("e").replaced_by(whole, "e", 1)
+    return [*made.users()], [*made.permits()]
 
 
 def test_a_list_of_plain_entries_is_the_list_that_they_stand_for() -> None:
-    plain = read([*map(encode_change, PLAIN)])
-    assert listed(plain) == listed(PLAIN)
+    ops = [*map(encode_change, PLAIN)]
+    assert len(plain_ones(ops)) == len(PLAIN)
+    assert listed(read(ops)) == built(ops) == listed(PLAIN)
     assert listed(PLAIN)[0] == [ANN, POOL, User("u3", "none")]
 
 
 @pytest.mark.parametrize("change", NOT_PLAIN, ids=str)
 def test_what_has_more_to_say_is_left_to_the_whole_reading(change: Change) -> None:
     op = encode_change(change)
-    assert plain_change(op) is None
-    assert decode_changes([op]) == [change]
+    assert read_entries([op]) == decode_changes([op]) == [change]
+
+
+def test_plain_ones_among_others_are_read_in_their_order() -> None:
+    found = read_entries([*map(encode_change, [PLAIN[0], NOT_PLAIN[0], PLAIN[3], NOT_PLAIN[7]])])
+    assert [type(one) for one in found] == [PlainUserPut, UserPut, PlainPermitPut, PermitPut]
+    assert [found[1], found[3]] == [NOT_PLAIN[0], NOT_PLAIN[7]]
+    assert not read_entries([])
 
 
 def test_what_nobody_can_read_is_not_plain() -> None:
@@ -76,7 +107,15 @@ def test_what_nobody_can_read_is_not_plain() -> None:
         good.replace(b'"id":"u1"', b'"id":7'),
         good.replace(b"op", b"oq"),
     ):
-        assert plain_change(op) is None
+        with pytest.raises(MalformedMessage, match=r"ops\[51\]"):
+            read_entries([good, op], 50)
+
+
+def test_two_halves_of_an_entry_are_not_one() -> None:
+    good = bytes(encode_change(PLAIN[0]))
+    middle = good.index(b",")
+    with pytest.raises(MalformedMessage):
+        read_entries([good[:middle], good[middle + 1 :]])
 
 
 def test_plain_ones_have_whatever_whole_ones_have() -> None:
@@ -108,9 +147,9 @@ def test_plain_ones_have_whatever_whole_ones_have() -> None:
     ids=str,
 )
 def test_a_plain_entry_breaks_the_rules_of_lists_in_the_same_words(more: Change) -> None:
-    said = []
-    for entries in ([*PLAIN, more], read([*map(encode_change, [*PLAIN, more])])):
+    ops, said = [*map(encode_change, [*PLAIN, more])], []
+    for build in (partial(listed, [*PLAIN, more]), partial(listed, read(ops)), partial(built, ops)):
         with pytest.raises(ListRejected) as error:
-            listed(entries)
+            build()
         said.append((error.value.reason, str(error.value)))
-    assert said[0] == said[1]
+    assert len(set(said)) == 1

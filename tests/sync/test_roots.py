@@ -52,8 +52,8 @@ def test_what_is_no_buckets_is_refused() -> None:
 @given(entries, entries)
 def test_two_lists_joined_are_one(one: dict[str, str], other: dict[str, str]) -> None:
     buckets, others = Buckets(), Buckets()
-    buckets.add_all(("user", key, body) for key, body in one.items())
-    others.add_all(("permit", key, body) for key, body in other.items())
+    for sums, kind, listed in ((buckets, "user", one), (others, "permit", other)):
+        sums.add_rows([(kind, key, None, body) for key, body in listed.items()], map(str.encode, listed.values()))
     buckets.join(others)
     assert (buckets.root == root_of(one)) is (not other)
     for key, body in other.items():
@@ -74,7 +74,8 @@ def test_short_sums_tell_which_buckets_differ(here: dict[str, str], there: dict[
 
 def test_rows_read_from_a_disk_sum_up_to_the_same() -> None:
     written, read = Buckets(), Buckets()
-    written.add_all([("user", "ä", "{}"), ("user", "b", "ü")])
+    written.add("user", "ä", "{}")
+    written.add("user", "b", "ü")
     read.add_read("user", [("ä".encode(), b"{}"), (b"b", "ü".encode())])
     assert read.root == written.root
     read.add_read("user", [(b"\xff", b"\xfe")])
