@@ -23,7 +23,8 @@ HERE: Final = Path(__file__).resolve().parent
 JOINED: Final = _report.ROOT / "build" / "bench.json"
 
 BENCHMARKS: Final = (
-    "lookup", "rules", "false_opens", "plate_free", "readers", "frame_to_relay", "sync", "million", "storm",
+    "lookup", "rules", "false_opens", "plate_free", "readers", "clips", "frame_to_relay", "sync", "million",
+    "storm",
 )  # fmt: skip
 """In the order in which they run."""
 

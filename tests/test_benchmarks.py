@@ -7,11 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from benchmarks import _confusions, _report, peers
+from benchmarks import _confusions, _report, clips, peers
 from benchmarks.__main__ import BENCHMARKS, conclude, main
 from benchmarks._report import Bar, Report, finish
+from gate_controller.plates import Plate
+from recognition.frame import Frame
+from recognition.recognizer import Recognizer
+from recognition.training.draw import Freedom, draw_plate
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,13 +46,35 @@ def test_the_page_describes_each() -> None:
     assert [text.split()[0] for text in sections if "|---|" not in text] == [], "each shows its last figures"
 
 
-def test_what_needs_pictures_is_left_out_without_them() -> None:
+@pytest.mark.parametrize(("name", "wants"), [("readers", "PICTURES=LABELS.csv"), ("clips", "CLIPS=CLIPS.csv")])
+def test_what_needs_pictures_is_left_out_without_them(name: str, wants: str) -> None:
     """A run of all goes on, and says so; no limit is missed."""
-    environment = {name: value for name, value in os.environ.items() if name != "PICTURES"}
-    command = [sys.executable, "-m", "benchmarks.readers"]
+    environment = {key: value for key, value in os.environ.items() if key not in ("PICTURES", "CLIPS")}
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "make bench PICTURES=LABELS.csv" in " ".join(done.stdout.split())
+    assert f"make bench {wants}" in " ".join(done.stdout.split())
+
+
+def test_a_clip_tells_when_it_was_sure_and_when_it_was_decided() -> None:
+    """A car that stands where it was first seen: a sensor's word decides it early, its pictures at the end."""
+    street = np.full((360, 640, 3), 90, np.uint8)
+    plate = draw_plate(("AB", "123", "CD"), "F", np.random.default_rng(3), freedom=Freedom(0.1, 0.0, False, False))
+    parked = street.copy()
+    parked[150 : 150 + 46, 210 : 210 + 216] = cv2.resize(plate, (216, 46), interpolation=cv2.INTER_AREA)
+    frames = [Frame(image, at / 12, at) for at, image in enumerate([street] + [parked] * 7)]
+    told = clips.follow(frames, Recognizer())
+    (vehicle,), (alone,) = told.announced, told.alone
+    assert (told.frames, vehicle.read.plate.key, vehicle.accepted) == (8, "AB123CD", True)
+    assert (vehicle.first_seen, vehicle.first_sure, vehicle.decided, vehicle.frames) == (2, 2, 4, 3)
+    assert alone.decided == 8
+
+
+def test_neighbours_are_one_edit_away_and_no_look_alikes() -> None:
+    near = set(clips.neighbours("B8O"))
+    assert {"B8", "BO", "8O", "B8OX", "XB8O", "B7O", "C8O"} <= near
+    assert not near & {"B8O", "BBO", "88O", "B80", "B8Q"}
+    assert clips.listed(near).find_plate(Plate("B8O")).user is None
 
 
 def test_each_can_be_run_without_what_only_training_needs() -> None:
