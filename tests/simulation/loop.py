@@ -113,9 +113,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def forget(self) -> None:
-        """Nothing that waits will have its turn."""
+        """Nothing that waits will have its turn, and nothing new is taken."""
         self._timers.clear()
         self._at_once.clear()
+        self.__class__ = _Over
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
         future = self.create_future()
@@ -189,6 +190,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _process_events(self, event_list: Any) -> None:
         pass
+
+
+class _Over(VirtualLoop):
+    """A loop after its end: what the dead still ask for as they are dropped would outlive them."""
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> "asyncio.Task[Any]":
+        coro.close()
+        raise RuntimeError("the simulation is over")
+
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        return self.call_at(self._now, callback, *args, context=context)
+
+    call_soon_threadsafe = call_soon
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        return Handle(when, callback, args, WORLD)
 
 
 def inline(future: "asyncio.Future[Any]", function: Callable[..., Any], *args: Any) -> None:

@@ -1,5 +1,6 @@
 """One seed: a week of work under faults, then everything is healed and must come right in bounded time."""
 
+import asyncio
 import gc
 import logging
 import shutil
@@ -196,16 +197,21 @@ def _bury(world: World) -> None:
         life.alive = False
         if life.disk is not None:
             life.disk.bury()
-    world.loop.close()
+    loop = world.loop
+    loop.close()
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     logging.disable(logging.CRITICAL)
+    # What a `finally` asks for now is asked of this loop, which takes nothing any more; else it would be of a loop
+    # that is made for it, and stays.
+    asyncio._set_running_loop(loop)
     try:
         with warnings.catch_warnings(action="ignore"):
-            world.loop.forget()
+            loop.forget()
             for holder in (*lives, *world.nodes, world.broker, world):
                 holder.__dict__.clear()
             lives.clear()
             gc.collect()
     finally:
+        asyncio._set_running_loop(None)
         logging.disable(logging.NOTSET)
         sys.unraisablehook = hook
