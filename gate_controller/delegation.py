@@ -8,6 +8,7 @@ billed as if it had come at once.
 Not here: organisations and their credits, which are the portal's, and whether a device decides (`access`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -123,7 +124,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Agreement:
+class _Agreement(ABC):
     """One side asks, the other answers, and either ends it at any time.
 
     The transitions raise BadInput for an organisation or a stage that does not fit.
@@ -138,9 +139,9 @@ class _Agreement:
     ended_at: datetime | None = None
 
     @property
+    @abstractmethod
     def answers(self) -> str:
         """The side that was asked."""
-        raise NotImplementedError
 
     def accepted(self, by: str, at: datetime) -> Self:
         """The side that was asked agrees: a partner pays from then on if the partnership stands."""
