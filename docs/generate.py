@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import NODEFAULT, Struct, inspect
 
-from edge import config
+from edge import config, lane_table
 from gate_controller.reasons import DRIVER, OPERATOR, Note
 from hardware_sim.portal.trust.mosquitto import CONFIGURATION, LIMITS, access_list
 
@@ -71,11 +71,11 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "portal.tls": config.TlsTable,
     "list": config.ListTable,
     "recognition": config.RecognitionTable,
-    "boards.NAME": config.BoardTable,
-    "readers.NAME": config.ReaderTable,
-    "lanes.NAME": config.LaneTable,
-    "lanes.NAME.inputs": config.InputsTable,
-    "lanes.NAME.outputs": config.OutputsTable,
+    "boards.NAME": lane_table.BoardTable,
+    "readers.NAME": lane_table.ReaderTable,
+    "lanes.NAME": lane_table.LaneTable,
+    "lanes.NAME.inputs": lane_table.InputsTable,
+    "lanes.NAME.outputs": lane_table.OutputsTable,
     "desks.NAME": config.DeskTable,
     "displays.NAME": config.DisplayTable,
 }

@@ -23,7 +23,7 @@ import numpy as np
 
 from edge import clock
 from edge.capture import ENDED, HEADER, NO_FRAME, NOT_OPENED, OPEN_TIMEOUT_MS, READ_TIMEOUT_MS, is_address, is_usb
-from edge.config import without_secret
+from edge.lane_table import without_secret
 from gate_controller.errors import MediaError
 from recognition.frame import Frame, Image, load_image
 

@@ -5,20 +5,18 @@ file, and what a desk does (`gate_controller.desk_machine`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from edge.tables import Channel, Text
 from gate_controller.desk_machine import DeskSetup
 from gate_controller.facts import LaneId
-
-Channel = Annotated[int, Meta(ge=1, le=8)]
 
 
 class DeskTable(Struct, forbid_unknown_fields=True):
     """`[desks.NAME]`: where badges are handed out, and keys."""
 
-    board: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    board: Text | None = None
     slots: tuple[Channel, ...] = ()
     contacts: tuple[Channel, ...] = ()
 

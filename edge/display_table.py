@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
-Place = Annotated[str, Meta(min_length=1, max_length=500)]
+from edge.tables import Place, Text
+
 URL_LEN_MAX = 150
 """So that the code with what is behind it stays one that phones read from a small screen."""
 
@@ -15,7 +16,7 @@ class DisplayTable(Struct, forbid_unknown_fields=True):
     """`[displays.NAME]`: a screen on a serial port, the lane it stands at, and where the portal's pages are."""
 
     port: Place
-    lane: Annotated[str, Meta(min_length=1, max_length=100)]
+    lane: Text
     pages: Annotated[str, Meta(min_length=1, max_length=URL_LEN_MAX)]
 
 

@@ -9,10 +9,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 import msgspec
-from msgspec import Struct, inspect
+from msgspec import Meta, Struct, inspect
 
 from gate_controller.errors import ConfigError
 
@@ -21,6 +21,11 @@ FILE_LEN_MAX: Final = 1_000_000
 
 TABLE_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
 _SHOWN_LEN_MAX: Final = 40
+
+Channel = Annotated[int, Meta(ge=1, le=8)]
+Text = Annotated[str, Meta(min_length=1, max_length=100)]
+Place = Annotated[str, Meta(min_length=1, max_length=500)]
+"""A path, a port or an address."""
 
 T = TypeVar("T", bound=Struct)
 

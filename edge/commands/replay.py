@@ -20,7 +20,7 @@ from edge import present
 from edge.camera import is_live, open_source
 from edge.commands.gate import ImaginedGate, Sorter
 from edge.commands.when import instant, local_zone
-from edge.config import without_secret
+from edge.lane_table import without_secret
 from gate_controller.errors import StoreError
 from gate_controller.facts import Direction, Granted, LaneId, Refused
 from gate_controller.site import Site

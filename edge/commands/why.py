@@ -12,7 +12,8 @@ from edge import present
 from edge.commands.remedy import Case, changes
 from edge.commands.site_now import site_now
 from edge.commands.when import instant, local_zone
-from edge.config import LaneTable, load_config
+from edge.config import load_config
+from edge.lane_table import LaneTable
 from edge.tables import did_you_mean
 from gate_controller.access import Ask, ExitPolicy, is_temporary
 from gate_controller.allowlist import Match, MatchKind, Permit

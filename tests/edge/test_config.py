@@ -1,15 +1,12 @@
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from edge.config import Config, load_config, wiring
 from gate_controller.access import ExitPolicy
-from gate_controller.devices.codec import CardRead, LineRead
-from gate_controller.devices.rdm6300 import Rdm6300
 from gate_controller.errors import ConfigError
-from gate_controller.moment import Moment
 from gate_controller.site import ClaimPolicy, Rules
 
 GOOD = """
@@ -333,46 +330,3 @@ def test_tables_that_are_no_tables(tmp_path: Path) -> None:
         "readers: a list given; write tables [readers.NAME]",
         'lanes: "x" given; write tables [lanes.NAME]',
     ]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("green = 2, hold = 5", "green = 2", r"lanes\.entry\.outputs\.hold: missing; in a fire"),
-        (
-            "safety = 2, fire",
-            "safety = 2, open_limit = 5, fire",
-            r"lanes\.entry\.inputs: an open limit without a closed",
-        ),
-        ('"in"', '"both"', r"lanes\.entry\.inputs: a shared two-way lane needs a far loop"),
-    ],
-)
-def test_a_lane_that_could_not_work_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    (problem,) = problems(tmp_path, swapped(old, new))
-    assert re.match(expected, problem)
-
-
-def test_a_lane_is_set_up_as_its_table_says(tmp_path: Path) -> None:
-    setup = load(tmp_path, GOOD).lanes["exit"].setup("exit")
-    assert (setup.id, setup.direction, setup.exit_policy) == ("exit", "out", ExitPolicy.KNOWN_ONLY)
-    assert setup.fitted == {"approach", "safety", "fire"}
-
-
-def test_an_inverted_input_must_be_wired_and_is_shown(tmp_path: Path) -> None:
-    assert problems(tmp_path, swapped('direction = "in"', 'direction = "in"\ninverted = ["far"]')) == [
-        "lanes.entry.inverted: far is not among the inputs; wire it or leave it out here"
-    ]
-    rows = wiring(load(tmp_path, swapped('direction = "in"', 'direction = "in"\ninverted = ["safety"]')))
-    assert ("entry", "input safety", "main in 2 inverted", "/dev/ttyUSB0") in rows
-
-
-def test_a_line_reader_is_told_how_its_lines_are_written(tmp_path: Path) -> None:
-    told = '"line_reader"\nformat = "hex"\nbits = 40\nstart = [2, 82]\nends = [4]'
-    config = load(tmp_path, swapped('"rdm6300"', told))
-    assert ("entry", "reader badge", "line_reader hex", "/dev/ttyUSB1") in wiring(config)
-    now = Moment(datetime(2026, 1, 1, tzinfo=UTC), 1.0)
-    (_, card) = config.readers["badge"].codec().receive(b"\x02R1D37FA4B02\x04", now)
-    assert card == CardRead(40, 0x1D37FA4B02, "1D37FA4B02")
-    plain = load(tmp_path, swapped('"rdm6300"', '"line_reader"')).readers["badge"].codec()
-    assert plain.receive(b"Q1.abc\r\n", now)[1:] == [LineRead("Q1.abc")]
-    assert isinstance(load(tmp_path, GOOD).readers["badge"].codec(), Rdm6300)

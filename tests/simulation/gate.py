@@ -10,17 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from edge import daemon
-from edge.config import (
-    BoardTable,
-    Config,
-    InputsTable,
-    LaneTable,
-    OfflineTable,
-    OutputsTable,
-    PortalTable,
-    SiteTable,
-    StoreTable,
-)
+from edge.config import Config, OfflineTable, PortalTable, SiteTable, StoreTable
+from edge.lane_table import BoardTable, InputsTable, LaneTable, OutputsTable
 from gate_controller.allowlist import Allowlist
 from gate_controller.facts import Fact
 from gate_controller.moment import Moment

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Struct
 
 from edge import clock
-from edge.config import Name, Text
+from edge.config import Name
 from edge.control import socket_of
-from edge.tables import read_toml, table
+from edge.tables import Text, read_toml, table
 from gate_controller.errors import ConfigError, PortalError
 from sync.identity import write_whole
 

@@ -1,0 +1,112 @@
+"""Lanes in the settings, with their boards and readers: what they make, and what could not work."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.config import Config, load_config, wiring
+from edge.lane_table import LaneTable, without_secret
+from gate_controller.access import ExitPolicy
+from gate_controller.devices.codec import CardRead, LineRead
+from gate_controller.devices.rdm6300 import Rdm6300
+from gate_controller.errors import ConfigError
+from gate_controller.moment import Moment
+
+GOOD = """
+[site]
+name = "Depot"
+time_zone = "Europe/Amsterdam"
+
+[boards.main]
+kind = "modbus_relay8"
+port = "/dev/ttyUSB0"
+
+[readers.badge]
+kind = "rdm6300"
+port = "/dev/ttyUSB1"
+lane = "entry"
+
+[lanes.entry]
+direction = "in"
+board = "main"
+camera = "rtsp://camera/1"
+inputs = { approach = 1, safety = 2, fire = 8 }
+outputs = { open = 1, green = 2, hold = 5 }
+
+[lanes.exit]
+direction = "out"
+board = "main"
+camera = "exit.avi"
+exit_policy = "known_only"
+inputs = { approach = 3, safety = 4, fire = 8 }
+outputs = { open = 3, hold = 6 }
+"""
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "site.toml"
+    path.write_text(text, "utf-8")
+    return load_config(path)
+
+
+def problem_of(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, text)
+    (problem,) = error.value.problems
+    return problem.removeprefix(f"{tmp_path / 'site.toml'}: ")
+
+
+def swapped(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("green = 2, hold = 5", "green = 2", r"lanes\.entry\.outputs\.hold: missing; in a fire"),
+        (
+            "safety = 2, fire",
+            "safety = 2, open_limit = 5, fire",
+            r"lanes\.entry\.inputs: an open limit without a closed",
+        ),
+        ('"in"', '"both"', r"lanes\.entry\.inputs: a shared two-way lane needs a far loop"),
+    ],
+)
+def test_a_lane_that_could_not_work_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert re.match(expected, problem_of(tmp_path, swapped(old, new)))
+
+
+def test_a_lane_is_set_up_as_its_table_says(tmp_path: Path) -> None:
+    table = load(tmp_path, GOOD).lanes["exit"]
+    assert isinstance(table, LaneTable)
+    setup = table.setup("exit")
+    assert (setup.id, setup.direction, setup.exit_policy) == ("exit", "out", ExitPolicy.KNOWN_ONLY)
+    assert setup.fitted == {"approach", "safety", "fire"}
+
+
+def test_an_inverted_input_must_be_wired_and_is_shown(tmp_path: Path) -> None:
+    assert problem_of(tmp_path, swapped('direction = "in"', 'direction = "in"\ninverted = ["far"]')) == (
+        "lanes.entry.inverted: far is not among the inputs; wire it or leave it out here"
+    )
+    rows = wiring(load(tmp_path, swapped('direction = "in"', 'direction = "in"\ninverted = ["safety"]')))
+    assert ("entry", "input safety", "main in 2 inverted", "/dev/ttyUSB0") in rows
+
+
+def test_a_line_reader_is_told_how_its_lines_are_written(tmp_path: Path) -> None:
+    told = '"line_reader"\nformat = "hex"\nbits = 40\nstart = [2, 82]\nends = [4]'
+    config = load(tmp_path, swapped('"rdm6300"', told))
+    assert ("entry", "reader badge", "line_reader hex", "/dev/ttyUSB1") in wiring(config)
+    now = Moment(datetime(2026, 1, 1, tzinfo=UTC), 1.0)
+    (_, card) = config.readers["badge"].codec().receive(b"\x02R1D37FA4B02\x04", now)
+    assert card == CardRead(40, 0x1D37FA4B02, "1D37FA4B02")
+    plain = load(tmp_path, swapped('"rdm6300"', '"line_reader"')).readers["badge"].codec()
+    assert plain.receive(b"Q1.abc\r\n", now)[1:] == [LineRead("Q1.abc")]
+    assert isinstance(load(tmp_path, GOOD).readers["badge"].codec(), Rdm6300)
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    assert without_secret("rtsp://user:secret@camera/1") == "rtsp://camera/1"
+    assert without_secret("exit.avi") == "exit.avi"
