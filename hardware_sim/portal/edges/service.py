@@ -2,7 +2,7 @@
 
 Its rules are `gate_controller`'s: every change goes through `Allowlist.apply` before it is written and sent, and
 everything that an edge must believe is signed. It stores before it acknowledges, and what comes twice is stored
-once. One tenant and one site; mail and logins are not here yet.
+once. One tenant and one site. Not here: edits of single entries (`list_desk`), mail and logins (`records`).
 """
 
 import asyncio
@@ -11,34 +11,21 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gate_controller.allowlist import (
-    Allowlist,
-    Change,
-    Permit,
-    PermitPut,
-    PermitRemoved,
-    User,
-    UserPut,
-    UserRemoved,
-    UserStatus,
-)
-from gate_controller.credentials import Badge, PlateCredential
+from gate_controller.allowlist import Allowlist
 from gate_controller.errors import BadInput, ConfigError, MalformedMessage, MessageRefused, PortalError, StoreError
-from gate_controller.plates import Plate
-from hardware_sim.portal.edges import inbox, newcomers
+from hardware_sim.portal.edges import inbox
 from hardware_sim.portal.edges.badge_desk import BadgeDesk
 from hardware_sim.portal.edges.books import DELTA_BYTES_MAX, Books, Changes, Mend
 from hardware_sim.portal.edges.claim_desk import ClaimDesk
 from hardware_sim.portal.edges.enrolment import Enrolment
 from hardware_sim.portal.edges.letters import Letters
+from hardware_sim.portal.edges.list_desk import Changing, ListDesk
 from hardware_sim.portal.edges.order_desk import OrderDesk
 from hardware_sim.portal.edges.picture_desk import PictureDesk
-from hardware_sim.portal.edges.revocation import given_badge, given_plate
 from hardware_sim.portal.edges.seldom import Seldom
 from hardware_sim.portal.journals.ingest import Ingest
 from hardware_sim.portal.journals.ledgers import Alarm, EdgeSeen, Ledgers, PortalEvent
@@ -68,13 +55,10 @@ HEAD_EVERY_S: Final = 1800.0
 KEYS_EVERY_S: Final = 1.0
 """How often at most the keys are told again, to all edges, because some lack them."""
 
-Changing = Sequence[Change] | Callable[[Allowlist], Sequence[Change]]
-"""Changes, or what makes them out of the list as it is by then."""
-
 log = logging.getLogger(__name__)
 
 
-class Portal:
+class Portal(ListDesk):
     """One portal, made by `Portal.open`. Changes may be made with or without a broker; edges catch up.
 
     Changes raise BadInput or ListRejected and then have changed nothing; everything may raise StoreError.
@@ -131,7 +115,7 @@ class Portal:
         """Close the database."""
         await self.database.close()
 
-    # ---- the list ----
+    # ---- the list; single entries of it: `ListDesk` ----
 
     async def change(self, changes: Changing, beside: Callable[[], None] | None = None) -> int:
         """Make the next revision and send it to the edges; returns its number.
@@ -162,80 +146,6 @@ class Portal:
                 self._publish(self._topic("list/delta"), self._letters.delta(old.epoch, made))
             self._publish_head(made.root)
         return new.revision
-
-    async def add_user(
-        self,
-        external_id: str,
-        plates: Sequence[str] = (),
-        badges: Sequence[str] = (),
-        groups: Sequence[str] = (),
-        *,
-        country: str | None = None,
-        pool_size: int = 1,
-        schedule: str | None = None,
-    ) -> User:
-        """A new user with a permit to park, at once in force wherever an edge is connected.
-
-        With groups it is their permits that count, and the user gets none of its own.
-        """
-        user_id = f"u-{self.around.new_id()}"
-        user = newcomers.user(user_id, external_id, plates, badges, groups, country, pool_size)
-        changes: list[Change] = [UserPut(user)]
-        if not groups:
-            changes.append(PermitPut(newcomers.parking(user_id=user.id, schedule=schedule)))
-        await self.change(changes)
-        return user
-
-    async def add_guest(
-        self, external_id: str, *, qr_pass: str = "", code: str = "", valid_to: datetime | None = None
-    ) -> User:
-        """A visitor who comes by QR pass or guest code until `valid_to`; the portal, too, keeps digests only."""
-        guest = newcomers.guest(f"u-{self.around.new_id()}", external_id, qr_pass, code, valid_to)
-        await self.change([UserPut(guest), PermitPut(newcomers.parking(user_id=guest.id))])
-        return guest
-
-    async def edit(self, external_id: str, edited: Callable[[User], User]) -> None:
-        """Change one user as it is by then: what another manager did meanwhile stays."""
-        await self.change(lambda _: [UserPut(edited(self.user(external_id)))])
-
-    async def set_status(self, external_id: str, status: UserStatus) -> None:
-        """Switch a user off, or on again."""
-        await self.edit(external_id, lambda user: replace(user, status=status))
-
-    async def add_plate(self, external_id: str, plate: str, country: str | None = None) -> None:
-        """Give a user one more plate, or again one that was revoked."""
-        added = PlateCredential(Plate.parse(plate, country))
-        await self.edit(external_id, lambda user: given_plate(user, added))
-
-    async def add_badge(self, external_id: str, badge: str) -> None:
-        """Give a user one more badge, or again one that was revoked."""
-        added = Badge.parse(badge)
-        await self.edit(external_id, lambda user: given_badge(user, added))
-
-    async def set_groups(self, external_id: str, groups: Sequence[str]) -> None:
-        """Put a user into exactly these groups."""
-        await self.edit(external_id, lambda user: replace(user, groups=tuple(groups)))
-
-    async def remove_user(self, external_id: str) -> None:
-        """Delete a user and its own permits; its id is never given again."""
-        await self.change([UserRemoved(self.user(external_id).id)])
-
-    async def permit_group(self, group: str, schedule: str | None = None, device: str | None = None) -> Permit:
-        """Let a group park, at one lane or everywhere, always or on a weekly schedule."""
-        permit = newcomers.parking(group_id=group, schedule=schedule, device=device)
-        await self.change([PermitPut(permit)])
-        return permit
-
-    async def remove_permit(self, permit_id: str) -> None:
-        """Take a permit away."""
-        await self.change([PermitRemoved(permit_id)])
-
-    def user(self, external_id: str) -> User:
-        """The user whom the customer calls so. Raises BadInput."""
-        user = self.allowlist.user_by_external(external_id)
-        if user is None:
-            raise BadInput(f"no user has the external id {external_id!r}; add it first")
-        return user
 
     # ---- what the edges sent ----
 
