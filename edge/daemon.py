@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 import secrets
-from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -30,45 +29,13 @@ from edge.recorder import Recorder
 from edge.renewal import CertificateKeeper
 from edge.standing import StandingOrders
 from edge.version import software
+from edge.wires import Wires
 from gate_controller.allowlist import Allowlist
-from gate_controller.credentials import BadgeRead, CodeRead
 from gate_controller.devices import CODECS
-from gate_controller.devices.codec import (
-    BadBytes,
-    CardRead,
-    ContactChanged,
-    DeviceOnline,
-    DeviceSilent,
-    LevelRefused,
-    LineRead,
-    PulseDone,
-    Signal,
-)
-from gate_controller.devices.codec import PulseUncertain as DevicePulseUncertain
+from gate_controller.devices.codec import Signal
 from gate_controller.errors import StoreError
-from gate_controller.facts import (
-    AlarmRaised,
-    Closed,
-    Fact,
-    Granted,
-    HoldId,
-    HoldReleased,
-    LaneId,
-    Refused,
-    Released,
-)
-from gate_controller.lane import (
-    ClaimAnswered,
-    ClaimFailed,
-    CommitFailed,
-    Committed,
-    Contact,
-    ContactsLost,
-    Presented,
-    PulseSent,
-    PulseUncertain,
-    Role,
-)
+from gate_controller.facts import Closed, Fact, Granted, HoldId, HoldReleased, LaneId, Refused, Released
+from gate_controller.lane import ClaimAnswered, ClaimFailed, CommitFailed, Committed
 from gate_controller.lane_scan import needs_claim
 from gate_controller.moment import Moment
 from gate_controller.occupancy import Occupancy
@@ -136,11 +103,8 @@ class Daemon:
         }
         drives = {name: link.drive for name, link in self._links.items()}
         self._desks = Desks(config, run, self, drives, self._portal)
-        self._roles: dict[tuple[str, int], list[tuple[LaneTask, Role, bool]]] = defaultdict(list)
-        for name, table in config.lanes.items():
-            for role, channel in table.inputs.fitted().items():
-                wired = (self._lanes[LaneId(name)], Role(role), Role(role) in table.inverted)
-                self._roles[table.board, channel - 1].append(wired)
+        read_pass = self._portal.read_pass if self._portal is not None else lambda _: None
+        self._wires = Wires(config, self._lanes, self._desks, self.record, read_pass)
 
     def record(self, facts: Sequence[Fact], now: Moment) -> None:
         """Fold facts into the site at once, queue them for the journal, and say them a little later."""
@@ -370,56 +334,10 @@ class Daemon:
         self._desks.commit_failed(lane, hold)
 
     def _from_board(self, board: str, signal: Signal) -> None:
-        self._desks.from_board(board, signal)
-        match signal:
-            case ContactChanged(channel, on):
-                for lane, role, inverted in self._roles[board, channel]:
-                    lane.put(Contact(role, on is not inverted))
-            case PulseDone(_, pulse):
-                for lane in self._lanes_on(board):
-                    lane.put(PulseSent(pulse))
-            case DevicePulseUncertain(_, pulse, why):
-                for lane in self._lanes_on(board):
-                    lane.put(PulseUncertain(pulse, why))
-            case DeviceSilent(why):
-                for lane in self._lanes_on(board):
-                    self.record([AlarmRaised(lane.setup.id, "board_silent", why)], clock.now())
-                    lane.put(ContactsLost())
-            case LevelRefused(channel, on, why):
-                said = f"board {board}, output {channel + 1}: cannot be switched {'on' if on else 'off'}: {why}"
-                for lane in self._lanes_on(board):
-                    if channel + 1 in self._config.lanes[lane.setup.id].outputs.fitted().values():
-                        self.record([AlarmRaised(lane.setup.id, "output_refused", said)], clock.now())
-            case DeviceOnline():
-                log.info("board %s: answers", board)
-            case BadBytes(count, why):
-                log.debug("board %s: %d bytes thrown away: %s", board, count, why)
-            case CardRead() | LineRead():
-                log.warning("board %s: something was read by a board without a reader", board)
+        self._wires.from_board(board, signal)
 
     def _from_reader(self, reader: str, signal: Signal) -> None:
-        if self._desks.from_reader(reader, signal):
-            return
-        match signal:
-            case CardRead(bits, value):
-                self._at(reader).put(Presented(BadgeRead.of(value, bits)))
-            case LineRead(text):
-                signed = self._portal.read_pass(text) if self._portal is not None else None
-                self._at(reader).put(Presented(signed or CodeRead.of(text)))
-            case DeviceSilent(why):
-                log.warning("reader %s: silent: %s", reader, why)
-            case DeviceOnline():
-                log.info("reader %s: answers", reader)
-            case BadBytes(count, why):
-                log.warning("reader %s: %d bytes thrown away: %s", reader, count, why)
-            case _:
-                pass
-
-    def _at(self, reader: str) -> LaneTask:
-        return self._lanes[LaneId(self._config.readers[reader].lane)]
-
-    def _lanes_on(self, board: str) -> list[LaneTask]:
-        return [lane for name, lane in self._lanes.items() if self._config.lanes[name].board == board]
+        self._wires.from_reader(reader, signal)
 
 
 async def serve(config: Config) -> None:
