@@ -7,6 +7,8 @@ Sizes are those of real messages, made and signed here by the code that sends th
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from random import Random
 from typing import Final
 
 import msgspec
@@ -22,6 +24,7 @@ from sync import messages as wire
 from sync.codec import encode_change, encode_fact
 from sync.mqtt import KEEPALIVE_S, Backoff
 from sync.outbox import RESEND_AFTER_S
+from sync.packing import packed
 from sync.signing import Signer
 
 # ---- measured: 22 November 2026, two shared cores of an AMD EPYC virtual machine ----
@@ -117,6 +120,27 @@ def sizes() -> dict[str, int]:
         )
         found[name] = len(payload) + times.get(name, 1) * (len(topic) + HEADER_BYTES)
     return found
+
+
+@cache
+def whole_list(entries: int) -> float:
+    """Bytes of a whole list on its way, half users and half permits, reckoned from a part of each."""
+    chance, each = Random(7), 1000
+    users = [
+        User(f"u-{chance.randbytes(8).hex()}", f"{n}", plates=(PlateCredential(Plate.parse(_plate(chance), "D")),))
+        for n in range(each)
+    ]
+    of_users = packed(encode_change(UserPut(user)) for user in users)
+    of_permits = packed(
+        encode_change(PermitPut(Permit(f"park-{user.id}", Action.PARK, user_id=user.id))) for user in users
+    )
+    # As text in their envelopes.
+    return entries / 2 * (len(of_users) + len(of_permits)) / each * 4 / 3
+
+
+def _plate(chance: Random) -> str:
+    letters = "".join(chance.choices("ABCDEFGHIKLMNOPRSTUVWXYZ", k=2))
+    return f"{chance.choice(('B', 'HH', 'KA', 'OG'))}-{letters} {chance.randrange(1, 10_000)}"
 
 
 def page() -> str:
@@ -241,7 +265,7 @@ def _storm(size: dict[str, int]) -> str:
 
 def _bends(size: dict[str, int]) -> str:
     queue = round(QUEUE_LEN_MAX / STORM_MESSAGES, -2)
-    whole = ENTRIES_A_SITE / 2 * size["list/delta, a user and a permit"]
+    whole = whole_list(ENTRIES_A_SITE)
     rows = [
         (
             "1. a portal's line of messages: one after the other, a commit each",
@@ -271,8 +295,8 @@ def _bends(size: dict[str, int]) -> str:
         ),
         (
             "5. whole lists, if portals were lost",
-            f"{ENTRIES_A_SITE:,} entries are some {whole / 1e6:.1f} MB an edge, "
-            f"{FLEETS[-1] * whole / 1e9:,.0f} GB for the fleet",
+            f"{ENTRIES_A_SITE:,} entries are {whole / 1e3:,.0f} kB an edge, packed, "
+            f"{FLEETS[-1] * whole / 1e9:,.1f} GB for the fleet; a million {whole_list(10**6) / 1e6:,.0f} MB",
             "they are asked for in parts, 8 ahead, and go on where they were cut; lists stay by site",
         ),
     ]

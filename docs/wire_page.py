@@ -168,9 +168,13 @@ def schemas() -> dict[str, Any]:
     for change in get_args(Change):
         found[change.__name__]["properties"]["op"] = {"const": codec.CHANGE_KINDS[change]}
         found[change.__name__]["required"].append("op")
-    for carrier in (wire.ListDelta, wire.ListPart, wire.ListMend):
-        ops = {"oneOf": [_ref(change) for change in get_args(Change)]}
+    ops = {"oneOf": [_ref(change) for change in get_args(Change)]}
+    for carrier in (wire.ListDelta, wire.ListMend):
         found[carrier.__name__]["properties"]["ops"]["items"] = ops
+    found["ListPart"]["properties"]["packed"] |= {
+        "contentMediaType": "application/zlib",
+        "description": "A JSON array of changes, such as the ops of a delta, in zlib's format (RFC 1950).",
+    }
     for channel in CHANNELS:
         if channel.signed:
             found[_payload(channel)] = _enveloped(channel.message)

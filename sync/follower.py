@@ -11,26 +11,29 @@ over when they come, which is what a clock that is ahead makes of them. What is 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NoReturn, TypeVar
 
+import msgspec
+
 from gate_controller.allowlist import Allowlist, WholeList
 from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused, StoreError
+from sync.ahead import Ahead
 from sync.cached_list import Shadow
 from sync.entries import Gathered
 from sync.guard import Guard, Sighting
 from sync.mender import mended, read_back, sums_of
 from sync.messages import (
     LIST_LIVES,
-    PARTS_AHEAD,
     ListGet,
     ListHead,
     ListPart,
     Revision,
     Written,
 )
+from sync.packing import unpacked
 from sync.replica import GAP_WAIT_S, Step, changed, on_delta, on_head, on_part, refused_as
 from sync.signing import Refusal
 from sync.store import Store
@@ -42,6 +45,8 @@ ASK_AGAIN_S: Final = 30.0
 READ_SLICE_LEN: Final = 250
 """Entries read between two looks at what else there is to do: about 1 ms. Not in a thread, which would hold all the
 others up for 5 ms at each turn."""
+WRITTEN_PARTS: Final = 2
+"""Parts of a whole list that are written in one transaction: some 4,000 entries, 30 ms."""
 LARGE_LEN_MIN: Final = 8 * 1024
 """Bytes from which on changes are read in a thread: some 50 users, which would cost the event loop 10 ms."""
 
@@ -80,6 +85,7 @@ class Follower:
         self._written: Shadow | None = None
         self._gathered = Gathered()
         self._writing: asyncio.Future[None] | None = None
+        self._ahead = Ahead()
         # The list that it becomes, if all of its parts came in this run; otherwise they are read from the disk.
         self._new: WholeList | None = None
         self._to_sweep = asyncio.Event()
@@ -136,7 +142,7 @@ class Follower:
         """What to ask the portal."""
         self._unanswered = True
         shadow = self._shadow
-        written = Written(shadow.epoch, shadow.rev, shadow.next) if shadow else None
+        written = Written(shadow.epoch, shadow.rev, self._ahead.begin(shadow.next)) if shadow else None
         sums = None if self._whole else self._sums
         return ListGet(keyset=self._guard.keyset, have=self.have, whole=self._whole, written=written, buckets=sums)
 
@@ -258,13 +264,13 @@ class Follower:
             # All was written when the last run, or the disk, ended.
             await self._swap(part)
             return
-        shadow = self._place_of(part)
+        shadow, ops = self._place_of(part), unpacked(part.packed)
         if shadow is None:
             # After a part that could not be used, the rest of them is no reason to ask sooner.
             if not self.trouble:
                 self._ask_soon()
             return
-        await self._take(part, shadow)
+        await self._take(part, ops, shadow)
 
     async def _mend(self, payload: bytes) -> None:
         mend = await self._in_time(self._guard.mend(payload))
@@ -305,23 +311,21 @@ class Follower:
         new = await asyncio.to_thread(old.replaced_by, whole, epoch, rev)
         return new.remembering(await self._store.removed_users()) if self._rotten else new
 
-    async def _take(self, part: ListPart, before: Shadow) -> None:
+    async def _take(self, part: ListPart, ops: Sequence[msgspec.Raw], before: Shadow) -> None:
         if part.part == 0:
             await self._let_go()
             # What differs was too much for one message, or is no longer what is asked for.
             self._whole = self._whole or self._sums is not None
-            self._written, self._gathered = before, Gathered()
+            self._written, self._gathered, self._ahead = before, Gathered(), Ahead()
             self._new = WholeList(self.allowlist.reader_bits)
         self._shadow = shadow = replace(before, next=part.part + 1)
-        at_the_end = shadow.next % PARTS_AHEAD == 0 or self._complete
-        if at_the_end and not self._complete:
-            # The next ones travel while these are read and written.
+        if self._ahead.asks(shadow.next, shadow.parts):
             self._ask_at_latest(0.0)
         else:
             self._ask_next(ASK_AGAIN_S)
         try:
-            await self._read(part)
-            if at_the_end:
+            await self._read(ops)
+            if shadow.next % WRITTEN_PARTS == 0 or self._complete:
                 await self._write(shadow)
             if self._complete:
                 await self._settled()
@@ -333,9 +337,9 @@ class Follower:
         if self._complete:
             await self._swap(part)
 
-    async def _read(self, part: ListPart) -> None:
-        for at in range(0, len(part.ops), READ_SLICE_LEN):
-            entries = self._gathered.read(part.ops[at : at + READ_SLICE_LEN], at)
+    async def _read(self, ops: Sequence[msgspec.Raw]) -> None:
+        for at in range(0, len(ops), READ_SLICE_LEN):
+            entries = self._gathered.read(ops[at : at + READ_SLICE_LEN], at)
             if self._new is not None:
                 entries.onto(self._new)
             await asyncio.sleep(0)
@@ -364,12 +368,12 @@ class Follower:
     async def _back_to_disk(self) -> None:
         """What came and is not written is asked for again."""
         await self._let_go()
+        self._give_up()
         self._shadow = self._written = await self._store.shadow()
-        self._gathered, self._new = Gathered(), None
 
     def _give_up(self) -> None:
         self._shadow = self._written = self._new = None
-        self._gathered = Gathered()
+        self._gathered, self._ahead = Gathered(), Ahead()
 
     @property
     def _complete(self) -> bool:

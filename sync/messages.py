@@ -193,7 +193,7 @@ class ListDelta(Signed, frozen=True, kw_only=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """How far a whole list has come: the parts before `next` are written."""
+    """How far a whole list has come: the parts before `next` are here or on their way."""
 
     epoch: str
     rev: Count
@@ -216,7 +216,10 @@ class ListGet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListPart(Signed, frozen=True, kw_only=True):
-    """One of the parts of a whole list, as changes that build it from nothing; `root` is the whole list's."""
+    """One of the parts of a whole list, as changes that build it from nothing; `root` is the whole list's.
+
+    `packed` is a JSON array of changes, such as the `ops` of a delta, in zlib's format.
+    """
 
     kind: Literal["list/part"] = "list/part"
     era: Count
@@ -225,7 +228,7 @@ class ListPart(Signed, frozen=True, kw_only=True):
     root: str
     part: Count
     parts: Count
-    ops: list[msgspec.Raw]
+    packed: bytes
 
 
 class ListMend(Signed, frozen=True, kw_only=True):

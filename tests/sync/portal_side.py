@@ -12,6 +12,7 @@ from gate_controller.moment import Moment
 from sync.codec import encode_change
 from sync.messages import Address, ClaimReply, Cmd, EventAck, Left, ListDelta, ListHead, ListMend, ListPart
 from sync.orders import LaneOrder
+from sync.packing import packed
 from sync.roots import Buckets, bucket_of
 from sync.signing import ROOT, Envelope, KeySet, Signer
 from tests.sync.samples import T0
@@ -78,7 +79,7 @@ def parts(
     """A whole list, so many entries a part."""
     cut = [entries[at : at + size] for at in range(0, len(entries), size)] or [[]]
     fields = {"aud": "t/s", "exp": iat + LIVES, "epoch": f"e{era}", "root": root_of(entries)} | other
-    ops = [{"ops": [*map(encode_change, part)]} for part in cut]
+    ops = [{"packed": packed(map(encode_change, part))} for part in cut]
     return [
         by.sign(ListPart(iat=iat, era=era, rev=rev, part=n, parts=len(cut), **(mine | fields)))
         for n, mine in enumerate(ops)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import zlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,14 @@ import msgspec
 import pytest
 
 from gate_controller.allowlist import Allowlist, Change, Permit, PermitPut, User, UserPut, UserRemoved
-from gate_controller.errors import ListRejected, MessageRefused, StoreError
+from gate_controller.errors import ListRejected, MalformedMessage, MessageRefused, StoreError
 from gate_controller.facts import VehicleLeft
 from gate_controller.users import Action
 from sync.codec import encode_change
-from sync.follower import ASK_AGAIN_S, Follower
+from sync.follower import ASK_AGAIN_S, WRITTEN_PARTS, Follower
 from sync.guard import Guard
 from sync.messages import LIST_LIVES, PARTS_AHEAD, Revision, Written
+from sync.packing import UNPACKED_LEN_MAX, packed
 from sync.replica import GAP_WAIT_S
 from sync.roots import bucket_of
 from sync.store import Store
@@ -345,21 +347,59 @@ async def test_a_list_cut_off_goes_on_where_it_was(path: Path) -> None:
     first = await follows(store)
     for part in sent[: PARTS_AHEAD + 3]:
         await first.list.on_part(part)
-    assert first.ask_next == [ASK_AGAIN_S] * (PARTS_AHEAD + 2)
-    assert first.ask_at_latest == [0.0], "what follows is asked for as soon as the last one came"
     await refused("replayed", first.list.on_part(sent[0]))
     await first.list.on_part(sent[PARTS_AHEAD + 5])  # not yet
+    first.list.question()
     assert first.list.question().written == Written("e1", 7, PARTS_AHEAD + 3)
     await store.close()
     store = await open_store(path)
     again = await follows(store)
-    assert again.list.question().written == Written("e1", 7, PARTS_AHEAD), "those written go together"
+    assert again.list.question().written == Written("e1", 7, PARTS_AHEAD + 2), "those written go together"
     assert again.in_force == []
-    for part in sent[PARTS_AHEAD:]:
+    for part in sent[PARTS_AHEAD + 2 :]:
         await again.list.on_part(part)
     assert again.in_force == [(7, T0)]
     await again.consistent()
     await store.close()
+
+
+async def test_the_next_parts_travel_while_those_before_them_are_read(fed: Follows) -> None:
+    """Asked for once each, with the first part of those before; a question out of its turn asks for what lacks."""
+    sent, asked = parts(7, users(3 * PARTS_AHEAD - 2), 1), []
+    for number, part in enumerate(sent):
+        before = len(fed.ask_at_latest)
+        await fed.list.on_part(part)
+        if len(fed.ask_at_latest) > before and number + 1 < len(sent):
+            written = fed.list.question().written
+            asked.append((number, written and written.next))
+        if number == PARTS_AHEAD + 2:
+            # Nobody answered.
+            assert fed.list.question().written == Written("e1", 7, PARTS_AHEAD + 3)
+    assert asked == [
+        (0, PARTS_AHEAD), (PARTS_AHEAD, 2 * PARTS_AHEAD), (PARTS_AHEAD + 3, 2 * PARTS_AHEAD),
+    ]  # fmt: skip
+    await fed.consistent()
+
+
+async def test_a_newer_list_is_asked_for_from_its_beginning_on(fed: Follows) -> None:
+    for number, part in enumerate(parts(6, users(3 * PARTS_AHEAD), 1)[: PARTS_AHEAD + 2]):
+        await fed.list.on_part(part)
+        if number % PARTS_AHEAD == 0:
+            fed.list.question()
+    fed.ask_at_latest.clear()
+    await fed.list.on_part(parts(7, users(2 * PARTS_AHEAD), 1)[0])
+    assert fed.ask_at_latest == [0.0]
+    assert fed.list.question().written == Written("e1", 7, PARTS_AHEAD)
+
+
+async def test_a_part_that_does_not_unpack_changes_nothing(fed: Follows) -> None:
+    await fed.list.on_part(parts(6, users(8), 2)[0])
+    for data in (b"", b"x", zlib.compress(b"{}"), zlib.compress(b"[7"), zlib.compress(bytes(UNPACKED_LEN_MAX + 1))):
+        with pytest.raises(MalformedMessage, match="packed: "):
+            await fed.list.on_part(parts(6, users(8), 2, packed=data)[1])
+    for part in parts(6, users(8), 2)[1:]:
+        await fed.list.on_part(part)
+    await fed.consistent()
 
 
 async def test_a_power_cut_before_the_swap_costs_no_part(path: Path) -> None:
@@ -437,7 +477,7 @@ async def test_a_part_that_cannot_be_read_is_told_and_a_mended_list_heals(
 ) -> None:
     sent = parts(6, users(8), 2)
     conquer = msgspec.Raw(b'{"op": "conquer"}')
-    spoilt = parts(6, users(8), 2, root="f" * 64, ops=[conquer])
+    spoilt = parts(6, users(8), 2, root="f" * 64, packed=packed([conquer]))
     for wait_s in (ASK_AGAIN_S, 2 * ASK_AGAIN_S, 4 * ASK_AGAIN_S):
         await refused("malformed", fed.list.on_part(spoilt[0]))
         assert fed.ask_next[-1] == wait_s
@@ -547,7 +587,7 @@ async def test_a_list_that_nobody_confirms_grows_stale_also_over_a_restart(path:
 async def test_the_journal_takes_turns_with_a_long_list(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the list writes lies in short transactions, with room for the journal between any two of them."""
     made = await follows(store)
-    sent = parts(1, users(40_000), 400)
+    sent = parts(1, users(40_000), 1600)
     turns: list[str] = []
     write = store._write
 
@@ -569,7 +609,7 @@ async def test_the_journal_takes_turns_with_a_long_list(store: Store, monkeypatc
     assert made.in_force == [(1, T0)]
     journals = turns.count("append")
     lists = len(turns) - journals
-    assert lists >= len(sent) // PARTS_AHEAD
+    assert lists >= len(sent) // WRITTEN_PARTS
     assert journals >= lists // 2
 
 
@@ -583,14 +623,15 @@ async def test_a_disk_that_refuses_behind_the_back_of_the_reader_is_told_and_ask
         raise StoreError("no space left on the disk")
 
     monkeypatch.setattr(store, "add_parts", full)
-    for part in cut[:PARTS_AHEAD]:
+    for part in cut[:WRITTEN_PARTS]:
         await made.list.on_part(part)
-    assert made.list.question().written == Written("e1", 5, PARTS_AHEAD)
+    made.list.question()
+    assert made.list.question().written == Written("e1", 5, WRITTEN_PARTS)
     monkeypatch.setattr(store, "add_parts", add_parts)
-    for part in cut[PARTS_AHEAD : 2 * PARTS_AHEAD - 1]:
+    for part in cut[WRITTEN_PARTS : 2 * WRITTEN_PARTS - 1]:
         await made.list.on_part(part)
     with pytest.raises(StoreError, match="no space"):
-        await made.list.on_part(cut[2 * PARTS_AHEAD - 1])
+        await made.list.on_part(cut[2 * WRITTEN_PARTS - 1])
     assert made.list.question().written is None
     for part in cut:
         await made.list.on_part(part)
@@ -607,7 +648,7 @@ async def test_parts_of_a_newer_list_are_not_held_up_by_those_of_an_older_one(
         raise StoreError("no space left on the disk")
 
     monkeypatch.setattr(store, "add_parts", full)
-    for part in parts(5, users(2 * PARTS_AHEAD), 1)[:PARTS_AHEAD]:
+    for part in parts(5, users(2 * WRITTEN_PARTS), 1)[:WRITTEN_PARTS]:
         await made.list.on_part(part)
     monkeypatch.setattr(store, "add_parts", add_parts)
     for part in parts(6, users(3), 1):

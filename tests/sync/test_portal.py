@@ -30,6 +30,7 @@ from sync.codec import encode_change
 from sync.messages import Address, EventAck, EventBatch, ListDelta, ListPart, Revision, State
 from sync.mqtt import Backoff, Connection, Endpoint, Incoming, connect
 from sync.orders import Answer, LaneOrder, Request, SyncNow
+from sync.packing import packed
 from sync.pictures import Picture
 from sync.portal import PortalLink, Surroundings
 from sync.roots import Buckets
@@ -546,7 +547,9 @@ async def test_a_list_that_lands_after_the_connection_is_lost_is_in_force(tmp_pa
     """And so is the next one: memory and disk stand at the same revision, and at the same part of a whole list."""
     ann, bob = UserPut(User("u", "ann")), UserPut(User("v", "bob"))
     whole = {"root": root_of([ann, bob]), "rev": 6, "parts": 2}
-    parts = [ListPart(**SIGNED, **whole, part=n, ops=[encode_change(put)]) for n, put in enumerate((ann, bob))]
+    parts = [
+        ListPart(**SIGNED, **whole, part=n, packed=packed([encode_change(put)])) for n, put in enumerate((ann, bob))
+    ]
     for place, sent in enumerate(([a_delta([ann, bob], 5, 6)], parts)):
         async with an_edge(tmp_path, 1, f"e{place}") as edge:
             await edge.store.replace_list("e", 5, [])
@@ -681,7 +684,7 @@ async def test_nothing_malformed_or_impossible_changes_anything(mosquitto: Any, 
 
 
 def a_part(rev: int, ops: list[msgspec.Raw], root: str = "") -> ListPart:
-    return ListPart(**SIGNED, rev=rev, root=root, part=0, parts=1, ops=ops)
+    return ListPart(**SIGNED, rev=rev, root=root, part=0, parts=1, packed=packed(ops))
 
 
 def same(name: bytes) -> msgspec.Raw:
@@ -844,7 +847,7 @@ async def test_a_whole_list_that_gives_a_user_another_id_is_not_put_in_force(
     another = [BOB, UserPut(User("u9", "ann"))]
     new = SIGNED | {"era": 2, "epoch": "new"}
     ops = [*map(encode_change, another)]
-    whole = ListPart(**new, rev=1, root=root_of(another), part=0, parts=1, ops=ops)
+    whole = ListPart(**new, rev=1, root=root_of(another), part=0, parts=1, packed=packed(ops))
     async with an_edge_with_ann_and_bob(tmp_path, mosquitto.port, whole) as (edge, hand):
         await until(lambda: _refused(edge, Counter(list_rejected=1)))
         await until(lambda: _in_trouble(hand, "immutable_id: user ann has id u1, which cannot become u9"))

@@ -57,4 +57,4 @@ def test_delta(have: Revision | None, epoch: str, from_: int, to: int, step: Ste
     ],
 )
 def test_whole_list(have: Revision | None, epoch: str, rev: int, step: Step) -> None:
-    assert on_part(have, ListPart(**SIGNED, epoch=epoch, rev=rev, part=0, parts=1, ops=[])) is step
+    assert on_part(have, ListPart(**SIGNED, epoch=epoch, rev=rev, part=0, parts=1, packed=b"")) is step

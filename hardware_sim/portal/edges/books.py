@@ -5,7 +5,7 @@ Whether a change is allowed is `Allowlist.apply`'s business, asked before.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +18,7 @@ from hardware_sim.portal.records.forgetting import forget
 from sync.cached_list import CachedList
 from sync.codec import encode_change, instant_text
 from sync.messages import PARTS_AHEAD, ListGet, Written
+from sync.packing import packed
 from sync.roots import bucket_of
 
 DELTAS_KEPT_FOR: Final = timedelta(days=30)
@@ -26,8 +27,10 @@ DELTAS_KEPT_MAX: Final = 10_000
 """The same for a list that changes every few minutes."""
 DELTA_BYTES_MAX: Final = 512 * 1024
 """Changes that are longer than this together are not sent as one delta; the edge gets the whole list."""
-PART_BYTES_MAX: Final = 60 * 1024
-"""Changes in one part of the whole list; the envelope around them fits into `PART_LEN_MAX`."""
+PART_BYTES_MAX: Final = 256 * 1024
+"""Changes in one part of the whole list, before they are packed: some 2,000."""
+PACKED_BYTES_MAX: Final = 44 * 1024
+"""The same, packed; as text in its envelope it fits into `PART_LEN_MAX`."""
 ENTRY_BYTES_MAX: Final = 32 * 1024
 """The longest single change."""
 
@@ -44,13 +47,13 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the parts of a whole list; `ops` is the JSON array of its changes."""
+    """One of the parts of a whole list; `packed` are its changes (`sync.packing`)."""
 
     rev: int
     root: str
     part: int
     parts: int
-    ops: msgspec.Raw
+    packed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +167,17 @@ class Books:
         # The last part again for an edge that has them all and could not finish.
         first = min(written.next, parts - 1) if written is not None and written.rev == rev else 0
         rows = self._db.execute(
-            "SELECT part, root, ops FROM snapshot WHERE part >= ? ORDER BY part LIMIT ?",
+            "SELECT part, root, packed FROM snapshot WHERE part >= ? ORDER BY part LIMIT ?",
             (first, PARTS_AHEAD - first % PARTS_AHEAD),
         ).fetchall()
-        return [Part(rev, root, part, parts, msgspec.Raw(ops.encode())) for part, root, ops in rows]
+        return [Part(rev, root, part, parts, data) for part, root, data in rows]
 
     def _leads_on(self, least_rev: int, newest: int) -> bool:
         """Whether the snapshot that was cut last is new enough, and the changes since are less than half of it.
 
         It is in force at the edge until they come: an empty list must not be, at a gate that has had another.
         """
-        cut = self._db.execute("SELECT rev, sum(length(ops)) FROM snapshot GROUP BY rev").fetchone()
+        cut = self._db.execute("SELECT rev, sum(bytes) FROM snapshot GROUP BY rev").fetchone()
         if cut is None or cut[0] < least_rev:
             return False
         since = self._since(cut[0], newest)
@@ -183,19 +186,35 @@ class Books:
     def _cut(self, rev: int) -> None:
         """The newest list in parts, in place of an older one's."""
         self._db.execute("DELETE FROM snapshot")
-        parts: list[list[bytes]] = [[]]
-        room = PART_BYTES_MAX
-        for entry in self._list.entries():
-            if len(entry) + 1 > room:
-                parts.append([])
-                room = PART_BYTES_MAX
-            parts[-1].append(entry)
-            room -= len(entry) + 1
         root = self._list.root()
+        # One after the other: all of them would be the whole list once more in the memory.
         self._db.executemany(
-            "INSERT INTO snapshot VALUES (?, ?, ?, ?)",
-            ((number, rev, root, f"[{b','.join(part).decode()}]") for number, part in enumerate(parts)),
+            "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?)",
+            ((number, rev, root, *part) for number, part in enumerate(_parted(self._list.entries()))),
         )
+
+
+def _parted(entries: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Parts of a list: the length of their changes, and those packed; one part at least."""
+    some: list[bytes] = []
+    room = PART_BYTES_MAX
+    for entry in entries:
+        if some and len(entry) + 1 > room:
+            yield from _packed(some)
+            some, room = [], PART_BYTES_MAX
+        some.append(entry)
+        room -= len(entry) + 1
+    yield from _packed(some)
+
+
+def _packed(some: list[bytes]) -> Iterator[tuple[int, bytes]]:
+    """One part, or more of changes that pack badly."""
+    data = packed(some)
+    if len(data) > PACKED_BYTES_MAX and len(some) > 1:
+        for half in (some[: len(some) // 2], some[len(some) // 2 :]):
+            yield from _packed(half)
+    else:
+        yield sum(map(len, some)), data
 
 
 def _milliseconds(at: datetime) -> int:

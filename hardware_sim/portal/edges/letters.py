@@ -5,19 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-import msgspec
-
 from gate_controller.allowlist import Allowlist
 from hardware_sim.portal.edges.books import Changes, Mend, Part
 from sync.messages import LIST_LIVES, ListDelta, ListHead, ListMend, ListPart
 
 L = TypeVar("L", ListDelta, ListPart, ListMend, ListHead)
-
-
-class EncodedPart(ListPart, frozen=True, kw_only=True):
-    """A `ListPart` whose changes are JSON already, as they are kept: it is cut once and sent to many."""
-
-    ops: msgspec.Raw  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +27,8 @@ class Letters:
 
     def part(self, epoch: str, part: Part) -> ListPart:
         """A part of a whole list."""
-        told = {"rev": part.rev, "root": part.root, "part": part.part, "parts": part.parts, "ops": part.ops}
-        return self._said(EncodedPart, epoch, **told)
+        told = {"rev": part.rev, "root": part.root, "part": part.part, "parts": part.parts, "packed": part.packed}
+        return self._said(ListPart, epoch, **told)
 
     def mend(self, epoch: str, mend: Mend) -> ListMend:
         """What differs at an edge."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -11,11 +12,14 @@ from gate_controller.allowlist import Change, User, UserPut, UserRemoved
 from gate_controller.errors import BadInput
 from hardware_sim.portal.edges import books as books_module
 from hardware_sim.portal.edges.books import Books, Changes, Mend, Part
+from hardware_sim.portal.edges.letters import Letters
 from hardware_sim.portal.edges.service import PORTAL
 from sync.codec import decode_changes, encode_change
 from sync.database import Database
-from sync.messages import PARTS_AHEAD, ListGet, Revision, Written
+from sync.messages import PART_LEN_MAX, PARTS_AHEAD, ListGet, Revision, Written
+from sync.packing import unpacked
 from sync.roots import Buckets, bucket_of
+from sync.signing import Signer
 
 T0 = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 
@@ -53,7 +57,7 @@ async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
 
 
 def ops_of(part: Part) -> list[msgspec.Raw]:
-    return msgspec.json.decode(part.ops, type=list[msgspec.Raw])
+    return unpacked(part.packed)
 
 
 def put(number: int) -> UserPut:
@@ -115,6 +119,19 @@ async def test_a_whole_list_is_cut_and_goes_on_where_an_edge_was(
     assert [part.part for part in last] == [first[0].parts - 1]
 
 
+async def test_entries_that_pack_badly_fit_into_a_message_all_the_same(shelf: Shelf) -> None:
+    chance, signer = Random(7), Signer.of(b"\2" * 32)
+    users = [User(f"u{n:02}", f"x{n}", name=chance.randbytes(15_000).hex()) for n in range(20)]
+    await shelf.change(0, *map(UserPut, users))
+    said, parts = Letters("t/s", 2**52, lambda: T0), list[Part]()
+    while not parts or parts[-1].part + 1 < parts[-1].parts:
+        more = await shelf.answer(None, written=Written("e", 1, len(parts)) if parts else None)
+        assert isinstance(more, list)
+        parts += more
+    assert max(len(signer.sign(said.part("e" * 64, part))) for part in parts) <= PART_LEN_MAX
+    assert [op for part in parts for op in decode_changes(ops_of(part))] == [*map(UserPut, users)]
+
+
 async def test_changes_are_kept_for_a_month_and_erased_with_the_list_that_they_lead_on_from(shelf: Shelf) -> None:
     await shelf.change(0, put(0))
     await shelf.answer(None)
@@ -132,8 +149,10 @@ async def test_changes_are_kept_for_a_month_and_erased_with_the_list_that_they_l
 
 async def _told_of(shelf: Shelf, text: str) -> bool:
     def look() -> bool:
-        found = shelf.database.sql.execute("SELECT ops FROM delta UNION ALL SELECT ops FROM snapshot")
-        return any(f'"{text}"' in ops for (ops,) in found)
+        said = [ops for (ops,) in shelf.database.sql.execute("SELECT ops FROM delta")]
+        for (data,) in shelf.database.sql.execute("SELECT packed FROM snapshot"):
+            said += [bytes(op).decode() for op in unpacked(data)]
+        return any(f'"{text}"' in ops for ops in said)
 
     return await shelf.database.run(look)
 
