@@ -12,7 +12,8 @@ from typing import Final
 from edge import clock
 from gate_controller.facts import Granted, HoldReleased, Passed, Refused, Released, VehicleLeft
 from gate_controller.reasons import DRIVER, Reason
-from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite, StoryFailed
+from hardware_sim.garage import ENTRY, EXIT
+from hardware_sim.simulated_site import SimulatedSite, StoryFailed
 from hardware_sim.world import Vehicle
 
 ANNAS_CAR: Final = Vehicle(("98", "THD", "4"), "NL", speed_mps=6.0)

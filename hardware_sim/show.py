@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edge import clock
+from hardware_sim.garage import ENTRY, EXIT
 from hardware_sim.scenarios import CARS, STORIES, Story, leaves, people
-from hardware_sim.simulated_site import ENTRY, EXIT, Say, SimulatedSite, simulated_site
+from hardware_sim.simulated_site import Say, SimulatedSite, simulated_site
 from hardware_sim.stories.story import Story as SystemStory
 
 COLOURS = {

@@ -21,9 +21,11 @@ from zoneinfo import ZoneInfo
 from edge import clock
 from gate_controller.errors import SlagboomError
 from gate_controller.facts import Fact, PhaseEntered
+from hardware_sim import garage
 from hardware_sim.broker import Broker
 from hardware_sim.camera import MjpegServer, draw
 from hardware_sim.desk import DESK, SimulatedDesk, simulated_desk
+from hardware_sim.garage import EDGE, ENTRY, EXIT, SITE, TENANT, TIME_ZONE
 from hardware_sim.peers import BadgeReaderPeer, BoardPeer, LineReaderPeer
 from hardware_sim.portal.edges.service import Portal
 from hardware_sim.portal.following.following import followers
@@ -47,75 +49,6 @@ STOPS_WITHIN_S: Final = 10.0
 WITHIN_S: Final = 60.0
 READY_WITHIN_S: Final = 120.0
 """How long a story waits before it calls something missing: several times what a slow machine takes."""
-
-ENTRY, EXIT = "entry", "exit"
-TENANT, SITE, EDGE = "demo", "garage", "gatehouse"
-TIME_ZONE: Final = "Europe/Amsterdam"
-
-CONFIG: Final = """\
-[site]
-name = "Demo garage"
-time_zone = "Europe/Amsterdam"
-capacity = 20
-
-[store]
-path = "slagboom.db"
-
-[portal]
-host = "127.0.0.1"
-root_key = "{root_key}"
-port = {broker_port}
-tenant = "demo"
-site = "garage"
-edge = "gatehouse"
-
-# One board serves both lanes: inputs 1 to 5 the entry, 6 to 8 the exit.
-[boards.gatehouse]
-kind = "modbus_relay8"
-port = "{board}"
-
-[readers.entry_badges]
-kind = "rdm6300"
-port = "{reader}"
-lane = "entry"
-
-[readers.entry_codes]
-kind = "line_reader"
-port = "{scanner}"
-lane = "entry"
-
-[lanes.entry]
-direction = "in"
-board = "gatehouse"
-camera = "{entry_camera}"
-
-[lanes.entry.inputs]
-approach = 1
-safety = 2
-far = 3
-closed_limit = 4
-open_limit = 5
-
-[lanes.entry.outputs]
-open = 1
-green = 2
-red = 3
-
-[lanes.exit]
-direction = "out"
-board = "gatehouse"
-camera = "{exit_camera}"
-
-[lanes.exit.inputs]
-approach = 6
-safety = 7
-closed_limit = 8
-
-[lanes.exit.outputs]
-open = 5
-green = 6
-red = 7
-"""
 
 Say = Callable[[str, str], None]
 """Told (who, what) as it happens."""
@@ -360,8 +293,8 @@ async def simulated_site(
     """
     inside = _prepared(folder, cars)
     async with AsyncExitStack() as stack:
-        world = World({ENTRY: "in", EXIT: "out"}, seed, inside)
-        board = stack.enter_context(_board(folder / "board", world))
+        world = World(garage.LANES, seed, inside)
+        board = stack.enter_context(garage.board(folder / "board", world))
         reader = stack.enter_context(BadgeReaderPeer(folder / "reader"))
         scanner = stack.enter_context(LineReaderPeer(folder / "scanner"))
         cameras = {lane: stack.enter_context(_camera(world, lane)) for lane in (ENTRY, EXIT)}
@@ -372,14 +305,9 @@ async def simulated_site(
         portal = await Portal.open(folder / "portal.db", TENANT, SITE, around)
         stack.push_async_callback(portal.close)
         await portal.register(EDGE, device_key(folder).public)
-        settings = CONFIG.format(
-            broker_port=broker.port,
-            root_key=portal.keys.root_key.hex(),
-            board=board.path,
-            reader=reader.path,
-            scanner=scanner.path,
-            entry_camera=cameras[ENTRY].url,
-            exit_camera=cameras[EXIT].url,
+        streams = {lane: camera.url for lane, camera in cameras.items()}
+        settings = garage.settings(
+            broker.port, portal.keys.root_key.hex(), board.path, reader.path, scanner.path, streams
         )
         site = SimulatedSite(folder, world, board, reader, scanner, portal, broker, say)
         if desk:
@@ -411,24 +339,6 @@ def _pages(house: House, stack: AsyncExitStack) -> Coroutine[Any, Any, None]:
     listening = stack.enter_context(serving.bound("127.0.0.1", 0))
     house.url = serving.url_of(listening)
     return serving.serve(house, ZoneInfo(TIME_ZONE), listening)
-
-
-def _board(path: Path, world: World) -> BoardPeer:
-    def contacts() -> list[bool]:
-        entry, leaving = world.contacts(ENTRY), world.contacts(EXIT)
-        return [
-            entry.approach,
-            entry.safety,
-            entry.far,
-            entry.closed,
-            entry.opened,
-            leaving.approach,
-            leaving.safety,
-            leaving.closed,
-        ]
-
-    opens = {0: ENTRY, 4: EXIT}
-    return BoardPeer(path, contacts, flash=lambda channel, _: world.pulse(opens[channel]))
 
 
 def _camera(world: World, lane: str) -> MjpegServer:

@@ -11,13 +11,13 @@ from gate_controller.codes import TRIES_MAX
 from gate_controller.credentials import CredentialState, PassRead
 from gate_controller.facts import Granted, Matched, Refused
 from gate_controller.reasons import Reason
+from hardware_sim.garage import ENTRY, SITE, TIME_ZONE
 from hardware_sim.portal.codes.passes import text_of
 from hardware_sim.portal.company import activation, app_setup, company
 from hardware_sim.portal.edges.books import Changes
 from hardware_sim.portal.edges.service import Portal
 from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.records.organisations import SiteRecord
-from hardware_sim.simulated_site import ENTRY, SITE, TIME_ZONE
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.guests import drives_out, is_parked, pass_on
 from hardware_sim.stories.qr_reader import scan

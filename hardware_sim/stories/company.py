@@ -5,9 +5,9 @@ from typing import Final
 
 from gate_controller.facts import Granted, Passed, Refused, VehicleLeft
 from gate_controller.reasons import Reason
+from hardware_sim.garage import ENTRY
 from hardware_sim.portal.records.accounts import Role
 from hardware_sim.scenarios import leaves, turned_away
-from hardware_sim.simulated_site import ENTRY
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.qr_reader import scan
 from hardware_sim.stories.story import Stage, Story, must

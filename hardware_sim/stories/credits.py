@@ -9,10 +9,11 @@ from gate_controller.allowlist import DevicePut
 from gate_controller.delegation import Device, DeviceKind
 from gate_controller.facts import BoomOpenedManually, Granted, Passed, Refused
 from gate_controller.reasons import Reason
+from hardware_sim.garage import EDGE, ENTRY, EXIT, SITE, TENANT
 from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.web.page import qr
 from hardware_sim.portal.webhooks.notices import KINDS
-from hardware_sim.simulated_site import EDGE, ENTRY, EXIT, SITE, STEP_S, TENANT, WITHIN_S
+from hardware_sim.simulated_site import STEP_S, WITHIN_S
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.qr_reader import scan
 from hardware_sim.stories.receiver import Receiver

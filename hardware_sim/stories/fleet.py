@@ -17,9 +17,9 @@ from gate_controller.desk import LicenceStatus, Registration
 from gate_controller.facts import DeskGranted, EnrolAnswered, EnrolAsked, Refused
 from gate_controller.reasons import Note, Reason
 from hardware_sim.desk import DESK
+from hardware_sim.garage import EDGE, SITE, TIME_ZONE
 from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.records.organisations import SiteRecord
-from hardware_sim.simulated_site import EDGE, SITE, TIME_ZONE
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must
 from sync.onlooker import journal_of, look_in

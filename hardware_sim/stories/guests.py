@@ -10,9 +10,9 @@ from gate_controller.allowlist import UserPut
 from gate_controller.credentials import CredentialState
 from gate_controller.facts import Granted, Matched, Passed, Refused, VehicleLeft
 from gate_controller.reasons import Reason
+from hardware_sim.garage import ENTRY
 from hardware_sim.portal.records.accounts import Role
 from hardware_sim.scenarios import leaves
-from hardware_sim.simulated_site import ENTRY
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.qr_reader import scan
 from hardware_sim.stories.story import Stage, Story, must

@@ -8,10 +8,11 @@ from typing import Final
 from gate_controller.facts import Granted, Refused
 from gate_controller.reasons import DRIVER, Reason
 from hardware_sim.broker import free_port
+from hardware_sim.garage import ENTRY, EXIT
 from hardware_sim.portal.edges.enrolment import Desk
 from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.records.organisations import Organisation
-from hardware_sim.simulated_site import ENTRY, EXIT, SimulatedSite
+from hardware_sim.simulated_site import SimulatedSite
 from hardware_sim.stories import technician
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must

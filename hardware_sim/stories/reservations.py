@@ -18,6 +18,7 @@ from gate_controller.desk_machine import COMMIT_WITHIN_S, PULSE_EXPIRES_S
 from gate_controller.facts import DeskGranted, Granted, KeyReturned, KeyTaken, Passed, Refused
 from gate_controller.reasons import Note, Reason
 from hardware_sim.desk import DESK
+from hardware_sim.garage import ENTRY, SITE, TIME_ZONE
 from hardware_sim.portal.company import company
 from hardware_sim.portal.edges import newcomers
 from hardware_sim.portal.fleet.registering import books_of
@@ -25,7 +26,7 @@ from hardware_sim.portal.fleet.subscriber_books import Subscriber
 from hardware_sim.portal.house import House
 from hardware_sim.portal.records.accounts import Role, new_account
 from hardware_sim.portal.records.organisations import SiteRecord
-from hardware_sim.simulated_site import ENTRY, SITE, STEP_S, TIME_ZONE, SimulatedSite, StoryFailed
+from hardware_sim.simulated_site import STEP_S, SimulatedSite, StoryFailed
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import PASSWORD, Stage, Story, must
 from hardware_sim.world import Vehicle

@@ -11,10 +11,10 @@ from gate_controller.credentials import DIGEST_MARK
 from gate_controller.delegation import Device, DeviceKind
 from gate_controller.facts import Granted, Refused, VehicleLeft
 from gate_controller.reasons import Reason
+from hardware_sim.garage import ENTRY, EXIT, SITE, TENANT
 from hardware_sim.portal.records.accounts import Role
 from hardware_sim.portal.records.organisations import SiteRecord
 from hardware_sim.portal.web.viewing import REFUSED
-from hardware_sim.simulated_site import ENTRY, EXIT, SITE, TENANT
 from hardware_sim.stories.browser import Shown
 from hardware_sim.stories.story import Stage, Story, must
 from hardware_sim.world import Vehicle

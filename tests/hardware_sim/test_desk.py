@@ -10,7 +10,8 @@ from gate_controller.contracts import ContractKind
 from gate_controller.desk import Licence, LicenceStatus, Registration, Reservation
 from gate_controller.facts import DeskGranted, EnrolAnswered, EnrolAsked, KeyReturned, KeyTaken, Refused
 from hardware_sim.desk import DESK, SimulatedDesk, simulated_desk
-from hardware_sim.simulated_site import EDGE, SITE, SimulatedSite, simulated_site
+from hardware_sim.garage import EDGE, SITE
+from hardware_sim.simulated_site import SimulatedSite, simulated_site
 from sync.onlooker import journal_of
 from sync.orders import EnrolBadge
 

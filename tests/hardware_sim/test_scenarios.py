@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from hardware_sim.garage import ENTRY, EXIT
 from hardware_sim.scenarios import CARS, PROVES, STORIES, people
-from hardware_sim.simulated_site import ENTRY, EXIT, simulated_site
+from hardware_sim.simulated_site import simulated_site
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 
 from edge.version import software
 from gate_controller.facts import Granted
+from hardware_sim.garage import ENTRY
 from hardware_sim.scenarios import ANNAS_CAR, people
-from hardware_sim.simulated_site import ENTRY, StoryFailed, simulated_site
+from hardware_sim.simulated_site import StoryFailed, simulated_site
 
 
 def quiet(who: str, what: str) -> None:
