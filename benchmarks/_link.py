@@ -116,6 +116,15 @@ class PortalProcess:
         """Its memory."""
         return rss_mib(self._child.pid)
 
+    @property
+    def peak_mib(self) -> float:
+        """Its memory at its most."""
+        return rss_mib(self._child.pid, peak=True)
+
+    def forget_peak(self) -> None:
+        """Its memory at its most counts from now on."""
+        Path(f"/proc/{self._child.pid}/clear_refs").write_text("5")
+
 
 @contextmanager
 def portal(folder: Path, port: int, count: int, prefix: str = "u") -> Iterator[PortalProcess]:
@@ -138,6 +147,14 @@ def rss_mib(pid: int | str = "self", peak: bool = False) -> float:
     name = "VmHWM" if peak else "VmRSS"
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+def broker_peak_mib() -> float:
+    """The memory of the broker that this process began, at its most."""
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        if Path(f"/proc/{pid}/comm").read_text().strip() == "mosquitto":
+            return rss_mib(pid, peak=True)
+    raise LookupError("no broker")
 
 
 class Edge:

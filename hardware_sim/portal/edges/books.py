@@ -33,6 +33,8 @@ PACKED_BYTES_MAX: Final = 44 * 1024
 """The same, packed; as text in its envelope it fits into `PART_LEN_MAX`."""
 ENTRY_BYTES_MAX: Final = 32 * 1024
 """The longest single change."""
+_TOO_LONG: Final = ""
+"""In place of changes that are longer together than `DELTA_BYTES_MAX`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,9 @@ class Books:
         if any(len(bytes(op)) > ENTRY_BYTES_MAX for op in encoded):
             raise BadInput(f"an entry is longer than {ENTRY_BYTES_MAX} bytes; give the user fewer plates")
         root = self._list.put(epoch, from_rev, from_rev + 1, changes, None, [*map(bytes, encoded)])
-        ops = msgspec.json.encode(encoded).decode()
+        # What no edge can be sent in one message is not kept for that: whole lists are.
+        short = sum(len(bytes(op)) for op in encoded) <= DELTA_BYTES_MAX
+        ops = msgspec.json.encode(encoded).decode() if short else _TOO_LONG
         self._db.execute("INSERT INTO delta VALUES (?, ?, ?)", (from_rev + 1, ops, instant_text(now)))
         self._db.execute("DELETE FROM delta WHERE rev <= ?", (from_rev + 1 - DELTAS_KEPT_MAX,))
         return Changes(from_rev, from_rev + 1, root, encoded)
@@ -142,10 +146,16 @@ class Books:
 
     def _since(self, rev: int, newest: int) -> list[msgspec.Raw] | None:
         """The changes after a revision; None if they are not kept any more or are too long for one delta."""
-        found = self._db.execute("SELECT ops FROM delta WHERE rev > ? ORDER BY rev", (rev,)).fetchall()
-        if len(found) != newest - rev or sum(len(text) for (text,) in found) > DELTA_BYTES_MAX:
+        (count,) = self._db.execute("SELECT count(*) FROM delta WHERE rev > ?", (rev,)).fetchone()
+        if count != newest - rev:
             return None
-        return [op for (text,) in found for op in msgspec.json.decode(text, type=list[msgspec.Raw])]
+        found, room = list[msgspec.Raw](), DELTA_BYTES_MAX
+        for (text,) in self._db.execute("SELECT ops FROM delta WHERE rev > ? ORDER BY rev", (rev,)):
+            room -= len(text)
+            if room < 0 or text == _TOO_LONG:
+                return None
+            found += msgspec.json.decode(text, type=list[msgspec.Raw])
+        return found
 
     def _mend(self, short: bytes, newest: int) -> Mend | None:
         """The buckets that differ from these; None if they are too long for one message."""

@@ -193,6 +193,22 @@ async def test_what_differs_too_much_or_of_another_list_is_the_whole_list(
     assert isinstance(await shelf.ask(ListGet(have=Revision("e", 40), buckets=short)), list)
 
 
+async def test_changes_too_long_to_be_sent_are_not_kept_and_lead_to_the_whole_list(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books_module, "DELTA_BYTES_MAX", 200)
+    many = [put(number) for number in range(8)]
+    await shelf.change(0, *many)
+    assert not await _told_of(shelf, "x0")
+    (part,) = await shelf.answer(Revision("e", 0))  # type: ignore[misc]
+    assert decode_changes(ops_of(part)) == many
+    for number in (1, 2, 3, 4, 5):
+        await shelf.change(number, put(10 + number))
+    assert isinstance(await shelf.answer(Revision("e", 4)), Changes)
+    for rev in (0, 1):
+        assert isinstance(await shelf.answer(Revision("e", rev)), list), "one by one they are short, together long"
+
+
 async def test_an_edge_that_cannot_follow_gets_the_newest_and_a_new_one_what_was_cut_already(shelf: Shelf) -> None:
     for number in range(5):
         await shelf.change(number, put(number))
