@@ -69,40 +69,41 @@ def _getter(base: dict[Key, Any], over: dict[Key, Any]) -> Callable[[Key], Any]:
 
 
 class Draft(Generic[Key]):
-    """A layer being changed; the layer it came from stays as it was."""
+    """A layer being changed; the layer it came from stays as it was, and is what comes of no change."""
 
-    __slots__ = ("base", "get", "hides", "over")
+    __slots__ = ("_layer", "_over", "get", "hides")
 
     def __init__(self, layer: Layer[Key]) -> None:
-        self.base: dict[Key, Any] = layer.base
-        self.over: dict[Key, Any] = dict(layer.over)
-        self.hides = bool(self.over)
+        self._layer = layer
+        # Copied with the first change: most changes touch few of a list's layers.
+        self._over: dict[Key, Any] | None = None
+        self.hides = bool(layer.over)
         """Whether something in the overlay may be None."""
-        # A whole list in the making is asked ten times for each user.
-        self.get: Callable[[Key], Any] = _getter(self.base, self.over) if self.base else self.over.get
+        self.get: Callable[[Key], Any] = layer.get
 
     def put(self, key: Key, value: Any) -> None:
-        self.over[key] = value
+        self._own()[key] = value
         self.hides = self.hides or value is None
 
     def put_all(self, values: dict[Key, Any]) -> None:
         """Put many, none of them None."""
-        self.over.update(values)
+        self._own().update(values)
 
     def meets(self, keys: Collection[Key]) -> bool:
         """Whether any of these keys is there, or was."""
-        return not (self.over.keys().isdisjoint(keys) and self.base.keys().isdisjoint(keys))
+        over = self._layer.over if self._over is None else self._over
+        return not (over.keys().isdisjoint(keys) and self._layer.base.keys().isdisjoint(keys))
 
     def add(self, key: Key, row: Any) -> None:
         """Put a row under a key beside those that are there."""
         there: Any = self.get(key)
         if there is not None:
             row = Holders([*rows_under(there), row])
-        self.over[key] = row
+        self._own()[key] = row
 
     def add_all(self, pairs: Iterable[tuple[Key, Any]]) -> None:
         """Put each row under its key beside those that are there."""
-        get, over = self.get, self.over
+        over, get = self._own(), self.get
         for key, row in pairs:
             there: Any = get(key)
             over[key] = row if there is None else Holders([*rows_under(there), row])
@@ -114,7 +115,19 @@ class Draft(Generic[Key]):
 
     def layer(self) -> Layer[Key]:
         """What has come of it; nothing is put after that."""
-        if not self.base and not self.hides:
+        if self._over is None:
+            return self._layer
+        if not self._layer.base and not self.hides:
             # Of a whole list, too large to be copied.
-            return Layer(self.over, {}, self.over.get)
-        return Layer.of(self.base, self.over)
+            return Layer(self._over, {}, self._over.get)
+        return Layer.of(self._layer.base, self._over)
+
+    def _own(self) -> dict[Key, Any]:
+        """The overlay to be changed."""
+        if self._over is not None:
+            return self._over
+        base = self._layer.base
+        over = self._over = dict(self._layer.over)
+        # A whole list in the making is asked ten times for each user.
+        self.get = _getter(base, over) if base else over.get
+        return over

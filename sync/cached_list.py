@@ -97,11 +97,11 @@ class CachedList:
 
     def sums(self) -> Buckets:
         """The sums of the list (`sync.roots`)."""
-        return self._buckets()
+        return self._place()[2]
 
     def root(self) -> str:
         """The root of the list (`sync.roots`)."""
-        return self._buckets().root
+        return self.sums().root
 
     def removed(self) -> list[User]:
         """Whose the ids of those were who are not on the list."""
@@ -126,16 +126,18 @@ class CachedList:
 
         `ops` are their very bytes, if another side encoded them; ListRejected if the list then has another root.
         """
-        cursor = self.cursor()
-        if cursor is None or (cursor.epoch, cursor.rev) != (epoch, from_rev):
+        at, generation, buckets = self._place()
+        if at != (epoch, from_rev):
             raise StoreError(f"the cached list is not at revision {from_rev} of {epoch}; ask for the whole list")
-        buckets = self._buckets()
         for change, body in zip(changes, _texts(changes, ops), strict=True):
-            self._put(change, body, buckets)
-        found = buckets.root
+            self._put(change, body, generation, buckets)
+        blob, found = buckets.blob, buckets.root
         if root is not None and found != root:
             raise ListRejected("root_mismatch", f"revision {to_rev} has another content; ask for the whole list")
-        self._move(epoch, to_rev, confirmed_at or cursor.confirmed_at, self._generation(), buckets)
+        self._db.execute(
+            "UPDATE list_cursor SET rev = ?, confirmed_at = coalesce(?, confirmed_at), buckets = ?",
+            (to_rev, _instant(confirmed_at), blob),
+        )
         return found
 
     def replace(self, epoch: str, rev: int, changes: Sequence[Change], confirmed_at: datetime | None) -> None:
@@ -143,11 +145,11 @@ class CachedList:
         self._remember("generation = ?", self._generation())
         self._db.execute("DELETE FROM list_entry")
         self._db.execute("DELETE FROM list_shadow")
-        buckets = Buckets()
+        generation, buckets = self._generation(), Buckets()
         for change, body in zip(changes, _texts(changes, None), strict=True):
-            self._put(change, body, buckets)
+            self._put(change, body, generation, buckets)
         self._db.execute("DELETE FROM list_removed WHERE user_id IN (SELECT key FROM list_entry)")
-        self._move(epoch, rev, confirmed_at, self._generation(), buckets)
+        self._move(epoch, rev, confirmed_at, generation, buckets)
 
     # ---- a whole list, in parts ----
 
@@ -249,16 +251,15 @@ class CachedList:
         found = self._db.execute("SELECT generation FROM list_cursor").fetchone()
         return int(found[0]) if found else 0
 
-    def _buckets(self) -> Buckets:
-        (blob,) = self._db.execute("SELECT buckets FROM list_cursor").fetchone() or (None,)
-        if blob is not None:
-            return Buckets(blob)
-        buckets = Buckets()
-        for kind, key, body in self._db.execute(
-            "SELECT kind, key, body FROM list_entry WHERE generation = ?", (self._generation(),)
-        ):
-            buckets.add(kind, key, body)
-        return buckets
+    def _place(self) -> tuple[tuple[str, int] | None, int, Buckets]:
+        """Epoch and revision of the list in force, None before the first; its generation; its sums."""
+        found = self._db.execute("SELECT epoch, rev, generation, buckets FROM list_cursor").fetchone()
+        epoch, rev, generation, blob = found or ("", 0, 0, None)
+        buckets = Buckets(blob)
+        if blob is None:
+            sql = "SELECT kind, key, body FROM list_entry WHERE generation = ?"
+            buckets.add_all(self._db.execute(sql, (generation,)))
+        return (epoch, rev) if found else None, generation, buckets
 
     def _bodies(self, kind: str) -> Iterator[bytes]:
         found = self._db.execute(
@@ -278,52 +279,56 @@ class CachedList:
             values,
         )
 
-    def _put(self, change: Change, body: str, buckets: Buckets) -> None:
+    def _put(self, change: Change, body: str, generation: int, buckets: Buckets) -> None:
         match change:
             case UserRemoved(user_id):
-                self._remove_user(user_id, buckets)
+                self._remove_user(user_id, generation, buckets)
             case PermitRemoved(permit_id):
-                self._forget("permit", permit_id, buckets)
+                self._forget(generation, "permit", permit_id, buckets)
             case DeviceRemoved(device_id):
-                self._forget("device", device_id, buckets)
+                self._forget(generation, "device", device_id, buckets)
             case ReservationRemoved(reservation_id):
-                self._forget("reservation", reservation_id, buckets)
+                self._forget(generation, "reservation", reservation_id, buckets)
             case ViewCodeRemoved(code_id):
-                self._forget("view_code", code_id, buckets)
+                self._forget(generation, "view_code", code_id, buckets)
             case _:
-                self._insert(row_of(change, body), buckets)
+                self._insert(generation, row_of(change, body), buckets)
 
-    def _forget(self, kind: str, key: str, buckets: Buckets) -> None:
-        self._delete("generation = ? AND kind = ? AND key = ?", (kind, key), buckets)
+    def _forget(self, generation: int, kind: str, key: str, buckets: Buckets) -> None:
+        self._delete("generation = ? AND kind = ? AND key = ?", (generation, kind, key), buckets)
 
-    def _remove_user(self, user_id: str, buckets: Buckets) -> None:
+    def _remove_user(self, user_id: str, generation: int, buckets: Buckets) -> None:
         # The owner is asked for as the index has it.
-        self._delete("generation = ? AND owner IS NOT NULL AND owner = ?", user_id, buckets)
-        self._remember("generation = ? AND key = ?", self._generation(), user_id)
-        self._forget("user", user_id, buckets)
+        self._delete("generation = ? AND owner IS NOT NULL AND owner = ?", (generation, user_id), buckets)
+        self._remember("generation = ? AND key = ?", generation, user_id)
+        self._forget(generation, "user", user_id, buckets)
 
-    def _insert(self, row: Row, buckets: Buckets) -> None:
+    def _insert(self, generation: int, row: Row, buckets: Buckets) -> None:
         kind, key, _, body = row
-        generation = self._generation()
-        self._forget(kind, key, buckets)
-        self._db.execute("INSERT INTO list_entry VALUES (?, ?, ?, ?, ?)", (generation, *row))
+        # Asked and then put in place: a third less than deleting what is there and inserting.
+        sql = "SELECT CAST(body AS BLOB) FROM list_entry WHERE generation = ? AND kind = ? AND key = ?"
+        for (old,) in self._db.execute(sql, (generation, kind, key)).fetchall():
+            buckets.take(kind, key, old.decode(errors="replace"))
+        self._db.execute(
+            "INSERT INTO list_entry VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET owner = excluded.owner, body = excluded.body",
+            (generation, *row),
+        )
         buckets.add(kind, key, body)
 
-    def _delete(self, where: str, key: str | tuple[str, str], buckets: Buckets) -> None:
-        values = (self._generation(), *((key,) if isinstance(key, str) else key))
+    def _delete(self, where: str, values: tuple[int | str, ...], buckets: Buckets) -> None:
         sql = f"DELETE FROM list_entry WHERE {where} RETURNING kind, CAST(key AS BLOB), CAST(body AS BLOB)"
         gone = self._db.execute(sql, values).fetchall()
         for kind, name, body in gone:
             buckets.take(kind, name.decode(errors="replace"), body.decode(errors="replace"))
 
     def _move(self, epoch: str, rev: int, confirmed_at: datetime | None, generation: int, buckets: Buckets) -> None:
-        text = None if confirmed_at is None else confirmed_at.astimezone(UTC).isoformat()
         # Not replaced: of a row that stays as long as it is, SQLite writes only the pages that differ.
         self._db.execute(
             "INSERT INTO list_cursor (only_row, epoch, rev, confirmed_at, generation, buckets)"
             " VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET epoch = excluded.epoch, rev = excluded.rev,"
             " confirmed_at = excluded.confirmed_at, generation = excluded.generation, buckets = excluded.buckets",
-            (epoch, rev, text, generation, buckets.blob),
+            (epoch, rev, _instant(confirmed_at), generation, buckets.blob),
         )
 
 
@@ -357,6 +362,10 @@ def _salvaged(start: Allowlist, changes: Sequence[Change]) -> Allowlist:
     except (ListRejected, ValueError):
         middle = len(changes) // 2
         return _salvaged(_salvaged(start, changes[:middle]), changes[middle:]) if middle else start
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat()
 
 
 def _texts(changes: Sequence[Change], ops: Sequence[bytes] | None) -> list[str]:
