@@ -74,12 +74,17 @@ class Draft(Generic[Key]):
     __slots__ = ("_layer", "_over", "get", "hides")
 
     def __init__(self, layer: Layer[Key]) -> None:
-        self._layer = layer
+        self._layer: Layer[Key] = layer
         # Copied with the first change: most changes touch few of a list's layers.
         self._over: dict[Key, Any] | None = None
         self.hides = bool(layer.over)
         """Whether something in the overlay may be None."""
         self.get: Callable[[Key], Any] = layer.get
+
+    @property
+    def over(self) -> dict[Key, Any]:
+        """The overlay so far."""
+        return self._layer.over if self._over is None else self._over
 
     def put(self, key: Key, value: Any) -> None:
         self._own()[key] = value
@@ -91,8 +96,7 @@ class Draft(Generic[Key]):
 
     def meets(self, keys: Collection[Key]) -> bool:
         """Whether any of these keys is there, or was."""
-        over = self._layer.over if self._over is None else self._over
-        return not (over.keys().isdisjoint(keys) and self._layer.base.keys().isdisjoint(keys))
+        return not (self.over.keys().isdisjoint(keys) and self._layer.base.keys().isdisjoint(keys))
 
     def add(self, key: Key, row: Any) -> None:
         """Put a row under a key beside those that are there."""

@@ -258,7 +258,8 @@ class CachedList:
         buckets = Buckets(blob)
         if blob is None:
             sql = "SELECT kind, key, body FROM list_entry WHERE generation = ?"
-            buckets.add_all(self._db.execute(sql, (generation,)))
+            for entry in self._db.execute(sql, (generation,)):
+                buckets.add(*entry)
         return (epoch, rev) if found else None, generation, buckets
 
     def _bodies(self, kind: str) -> Iterator[bytes]:

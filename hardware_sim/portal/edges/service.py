@@ -26,7 +26,7 @@ from hardware_sim.portal.edges.letters import Letters
 from hardware_sim.portal.edges.list_desk import Changing, ListDesk
 from hardware_sim.portal.edges.order_desk import OrderDesk
 from hardware_sim.portal.edges.picture_desk import PictureDesk
-from hardware_sim.portal.edges.seldom import Seldom
+from hardware_sim.portal.edges.seldom import Seldom, Soon
 from hardware_sim.portal.journals.ingest import Ingest
 from hardware_sim.portal.journals.ledgers import Alarm, EdgeSeen, Ledgers, PortalEvent
 from hardware_sim.portal.journals.metering import Load
@@ -52,6 +52,8 @@ PORTAL: Final = Blueprint(0x534C4150, "hardware_sim.portal.schema")
 """A portal's database; its id spells SLAP."""
 HEAD_EVERY_S: Final = 1800.0
 """How often the edges are told, signed anew, which list is the newest."""
+HEAD_AFTER_S: Final = 0.1
+"""How long after a change the edges are told which list is the newest, once for all changes until then."""
 KEYS_EVERY_S: Final = 1.0
 """How often at most the keys are told again, to all edges, because some lack them."""
 
@@ -91,6 +93,8 @@ class Portal(ListDesk):
         self.connection: Connection | None = None
         # All edges hear them: for each that lacks them, a thousand would hear them a thousand times.
         self._lacks_keys = Seldom(self._publish_keys, KEYS_EVERY_S)
+        # Not beside the change itself, which an edge that has both would do at half the speed.
+        self._head, self._root = Soon(lambda: self._publish_head(self._root), HEAD_AFTER_S), ""
         self._conn, self._changing = "", asyncio.Lock()
         self._orders = OrderDesk(database, books, self._ingest, around, self._publish_order)
         self._pictures = PictureDesk(database, self._ingest, self._orders, around)
@@ -133,18 +137,28 @@ class Portal(ListDesk):
             new = old.apply(changes, old.revision + 1)
             if new.wants_compaction:
                 new = await asyncio.to_thread(new.compacted)
-            now = self.around.clock().wall
+            now, loop = self.around.clock().wall, asyncio.get_running_loop()
+            sealed: list[bytes | None] = []
+
+            def seal(made: Changes) -> None:
+                fits = sum(len(bytes(op)) for op in made.ops) <= DELTA_BYTES_MAX
+                sealed.append(self.keys.sign(self._letters.delta(old.epoch, made)) if fits else None)
 
             def written() -> Changes:
                 if beside is not None:
                     beside()
-                return self._books.change(old.epoch, old.revision, changes, now)
+                made = self._books.change(old.epoch, old.revision, changes, now)
+                # Signed while the disk is waited for, and sent when it is there.
+                loop.call_soon_threadsafe(seal, made)
+                return made
 
             made = await self.database.write(written)
-            self.allowlist = new
-            if sum(len(bytes(op)) for op in made.ops) <= DELTA_BYTES_MAX:
-                self._publish(self._topic("list/delta"), self._letters.delta(old.epoch, made))
-            self._publish_head(made.root)
+            if not sealed:
+                seal(made)
+            self.allowlist, self._root = new, made.root
+            if sealed[0] is not None:
+                self._send(self._topic("list/delta"), sealed[0])
+            self._head.want()
         return new.revision
 
     # ---- what the edges sent ----

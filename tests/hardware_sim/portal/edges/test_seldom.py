@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hardware_sim.portal.edges.seldom import Seldom
+from hardware_sim.portal.edges.seldom import Seldom, Soon
 
 
 async def test_the_first_is_served_at_once_and_the_others_together() -> None:
@@ -36,3 +36,23 @@ async def test_a_rest_over_which_nobody_wanted_it_ends_quietly() -> None:
     assert len(deeds) == 1
     seldom.want()
     assert len(deeds) == 2
+
+
+async def test_what_is_wanted_soon_is_done_once_for_all_and_again_for_the_next() -> None:
+    done = asyncio.Event()
+    deeds: list[int] = []
+
+    def deed() -> None:
+        deeds.append(wanted)
+        done.set()
+
+    soon, wanted = Soon(deed, 0.05), 0
+    for round_ in (1, 2):
+        done.clear()
+        for _ in range(1000):
+            wanted += 1
+            soon.want()
+        assert len(deeds) == round_ - 1
+        async with asyncio.timeout(60):
+            await done.wait()
+    assert deeds == [1000, 2000]
