@@ -966,7 +966,8 @@ async def test_a_picture_comes_on_request_and_is_gone_when_it_is_gone(mosquitto:
 async def test_a_long_list_comes_in_parts_and_goes_on_after_the_broker_was_killed(
     mosquitto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hardware_sim.portal.edges.books.PART_BYTES_MAX", 1000)
+    monkeypatch.setattr("hardware_sim.portal.edges.cutting.PART_BYTES_MAX", 1000)
+    monkeypatch.setattr("hardware_sim.portal.edges.books.LONG_LEN_MIN", 1000)
     async with a_portal(tmp_path) as authority, an_edge(tmp_path, mosquitto.port) as edge:
         many: list[Change] = [UserPut(User(f"u{number:04}", f"x{number}")) for number in range(6000)]
         await authority.change(many)

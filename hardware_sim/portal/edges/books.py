@@ -5,7 +5,7 @@ Whether a change is allowed is `Allowlist.apply`'s business, asked before.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,11 +14,11 @@ import msgspec
 
 from gate_controller.allowlist import Allowlist, Change, UserRemoved
 from gate_controller.errors import BadInput
+from hardware_sim.portal.edges.cutting import Cut, cut_of
 from hardware_sim.portal.records.forgetting import forget
 from sync.cached_list import CachedList
 from sync.codec import encode_change, instant_text
 from sync.messages import PARTS_AHEAD, ListGet, Written
-from sync.packing import packed
 from sync.roots import bucket_of
 
 DELTAS_KEPT_FOR: Final = timedelta(days=30)
@@ -27,10 +27,8 @@ DELTAS_KEPT_MAX: Final = 10_000
 """The same for a list that changes every few minutes."""
 DELTA_BYTES_MAX: Final = 512 * 1024
 """Changes that are longer than this together are not sent as one delta; the edge gets the whole list."""
-PART_BYTES_MAX: Final = 256 * 1024
-"""Changes in one part of the whole list, before they are packed: some 2,000."""
-PACKED_BYTES_MAX: Final = 44 * 1024
-"""The same, packed; as text in its envelope it fits into `PART_LEN_MAX`."""
+LONG_LEN_MIN: Final = 20_000
+"""Entries from which on a list is cut beside everything else: here it would hold that up for 100 ms and more."""
 ENTRY_BYTES_MAX: Final = 32 * 1024
 """The longest single change."""
 _TOO_LONG: Final = ""
@@ -115,8 +113,11 @@ class Books:
         self._db.execute("DELETE FROM delta WHERE rev <= ?", (through,))
         self._db.execute("DELETE FROM snapshot WHERE rev < ?", (through,))
 
-    def answer(self, get: ListGet) -> Changes | Mend | list[Part]:
-        """What an edge needs: the changes since, maybe none; or what differs; or parts of the whole list."""
+    def answer(self, get: ListGet, cut_long: bool = True) -> Changes | Mend | list[Part]:
+        """What an edge needs: the changes since, maybe none; or what differs; or parts of the whole list.
+
+        Not one part without `cut_long`, if a long list would have to be cut: `keep` one before asking again.
+        """
         cursor = self._list.cursor()
         assert cursor is not None, "there is a list from the first opening on"
         have = get.have if get.have is not None and get.have.epoch == cursor.epoch else None
@@ -133,7 +134,19 @@ class Books:
         # An edge that could not follow gets the newest, which may be mended, unless it is half-way through another.
         drifted = get.whole or get.buckets is not None
         least = cursor.rev if drifted and written is None else have.rev if have else 0
-        return self._parts(written, least, cursor.rev)
+        if not self._leads_on(least, cursor.rev):
+            if not cut_long and self._is_long():
+                return []
+            self.keep(cut_of(self._list))
+        return self._parts(written)
+
+    def keep(self, cut: Cut) -> None:
+        """A list in parts, in place of an older one's."""
+        self._db.execute("DELETE FROM snapshot")
+        self._db.executemany(
+            "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?)",
+            ((number, cut.rev, cut.root, *part) for number, part in enumerate(cut.parts)),
+        )
 
     def next_cseq(self, now: datetime) -> int:
         """A number for the next order, higher than any before it, also if these books are from a backup."""
@@ -169,10 +182,12 @@ class Books:
                 ops.append(msgspec.Raw(body.encode()))
         return Mend(newest, self._list.root(), sorted(differing), ops)
 
-    def _parts(self, written: Written | None, least_rev: int, newest: int) -> list[Part]:
-        """Those that the edge lacks, a few at a time, of a snapshot that the kept changes lead on from."""
-        if not self._leads_on(least_rev, newest):
-            self._cut(newest)
+    def _is_long(self) -> bool:
+        limited = "SELECT count(*) FROM (SELECT 1 FROM list_entry LIMIT ?)"
+        return bool(self._db.execute(limited, (LONG_LEN_MIN,)).fetchone()[0] == LONG_LEN_MIN)
+
+    def _parts(self, written: Written | None) -> list[Part]:
+        """Those that the edge lacks, a few at a time, of the snapshot."""
         (rev, parts) = self._db.execute("SELECT rev, count(*) FROM snapshot").fetchone()
         # The last part again for an edge that has them all and could not finish.
         first = min(written.next, parts - 1) if written is not None and written.rev == rev else 0
@@ -192,39 +207,6 @@ class Books:
             return False
         since = self._since(cut[0], newest)
         return since is not None and 2 * sum(len(bytes(op)) for op in since) <= cut[1]
-
-    def _cut(self, rev: int) -> None:
-        """The newest list in parts, in place of an older one's."""
-        self._db.execute("DELETE FROM snapshot")
-        root = self._list.root()
-        # One after the other: all of them would be the whole list once more in the memory.
-        self._db.executemany(
-            "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?)",
-            ((number, rev, root, *part) for number, part in enumerate(_parted(self._list.entries()))),
-        )
-
-
-def _parted(entries: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Parts of a list: the length of their changes, and those packed; one part at least."""
-    some: list[bytes] = []
-    room = PART_BYTES_MAX
-    for entry in entries:
-        if some and len(entry) + 1 > room:
-            yield from _packed(some)
-            some, room = [], PART_BYTES_MAX
-        some.append(entry)
-        room -= len(entry) + 1
-    yield from _packed(some)
-
-
-def _packed(some: list[bytes]) -> Iterator[tuple[int, bytes]]:
-    """One part, or more of changes that pack badly."""
-    data = packed(some)
-    if len(data) > PACKED_BYTES_MAX and len(some) > 1:
-        for half in (some[: len(some) // 2], some[len(some) // 2 :]):
-            yield from _packed(half)
-    else:
-        yield sum(map(len, some)), data
 
 
 def _milliseconds(at: datetime) -> int:

@@ -21,6 +21,7 @@ from hardware_sim.portal.edges import inbox
 from hardware_sim.portal.edges.badge_desk import BadgeDesk
 from hardware_sim.portal.edges.books import DELTA_BYTES_MAX, Books, Changes, Mend
 from hardware_sim.portal.edges.claim_desk import ClaimDesk
+from hardware_sim.portal.edges.cutting import cut_beside
 from hardware_sim.portal.edges.enrolment import Enrolment
 from hardware_sim.portal.edges.letters import Letters
 from hardware_sim.portal.edges.list_desk import Changing, ListDesk
@@ -333,7 +334,11 @@ class Portal(ListDesk):
         if get.keyset != self.keys.version:
             # The key set may have been lost on its way; the answer would be refused.
             self._lacks_keys.want()
-        answer, epoch = await self.database.write(self._books.answer, get), self.allowlist.epoch
+        answer, epoch = await self.database.write(self._books.answer, get, cut_long=False), self.allowlist.epoch
+        if answer == []:
+            cut = await asyncio.to_thread(cut_beside, self.database.path)
+            await self.database.write(self._books.keep, cut)
+            answer = await self.database.write(self._books.answer, get)
         if isinstance(answer, Changes):
             self._publish(edge.topic("list/delta"), self._letters.delta(epoch, answer))
         elif isinstance(answer, Mend):

@@ -1,5 +1,6 @@
 """The portal's tables of the list: its history, and what each edge needs of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from gate_controller.allowlist import Change, User, UserPut, UserRemoved
 from gate_controller.errors import BadInput
 from hardware_sim.portal.edges import books as books_module
 from hardware_sim.portal.edges.books import Books, Changes, Mend, Part
+from hardware_sim.portal.edges.cutting import cut_beside
 from hardware_sim.portal.edges.letters import Letters
 from hardware_sim.portal.edges.service import PORTAL
 from sync.codec import decode_changes, encode_change
@@ -95,7 +97,7 @@ async def test_an_edge_gets_everything_when_changes_would_not_do(
 async def test_a_whole_list_is_cut_and_goes_on_where_an_edge_was(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books_module, "PART_BYTES_MAX", 120)
+    monkeypatch.setattr("hardware_sim.portal.edges.cutting.PART_BYTES_MAX", 120)
     for number in range(40):
         await shelf.change(number, put(number))
     first = await shelf.answer(None)
@@ -117,6 +119,29 @@ async def test_a_whole_list_is_cut_and_goes_on_where_an_edge_was(
     last = await shelf.answer(None, written=Written("e", 40, first[0].parts))
     assert isinstance(last, list)
     assert [part.part for part in last] == [first[0].parts - 1]
+
+
+async def test_a_long_list_is_cut_beside_and_kept(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books_module, "LONG_LEN_MIN", 3)
+    get = ListGet()
+
+    async def ask() -> Changes | Mend | list[Part]:
+        return await shelf.database.write(shelf.books.answer, get, cut_long=False)
+
+    await shelf.change(0, put(0), put(1))
+    assert len(await ask()) == 1, "a short one is cut at once"  # type: ignore[arg-type]
+    await shelf.change(1, put(2), put(3))
+    assert await ask() == []
+    cut = await asyncio.to_thread(cut_beside, shelf.database.path)
+    await shelf.change(2, UserRemoved("u3"))
+    await shelf.database.write(shelf.books.keep, cut)
+    (part,) = await ask()  # type: ignore[misc]
+    assert (part.rev, part.parts) == (2, 1)
+    assert decode_changes(ops_of(part)) == [put(n) for n in range(4)]
+    assert part.root != await shelf.database.run(shelf.books.root)
+    since = await shelf.answer(Revision("e", 2))
+    assert isinstance(since, Changes), "what came while it was cut leads on from it"
+    assert decode_changes(since.ops) == [UserRemoved("u3")]
 
 
 async def test_entries_that_pack_badly_fit_into_a_message_all_the_same(shelf: Shelf) -> None:
