@@ -15,6 +15,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from recognition.frame import Image
+from recognition.halves import Halves, Matrix
 
 VIEW_SIZE_PX = (128, 64)
 """Width and height of what the net sees."""
@@ -23,7 +24,7 @@ PLATE_SIZE_PX = (76.0, 32.0)
 """Width and height of the plate in its middle, if the corners were right: room for what a find is off."""
 
 SAMPLED_MAX = 1.6
-"""Frame pixels a view pixel up to which sampling is good enough; where there are more, they are averaged."""
+"""Frame pixels a view pixel up to which sampling is good enough; where there are more, a half is sampled."""
 
 Quad = NDArray[np.float32]
 """(4, 2) corners in frame pixels, clockwise from the plate's own top left."""
@@ -38,28 +39,20 @@ def _places() -> Quad:
 PLACES = _places()
 
 
-def view_of(image: Image, quad: Quad) -> tuple[Image, NDArray[np.float64]]:
-    """The (64, 128, 3) uint8 view of a quad, and the (3, 3) map from the view's pixels to the frame's.
-
-    What is larger in the frame is averaged down, not sampled.
-    """
+def view_of(halves: Halves, quad: Quad) -> tuple[Image, Matrix]:
+    """The (64, 128, 3) uint8 view of a quad, and the (3, 3) map from the view's pixels to the frame's."""
     to_frame = cv2.getPerspectiveTransform(PLACES, quad)
     wide = max(float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[2] - quad[3]))))
-    times = int(np.clip(np.ceil(wide / PLATE_SIZE_PX[0] / SAMPLED_MAX), 1, 4))
-    enlarge = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]])
-    size = (VIEW_SIZE_PX[0] * times, VIEW_SIZE_PX[1] * times)
-    warp = enlarge @ np.linalg.inv(to_frame)
-    seen = cv2.warpPerspective(image, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    if times > 1:
-        seen = cv2.resize(seen, VIEW_SIZE_PX, interpolation=cv2.INTER_AREA)
-    return np.asarray(seen, np.uint8), np.asarray(to_frame, np.float64)
+    apart_px = wide / PLATE_SIZE_PX[0]
+    view = halves.warped(np.linalg.inv(to_frame), VIEW_SIZE_PX, apart_px, SAMPLED_MAX, cv2.BORDER_REPLICATE)
+    return view, np.asarray(to_frame, np.float64)
 
 
-def align(session: ort.InferenceSession, image: Image, quads: Sequence[Quad]) -> list[tuple[Quad, float]]:
+def align(session: ort.InferenceSession, halves: Halves, quads: Sequence[Quad]) -> list[tuple[Quad, float]]:
     """Each quad with its corners moved once, and the probability that it lies on a plate."""
     if not quads:
         return []
-    views = [view_of(image, quad) for quad in quads]
+    views = [view_of(halves, quad) for quad in quads]
     out = np.asarray(session.run(["moves"], {"view": np.stack([view for view, _ in views])})[0], np.float32)
     moved = []
     for (_, to_frame), row in zip(views, out, strict=True):

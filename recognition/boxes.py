@@ -13,8 +13,9 @@ import onnxruntime as ort
 
 from gate_controller.errors import RecognitionError
 from recognition.aligner import Quad, align
-from recognition.detector import GREY, LOOKS_MAX, THERE_MIN, Detection, corners_of, distinct, open_session, readable
-from recognition.frame import Image
+from recognition.detector import LOOKS_MAX, THERE_MIN, Search, open_session
+from recognition.finds import Detection, corners_of, distinct, readable
+from recognition.halves import GREY, Halves
 from recognition.shipped import shipped
 
 INPUT = "images"
@@ -53,12 +54,13 @@ class BoxDetector:
         with shipped("aligner.onnx") as aligner:
             self._aligner: ort.InferenceSession = open_session(aligner)
 
-    def detect(self, image: Image) -> list[Detection]:
-        """The plates in an (H, W, 3) uint8 BGR image, best first."""
+    def detect(self, halves: Halves) -> Search:
+        """The plates in the image, best first; there is no finer search, since the model has one size only."""
+        image = halves.image
         scale = min(self._size[0] / image.shape[1], self._size[1] / image.shape[0])
         small = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
         left, top = (self._size[0] - small[0]) // 2, (self._size[1] - small[1]) // 2
-        framed = np.full((self._size[1], self._size[0], 3), GREY, np.uint8)
+        framed = np.full((self._size[1], self._size[0], 3), GREY[0], np.uint8)
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         framed[top : top + small[1], left : left + small[0]] = cv2.resize(image, small, interpolation=way)
         batch = np.ascontiguousarray(framed[..., ::-1].transpose(2, 0, 1)[None], np.float32) / 255.0
@@ -67,17 +69,15 @@ class BoxDetector:
         quads = [_quad((row[1:5] - (left, top, left, top)) / scale) for row in rows[np.argsort(-rows[:, 6])]]
         scores = np.sort(rows[:, 6])[::-1]
         pairs = [(quad, float(score)) for quad, score in zip(quads, scores, strict=True) if readable(quad)]
-        return distinct([Detection(corners_of(self._aligned(image, quad)), score) for quad, score in pairs])
+        return Search(
+            distinct([Detection(corners_of(self._aligned(halves, quad)), score) for quad, score in pairs])
+        )
 
-    def finer(self, image: Image) -> list[Detection]:
-        """None: the model has one size only."""
-        return []
-
-    def _aligned(self, image: Image, box: Quad) -> Quad:
+    def _aligned(self, halves: Halves, box: Quad) -> Quad:
         """The plate's corners within the box, or the box itself where the aligner sees no plate."""
         quad = box
         for _ in range(LOOKS_MAX):
-            ((quad, there),) = align(self._aligner, image, [quad])
+            ((quad, there),) = align(self._aligner, halves, [quad])
             if there < THERE_MIN or not readable(quad):
                 return box
         return quad

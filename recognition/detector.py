@@ -6,11 +6,13 @@ Here are the interface and the detector that ships. Deliberately not here: how i
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -19,18 +21,38 @@ from numpy.typing import NDArray
 
 from gate_controller.errors import RecognitionError
 from recognition.aligner import SAMPLED_MAX, Quad, align
+from recognition.finds import (
+    Detection,
+    corners_of,
+    decode,
+    distinct,
+    points_of,
+    readable,
+    same_place,
+)
 from recognition.frame import Image
+from recognition.halves import GREY, Halves
 from recognition.shipped import shipped
 
-Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
-
-STRIDE_PX = 8
 SIDE_MULTIPLE_PX = 32
 LONG_SIDE_PX = 512
 """Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers three cells."""
 
 FINE_SIDE_PX = 768
-"""The same for a second search, at twice the cost: plates seen from the side, dark ones, and those under 60 px."""
+"""The same for a second search about the places of the first: for plates seen from the side, dark or small."""
+
+HINT_MIN = 0.1
+"""How sure the first search must be of a place for the second to look there."""
+
+PLACES_LEN_MAX = 6
+"""Places that the second search looks at, the surest ones."""
+
+WINDOW_SIZES_PX = ((192, 128), (320, 192), (448, 256))
+WINDOW_ROOM = 1.8
+"""Width and height of what the second search sees: the first of these that is so much wider than the plate."""
+
+WINDOW_PLATE_PX = 96.0
+"""Plates that are narrower in the second search are seen at the picture's own scale, or this wide."""
 
 CLEAR_SCORE = 0.6
 """Found at this score or above, a plate needs no pass at half the size."""
@@ -38,14 +60,8 @@ CLEAR_SCORE = 0.6
 LARGE_SHARE = 0.45
 """Of the frame's longer side: a wider find may be a part of a plate that is only seen whole at half the size."""
 
-DETECTIONS_LEN_MAX = 8
-"""More plates than this in one frame are not read: a gate's camera never has them, a hostile picture may."""
-
-COVERED_MAX = 0.25
-"""Two finds sharing more of the smaller one's area are one plate."""
-
-GREY = 114
-"""What the net sees beyond the frame's edge."""
+CELL_CHANNELS = 16
+"""Channels of a model's input that takes cells: two by two pixels of four channels, the last of each unused."""
 
 COARSE_SHARE = 0.7
 """Of `detect_at`: what the search may be less sure of, since closer looks follow."""
@@ -62,31 +78,28 @@ VIEW_SIZE_PX = (192, 128)
 VIEW_PLATE_PX = 120.0
 """Last look: width and height of the view, and width of the plate in it, the middle of the sizes trained on."""
 
-SIZE_MIN_PX = (20.0, 5.0)
-"""Width and height in the frame below which no character can be read."""
+
+def _nothing(_known: Sequence[Detection]) -> list[Detection]:
+    return []
 
 
 @dataclass(frozen=True, slots=True)
-class Detection:
-    """A plate found: corners in pixels of the frame, clockwise from the plate's own top left.
+class Search:
+    """What a search found, best first, and how to look for more.
 
-    `score` 0..1; `whole`: probability that no end of it is hidden, 1 where the detector cannot tell.
+    `finer` gives the plates of a slower search, for when what was found is not read surely; it leaves out where the
+    plates lie that it is told are known, and gives none if there is no other search.
     """
 
-    corners: Corners
-    score: float
-    whole: float = 1.0
+    plates: list[Detection]
+    finer: Callable[[Sequence[Detection]], list[Detection]] = _nothing
 
 
 class Detector(Protocol):
-    """Anything that finds plates in an (H, W, 3) uint8 BGR image."""
+    """Anything that finds plates in a picture."""
 
-    def detect(self, image: Image) -> list[Detection]:
-        """The plates in the image, best first."""
-        ...
-
-    def finer(self, image: Image) -> list[Detection]:
-        """The same by a slower search, for when what was found is not read surely; none if it has no other."""
+    def detect(self, halves: Halves) -> Search:
+        """The plates in the picture."""
         ...
 
 
@@ -132,55 +145,74 @@ class BuiltinDetector:
 
     def __init__(self, model_path: Path | None = None, detect_at: float = 0.4) -> None:
         """Raises `RecognitionError` when a model file is missing, damaged or of another kind."""
-        self._detect_at = detect_at
+        self._detect_at, self._coarse_at = detect_at, COARSE_SHARE * detect_at
         with ExitStack() as stack:
             found = model_path or stack.enter_context(shipped("detector.onnx"))
             self._session = load_session(found, [("image", 4)], ["plates"])
+            self._takes_cells = self._session.get_inputs()[0].shape[3] == CELL_CHANNELS
             self._aligner = load_session(stack.enter_context(shipped("aligner.onnx")), [("view", 4)], ["moves"])
 
-    def detect(self, image: Image) -> list[Detection]:
-        """The plates in an (H, W, 3) uint8 BGR image, best first, at most `DETECTIONS_LEN_MAX`."""
-        found, hints = self._search(image, LONG_SIDE_PX)
-        wide = LARGE_SHARE * max(image.shape)
+    def detect(self, halves: Halves) -> Search:
+        """The plates in the picture, best first, at most `DETECTIONS_LEN_MAX`."""
+        places = self._places(halves, LONG_SIDE_PX)
+        found = self._plates(halves, places)
+        wide = LARGE_SHARE * max(halves.image.shape)
         if not found or found[0].score < CLEAR_SCORE or any(math.dist(*one.corners[:2]) > wide for one in found):
-            found += self._search(image, LONG_SIDE_PX // 2)[0]
+            found += self._plates(halves, self._places(halves, LONG_SIDE_PX // 2))
             found = distinct(sorted(found, key=lambda one: -one.score))
-        return found or (self.finer(image) if hints else [])
 
-    def finer(self, image: Image) -> list[Detection]:
-        """The plates in the image at more of its pixels, best first; none if the first search saw them all."""
-        return self._search(image, FINE_SIDE_PX)[0] if max(image.shape[:2]) > LONG_SIDE_PX else []
+        def finer(known: Sequence[Detection]) -> list[Detection]:
+            doubtful = [one for one in places if not any(same_place(one, other) for other in known)]
+            return self._plates(halves, self._finer_places(halves, doubtful))
 
-    def _search(self, image: Image, long_side_px: int) -> tuple[list[Detection], int]:
-        """One pass over the image scaled down to a long side, and closer looks at what it shows.
+        hints = any(one.score >= self._coarse_at for one in places)
+        return Search(found or (finer([]) if hints else []), finer)
 
-        Also how many places the pass itself took for plates.
-        """
-        height, width = image.shape[:2]
+    def _places(self, halves: Halves, long_side_px: int) -> list[Detection]:
+        """What one pass over the picture, scaled down to a long side, takes for plates, `HINT_MIN` sure or more."""
+        height, width = halves.image.shape[:2]
         scale = min(1.0, long_side_px / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        scaled = _shrunk(image, small)
         below, right = -small[1] % SIDE_MULTIPLE_PX, -small[0] % SIDE_MULTIPLE_PX
-        framed = np.full((small[1] + below, small[0] + right, 3), GREY, np.uint8)
-        framed[: small[1], : small[0]] = scaled
+        framed = np.full((small[1] + below, small[0] + right, 3), GREY[0], np.uint8)
+        framed[: small[1], : small[0]] = halves.shrunk(small)
         to_frame = np.array([[width / small[0], 0, 0], [0, height / small[1], 0]])
-        coarse = decode(self._run(framed[None])[0], to_frame, COARSE_SHARE * self._detect_at)
-        found = [one for one in self._look_closer(image, coarse) if one.score >= self._detect_at]
-        return distinct(sorted(found, key=lambda one: -one.score)), len(coarse)
+        return decode(self._run([framed])[0], to_frame, HINT_MIN)
 
-    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _finer_places(self, halves: Halves, places: list[Detection]) -> list[Detection]:
+        """The same at more of the picture's pixels, about the surest places of another pass."""
+        if max(halves.image.shape[:2]) <= LONG_SIDE_PX or not places:
+            return []
+        windows = sorted((_window(halves, one) for one in places[:PLACES_LEN_MAX]), key=lambda one: one[0].shape)
+        found = []
+        for _, group in itertools.groupby(windows, key=lambda one: one[0].shape):
+            alike = list(group)
+            tables = self._run([view for view, _ in alike])
+            pairs = zip(tables, (to_frame for _, to_frame in alike), strict=True)
+            found += [decode(table, to_frame, self._coarse_at) for table, to_frame in pairs]
+        return distinct(sorted(itertools.chain(*found), key=lambda one: -one.score))
+
+    def _plates(self, halves: Halves, places: list[Detection]) -> list[Detection]:
+        """The plates at the places that are not merely hints, best first."""
+        sure = [one for one in places if one.score >= self._coarse_at]
+        found = [one for one in self._look_closer(halves, sure) if one.score >= self._detect_at]
+        return distinct(sorted(found, key=lambda one: -one.score))
+
+    def _run(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """(N, H/8, W/8, 9) of images of one size, sides multiples of `SIDE_MULTIPLE_PX`."""
+        batch = np.stack([cells_of(image) for image in images] if self._takes_cells else images)
         return np.asarray(self._session.run(["plates"], {"image": batch})[0], np.float32)
 
-    def _look_closer(self, image: Image, coarse: list[Detection]) -> list[Detection]:
+    def _look_closer(self, halves: Halves, coarse: list[Detection]) -> list[Detection]:
         """Each find with its corners put right; what is then no plate any more is left out.
 
         The score is the geometric mean of the search's, the last look's, and that of the searching net shown the
         plate level and at the size where it knows plates best.
         """
-        pending = [(one.score, _points(one.corners)) for one in coarse]
+        pending = [(one.score, points_of(one.corners)) for one in coarse]
         looked: list[tuple[float, Quad, float]] = []
         for there_min in (FIRST_THERE_MIN, *[THERE_MIN] * (LOOKS_MAX - 1)):
-            moved = align(self._aligner, image, [quad for _, quad in pending])
+            moved = align(self._aligner, halves, [quad for _, quad in pending])
             pairs = [(score, was, now, there) for (score, was), (now, there) in zip(pending, moved, strict=True)]
             pairs = [pair for pair in pairs if pair[3] >= there_min and readable(pair[2])]
             looked += [(score, now, there) for score, was, now, there in pairs if _settled(was, now)]
@@ -189,72 +221,47 @@ class BuiltinDetector:
         looked = [one for one in looked + last if one[2] >= THERE_MIN]
         if not looked:
             return []
-        tables = self._run(np.stack([_level_view(image, quad) for _, quad, _ in looked]))
+        tables = self._run([_level_view(halves, quad) for _, quad, _ in looked])
         return [
             Detection(corners_of(quad), float(np.cbrt(score * there * _middle(table))), there)
             for (score, quad, there), table in zip(looked, tables, strict=True)
         ]
 
 
-def decode(plates: NDArray[np.float32], to_frame: NDArray[np.float64], detect_at: float) -> list[Detection]:
-    """Detections in frame pixels from the net's (rows, cols, 9) output, best first.
-
-    `to_frame`: (2, 3) affine map from the net's pixels to the frame's.
-    """
-    heat = np.ascontiguousarray(plates[..., 0])
-    peaks = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat >= detect_at)
-    rows, cols = np.nonzero(peaks)
-    order = np.argsort(-heat[rows, cols])[: 2 * DETECTIONS_LEN_MAX]
-    found: list[Detection] = []
-    for row, col in zip(rows[order], cols[order], strict=True):
-        quad = _corners(plates, int(row), int(col)) @ to_frame[:, :2].T + to_frame[:, 2]
-        if readable(quad.astype(np.float32)):
-            found.append(Detection(corners_of(quad), float(heat[row, col])))
-    return distinct(found)
+def cells_of(image: Image) -> Image:
+    """An (H, W, 3) image of even sides as (H/2, W/2, 16) cells: the upper two pixels, then the lower."""
+    rows, cols = image.shape[0] // 2, image.shape[1] // 2
+    pairs = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA).reshape(-1).view(np.uint64).reshape(rows, 2, cols)
+    cells = np.empty((rows, cols, 2), np.uint64)
+    cells[..., 0], cells[..., 1] = pairs[:, 0], pairs[:, 1]
+    return cells.view(np.uint8)
 
 
-def distinct(found: list[Detection]) -> list[Detection]:
-    """The same without those that lie on a better one, at most `DETECTIONS_LEN_MAX`."""
-    kept: list[Detection] = []
-    for one in found:
-        if not any(same_place(one, other) for other in kept):
-            kept.append(one)
-    return kept[:DETECTIONS_LEN_MAX]
-
-
-def same_place(one: Detection, other: Detection) -> bool:
-    """Whether two finds are of one plate."""
-    return _covered(_points(one.corners), _points(other.corners)) > COVERED_MAX
-
-
-def _shrunk(image: Image, size: tuple[int, int]) -> Image:
-    """The image at a size no larger than its own: halved by averaging as often as that goes, the rest sampled.
-
-    Half the cost of averaging at any ratio, and hardly worse: what is left is less than a factor of two.
-    """
-    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
-        even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
-        half = (even.shape[1] // 2, even.shape[0] // 2)
-        image = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), np.uint8)
-    if image.shape[1::-1] != size:
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    return image
-
-
-def _level_view(image: Image, quad: Quad) -> Image:
-    """The plate level in the middle of a picture of `VIEW_SIZE_PX`; averaged, not sampled, where it shrinks."""
+def _level_view(halves: Halves, quad: Quad) -> Image:
+    """The plate level in the middle of a picture of `VIEW_SIZE_PX`."""
     along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
     scale = VIEW_PLATE_PX / max(float(np.hypot(*along)), 1.0)
-    angle = float(np.arctan2(along[1], along[0]))
+    return _about(halves, quad.mean(0), scale, float(np.arctan2(along[1], along[0])), VIEW_SIZE_PX)[0]
+
+
+def _window(halves: Halves, place: Detection) -> tuple[Image, NDArray[np.float64]]:
+    """What lies about a place, and the (2, 3) map from its pixels to the frame's."""
+    quad = points_of(place.corners)
+    wide = max(float(np.hypot(*(quad[1] - quad[0]))), 1.0)
+    scale = max(FINE_SIDE_PX / max(halves.image.shape[:2]), min(1.0, WINDOW_PLATE_PX / wide))
+    size = next((size for size in WINDOW_SIZES_PX if size[0] >= WINDOW_ROOM * wide * scale), WINDOW_SIZES_PX[-1])
+    view, to_frame = _about(halves, quad.mean(0), scale, 0.0, size)
+    return view, to_frame[:2]
+
+
+def _about(
+    halves: Halves, middle: NDArray[np.float32], scale: float, angle: float, size: tuple[int, int]
+) -> tuple[Image, NDArray[np.float64]]:
+    """A view about a place of the picture, scaled and turned, and the (3, 3) map back from its pixels."""
     c, s = scale * np.cos(angle), scale * np.sin(angle)
     turn = np.array([[c, s], [-s, c]])
-    view = np.column_stack([turn, np.array(VIEW_SIZE_PX) / 2 - turn @ quad.mean(0)])
-    times = int(np.clip(np.ceil(1.0 / scale / SAMPLED_MAX), 1, 4))
-    size = (VIEW_SIZE_PX[0] * times, VIEW_SIZE_PX[1] * times)
-    seen = cv2.warpAffine(image, view * times, size, flags=cv2.INTER_LINEAR, borderValue=(GREY, GREY, GREY))
-    if times > 1:
-        seen = cv2.resize(seen, VIEW_SIZE_PX, interpolation=cv2.INTER_AREA)
-    return np.asarray(seen, np.uint8)
+    warp = np.vstack([np.column_stack([turn, np.array(size) / 2 - turn @ middle]), (0.0, 0.0, 1.0)])
+    return halves.warped(warp, size, 1.0 / scale, SAMPLED_MAX, cv2.BORDER_CONSTANT), np.linalg.inv(warp)
 
 
 def _middle(plates: NDArray[np.float32]) -> float:
@@ -265,36 +272,3 @@ def _middle(plates: NDArray[np.float32]) -> float:
 
 def _settled(was: Quad, now: Quad) -> bool:
     return bool(np.abs(now - was).max() <= SETTLED_WIDTHS * np.hypot(*(now[1] - now[0])))
-
-
-def readable(quad: Quad) -> bool:
-    """Whether it is the outline of something seen from the front, large enough for characters."""
-    wide = (np.hypot(*(quad[1] - quad[0])) + np.hypot(*(quad[2] - quad[3]))) / 2
-    high = (np.hypot(*(quad[3] - quad[0])) + np.hypot(*(quad[2] - quad[1]))) / 2
-    return bool(wide >= SIZE_MIN_PX[0] and high >= SIZE_MIN_PX[1] and cv2.isContourConvex(quad))
-
-
-def corners_of(quad: NDArray[np.floating[Any]]) -> Corners:
-    a, b, c, d = ((float(x), float(y)) for x, y in quad)
-    return a, b, c, d
-
-
-def _points(corners: Corners) -> Quad:
-    return np.array(corners, np.float32)
-
-
-def _corners(plates: NDArray[np.float32], row: int, col: int) -> NDArray[np.float64]:
-    """(4, 2) corners in net pixels: the mean of what the peak and its neighbours say, weighted by their heat."""
-    top, left = max(0, row - 1), max(0, col - 1)
-    around = plates[top : row + 2, left : col + 2].astype(np.float64)
-    ys, xs = np.mgrid[top : top + around.shape[0], left : left + around.shape[1]]
-    centres = (np.stack([xs, ys], -1) + 0.5) * STRIDE_PX
-    quads = centres[:, :, None, :] + around[..., 1:].reshape(*around.shape[:2], 4, 2)
-    weight = np.where(around[..., 0] >= 0.5 * around[row - top, col - left, 0], around[..., 0], 0.0)
-    mean: NDArray[np.float64] = (quads * weight[..., None, None]).sum((0, 1)) / weight.sum()
-    return mean
-
-
-def _covered(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Intersection over the smaller one."""
-    return float(cv2.intersectConvexConvex(a, b)[0]) / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))

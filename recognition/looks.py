@@ -12,7 +12,7 @@ from heapq import nlargest
 
 from gate_controller.layouts import Settled, layouts_for, settle
 from gate_controller.plates import Plate, PlateRead
-from recognition.detector import Detection, same_place
+from recognition.finds import Detection, same_place
 from recognition.ocr import ALTERNATIVE_MIN, Options, TextRead
 
 COUNTRY_MIN = 0.6

@@ -19,8 +19,10 @@ from fast_plate_ocr import LicensePlateRecognizer
 from numpy.typing import NDArray
 
 from gate_controller.errors import RecognitionError
-from recognition.detector import Corners, session_options
+from recognition.detector import session_options
+from recognition.finds import Corners
 from recognition.frame import Image
+from recognition.halves import Halves
 from recognition.shipped import shipped
 
 ALTERNATIVE_MIN = 0.01
@@ -70,19 +72,19 @@ class TextRead:
         return replace(self, countries=other.countries, tables=tables)
 
 
-def rectify(image: Image, corners: Corners, width: int, height: int, margin: float = MARGIN) -> Image:
+def rectify(halves: Halves, corners: Corners, width: int, height: int, margin: float = MARGIN) -> Image:
     """The plate seen straight on, (height, width, 3) uint8; larger plates are averaged down, not sampled."""
     quad = np.array(corners, np.float32)
     quad = quad.mean(0) + (quad - quad.mean(0)) * (1 + 2 * margin)
     wide = max(float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[2] - quad[3]))))
-    times = int(np.clip(np.ceil(wide / width), 1, 4))
+    times = 2 if wide > width else 1
     flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) * times - 0.5
     warp = cv2.getPerspectiveTransform(quad, flat)
     size = (width * times, height * times)
-    straight = cv2.warpPerspective(image, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    straight = halves.warped(np.asarray(warp, np.float64), size, wide / size[0], 1.0, cv2.BORDER_REPLICATE)
     if times > 1:
-        straight = cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(straight, np.uint8)
+        straight = np.asarray(cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return straight
 
 
 def light_on_dark(crop: Image) -> bool:

@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 
 from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, PlateRead
-from recognition.detector import BuiltinDetector, Corners, Detection, Detector
+from recognition.detector import BuiltinDetector, Detector
+from recognition.finds import Corners, Detection
 from recognition.frame import Image
+from recognition.halves import Halves
 from recognition.looks import Look, merged
 from recognition.ocr import MARGIN_AGAIN, Ocr, Options, TextRead, light_on_dark, negative, rectify
 
@@ -122,19 +124,21 @@ class Recognizer:
 
     def read(self, image: Image) -> list[LocatedRead]:
         """The plates in an (H, W, 3) uint8 BGR image, most confident first; what is no plate is left out."""
-        looks = self._look(image, self._detector.detect(image))
+        halves = Halves(image)
+        search = self._detector.detect(halves)
+        looks = self._look(halves, search.plates)
         unsure = [look for look in looks if self._rejected(image, look)]
         if unsure and (len(unsure) == len(looks) or any(look.read.confidence >= PLAUSIBLE_MIN for look in unsure)):
-            finer = self._look(image, self._detector.finer(image))
+            finer = self._look(halves, search.finer([look.found for look in looks if look not in unsure]))
             likely = [look for look in finer if look.read.confidence >= PLAUSIBLE_MIN]
             looks = merged(looks, likely, self._ocr.joined)
         looks.sort(key=lambda look: -look.read.confidence)
-        return [self._located(image, look) for look in looks]
+        return [self._located(halves, look) for look in looks]
 
-    def _look(self, image: Image, found: list[Detection]) -> list[Look]:
+    def _look(self, halves: Halves, found: list[Detection]) -> list[Look]:
         """What can be read at these finds; what is no plate is left out."""
-        crops = [rectify(image, one.corners, self._ocr.width_px, self._ocr.height_px) for one in found]
-        texts = self._surer(image, found, crops)
+        crops = [rectify(halves, one.corners, self._ocr.width_px, self._ocr.height_px) for one in found]
+        texts = self._surer(halves, found, crops)
         looks = [
             Look.of(one, text)
             for one, text in zip(found, texts, strict=True)
@@ -145,20 +149,20 @@ class Recognizer:
     def _rejected(self, image: Image, look: Look) -> Rejected | None:
         return _placed_badly(look.found, image) or judge(look.read, look.text, self.settings.accept_at)
 
-    def _located(self, image: Image, look: Look) -> LocatedRead:
+    def _located(self, halves: Halves, look: Look) -> LocatedRead:
         corners, text = look.found.corners, look.text
         return LocatedRead(
             read=look.read,
             corners=corners,
-            crop=_picture(image, corners),
+            crop=_picture(halves, corners),
             score=look.found.score,
-            sharpness=_sharpness(rectify(image, corners, self._ocr.width_px, self._ocr.height_px)),
+            sharpness=_sharpness(rectify(halves, corners, self._ocr.width_px, self._ocr.height_px)),
             countries=text.countries,
-            rejected=self._rejected(image, look),
+            rejected=self._rejected(halves.image, look),
             spelled=text.text,
         )
 
-    def _surer(self, image: Image, found: list[Detection], crops: list[Image]) -> list[TextRead]:
+    def _surer(self, halves: Halves, found: list[Detection], crops: list[Image]) -> list[TextRead]:
         """The crops' texts, with second looks where a text might be right but is not sure.
 
         A plate that is light on dark is looked at as its negative too, and goes on as what is read surer.
@@ -171,7 +175,7 @@ class Recognizer:
                 turned[at], texts[at] = texts[at], text
         unsure = [at for at, text in enumerate(texts) if text.tables is not None and _worth_a_look(text)]
         size = self._ocr.width_px, self._ocr.height_px
-        wider = {at: rectify(image, found[at].corners, *size, MARGIN_AGAIN) for at in unsure}
+        wider = {at: rectify(halves, found[at].corners, *size, MARGIN_AGAIN) for at in unsure}
         again = [negative(wider[at]) if at in turned else wider[at] for at in unsure]
         for at, text in zip(unsure, self._ocr.read_again([texts[at] for at in unsure], again), strict=True):
             texts[at] = text
@@ -211,12 +215,12 @@ def _at_border(corners: Corners, image: Image) -> bool:
     return any(not (near <= x <= right and near <= y <= bottom) for x, y in corners)
 
 
-def _picture(image: Image, corners: Corners) -> Image:
+def _picture(halves: Halves, corners: Corners) -> Image:
     """The rectified plate in its own proportions, as evidence."""
     a, b, c, d = corners
     wide, high = math.dist(a, b) + math.dist(d, c), math.dist(a, d) + math.dist(b, c)
     width = min(CROP_WIDTH_MAX_PX, max(CROP_HEIGHT_PX, round(CROP_HEIGHT_PX * wide / max(high, 1.0))))
-    return rectify(image, corners, width, CROP_HEIGHT_PX)
+    return rectify(halves, corners, width, CROP_HEIGHT_PX)
 
 
 def _sharpness(crop: Image) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recognition.aligner import PLACES, PLATE_SIZE_PX, Quad, view_of
 from recognition.detector import BuiltinDetector
+from recognition.halves import Halves
 from recognition.training.scenes import Image, Scene, StreetFrame, make_scene, noise_bank
 from recognition.training.train_detector import PLATES, any_plate, load_frames, plate_number
 
@@ -81,7 +82,7 @@ def seen(image: Image, quad: Quad, found: Quad, trust: float) -> View | None:
     """The view of a find with the moves that would mend it; None if the find is no shape to look at."""
     if not cv2.isContourConvex(found) or cv2.contourArea(found) < 60:
         return None
-    view, to_frame = view_of(np.asarray(image), found)
+    view, to_frame = view_of(Halves(np.asarray(image)), found)
     goal = cv2.perspectiveTransform(quad.reshape(-1, 1, 2).astype(np.float64), np.linalg.inv(to_frame)).reshape(
         4, 2
     )
@@ -116,7 +117,7 @@ def hidden(image: Image, quad: Quad, rng: np.random.Generator) -> View | None:
     found = rough((visible if rng.random() < 0.7 else quad).astype(np.float32), rng)
     if not cv2.isContourConvex(found) or cv2.contourArea(found) < 60:
         return None
-    return view_of(covered, found)[0], np.zeros(8, np.float32), 0.0, 0.0
+    return view_of(Halves(covered), found)[0], np.zeros(8, np.float32), 0.0, 0.0
 
 
 def sheared(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -164,7 +165,7 @@ def nothing(image: Image, quads: Sequence[Quad], rng: np.random.Generator) -> Vi
             return None
     signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) / 2
     found = (middle + signs * (wide, high)).astype(np.float32)
-    return view_of(np.asarray(image), found)[0], np.zeros(8, np.float32), 0.0, 0.0
+    return view_of(Halves(np.asarray(image)), found)[0], np.zeros(8, np.float32), 0.0, 0.0
 
 
 def _of_scene(scene: Scene, rng: np.random.Generator) -> Iterator[View | None]:
@@ -190,10 +191,11 @@ def false_finds(frames: Sequence[StreetFrame]) -> list[Image]:
     detector = BuiltinDetector(detect_at=FALSE_FIND_SCORES[0])
     views: list[Image] = []
     for frame in frames:
-        for one in detector.detect(np.asarray(frame.image)):
+        halves = Halves(np.asarray(frame.image))
+        for one in detector.detect(halves).plates:
             quad = np.array(one.corners, np.float32)
             if one.score < FALSE_FIND_SCORES[1] and not any(_touches(quad, box) for box in frame.boxes):
-                views.append(view_of(np.asarray(frame.image), quad)[0])
+                views.append(view_of(halves, quad)[0])
     return views
 
 

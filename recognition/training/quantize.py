@@ -3,8 +3,8 @@
     python -m recognition.training.quantize detector|aligner|ocr FLOAT.onnx OUT.onnx --street PATH/TO/street
 
 The ranges come from what training draws. Kept as they are: first convolutions of the small nets, which see the
-picture itself; the detector's last, whose corners are long distances in one number; everything that is no
-convolution.
+picture itself; the detector's last layer, whose corners are long distances in one number; everything that is no
+convolution. The detector's first convolution takes the picture's own whole numbers.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from recognition.detector import cells_of
 from recognition.training.aligner_views import make_views
+from recognition.training.detector_net import PIXEL_MIDDLE, PIXEL_STEP
 from recognition.training.plates_source import PlateSource, Sources
 from recognition.training.scenes import make_scene, noise_bank
 from recognition.training.train_detector import SCENE_SIZE_PX, any_plate, load_frames
 
 SEED = 40_000_003
 BATCHES = {"detector": 96, "aligner": 10, "ocr": 8}
-TAKEN = {"detector": slice(0, -1), "aligner": slice(1, None), "ocr": slice(1, 8)}
+TAKEN = {"detector": slice(None), "aligner": slice(1, None), "ocr": slice(1, 8)}
 """Which convolutions become whole numbers, in the order of the graph; the reader's further ones are small."""
 
 OPERATIONS = {"detector": ["Conv", "Add", "Resize", "Relu"], "aligner": ["Conv", "Relu"], "ocr": ["Conv"]}
+
+KEPT = {"detector": ["/last/Add"], "aligner": [], "ocr": []}
+"""Which other nodes stay as they are."""
 
 Inputs = dict[str, Any]
 
@@ -49,7 +54,7 @@ def seen_by(kind: str, street: Path) -> Iterator[Inputs]:
             yield {"input": source.batch(48).pixels}
     frames, noise, rng = load_frames(table, "train"), noise_bank(), np.random.default_rng(SEED)
     while True:
-        yield {"image": np.asarray(make_scene(frames, any_plate, SCENE_SIZE_PX, rng, noise).image)[None]}
+        yield {"image": cells_of(np.asarray(make_scene(frames, any_plate, SCENE_SIZE_PX, rng, noise).image))[None]}
 
 
 class _Shown(CalibrationDataReader):  # type: ignore[misc]
@@ -78,8 +83,34 @@ def quantize(kind: str, source: Path, path: Path, inputs: Iterable[Inputs]) -> N
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
             op_types_to_quantize=OPERATIONS[kind],
-            nodes_to_exclude=[name for name in convolutions if name not in convolutions[TAKEN[kind]]],
+            nodes_to_exclude=[name for name in convolutions if name not in convolutions[TAKEN[kind]]] + KEPT[kind],
         )
+    if kind == "detector":
+        _take_pixels(path)
+
+
+def _take_pixels(path: Path) -> None:
+    """Lets the first convolution take the picture as it comes, instead of made floats and whole numbers again."""
+    model = onnx.load(path)
+    nodes = model.graph.node
+    whole = next(node for node in nodes if node.op_type == "QuantizeLinear")
+    maker = {name: node for node in nodes for name in node.output}
+    between = [whole]
+    while (node := maker[between[-1].input[0]]).op_type != "Transpose":
+        between.append(node)
+    for node in nodes:
+        if whole.output[0] in node.input:
+            node.input[0] = maker[between[-1].input[0]].output[0]
+    for node in between:
+        nodes.remove(node)
+    exact: dict[str, Any] = {whole.input[1]: np.float32(PIXEL_STEP), whole.input[2]: np.uint8(PIXEL_MIDDLE)}
+    for tensor in model.graph.initializer:
+        if tensor.name in exact:
+            value, found = exact[tensor.name], onnx.numpy_helper.to_array(tensor)
+            if abs(found.item() / value.item() - 1) > 1e-3:
+                raise SystemExit(f"{path}: pixels were seen as {found}, not {value}; show all of black to white")
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.asarray(value), tensor.name))
+    onnx.save(model, path)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 
+from recognition.detector import CELL_CHANNELS
 from recognition.training.detector_net import Exported, PlateNet, loss, targets
 from recognition.training.draw import Freedom, draw_plate
 from recognition.training.scenes import DrawPlate, Image, StreetFrame, make_scene, noise_bank
@@ -102,8 +103,8 @@ def rate(step: int, steps: int) -> float:
 
 
 def export(net: PlateNet, path: Path) -> None:
-    """Writes the ONNX file: (N, H, W, 3) uint8 BGR in, (N, H/8, W/8, 9) float32 out, all sizes dynamic."""
-    example = torch.zeros(1, 64, 96, 3, dtype=torch.uint8)
+    """Writes the ONNX file: (N, H/2, W/2, 16) uint8 cells in, (N, H/8, W/8, 9) float32 out, all sizes dynamic."""
+    example = torch.zeros(1, 32, 48, CELL_CHANNELS, dtype=torch.uint8)
     axes = {"image": {0: "n", 1: "h", 2: "w"}, "plates": {0: "n", 1: "rows", 2: "cols"}}
     torch.onnx.export(
         Exported(net).eval(), (example,), str(path), dynamo=False, opset_version=17,

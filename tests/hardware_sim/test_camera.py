@@ -7,6 +7,7 @@ import pytest
 from hardware_sim.camera import HEIGHT_PX, WIDTH_PX, MjpegServer, draw, plate_corners
 from hardware_sim.world import Boom, Placed, Scene, Vehicle
 from recognition.detector import BuiltinDetector
+from recognition.halves import Halves
 from recognition.recognizer import Recognizer
 
 CAR = Vehicle(("B", "NO", "1234"))
@@ -34,7 +35,7 @@ def test_an_approaching_plate_grows():
 def test_the_detector_finds_the_plate_where_it_was_drawn(front_m):
     placed = Placed(CAR, front_m)
     true = plate_corners(placed)
-    found = BuiltinDetector().detect(draw(scene(placed)))
+    found = BuiltinDetector().detect(Halves(draw(scene(placed)))).plates
     errors = [np.abs(np.array(one.corners) - true).max() for one in found]
     assert min(errors) < 0.1 * np.ptp(true[:, 0])
 

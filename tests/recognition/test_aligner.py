@@ -6,6 +6,7 @@ import pytest
 
 from recognition.aligner import PLACES, PLATE_SIZE_PX, VIEW_SIZE_PX, Quad, align, view_of
 from recognition.detector import open_session
+from recognition.halves import Halves
 from recognition.shipped import shipped
 from recognition.training.draw import Freedom, draw_plate
 
@@ -52,14 +53,14 @@ def test_a_level_rectangle_becomes_the_slanting_plate(session: object, wide: int
     quad = np.asarray((plate_at(0, 0, wide * 1.05) @ turn) + (320, 240), np.float32)
     before = off(quad, true)
     for _ in range(2):
-        ((quad, there),) = align(session, street(true), [quad])
+        ((quad, there),) = align(session, Halves(street(true)), [quad])
     assert there > 0.8
     assert off(quad, true) < 0.3
     assert slope == 0.0 or off(quad, true) < before
 
 
 def test_many_are_moved_each_by_its_own_and_none_is_no_work(session: object) -> None:
-    image = street(plate_at(320, 240, 200))
+    image = Halves(street(plate_at(320, 240, 200)))
     near, far = plate_at(325, 243, 200), plate_at(120, 420, 200)
     both = align(session, image, [near, far])
     assert [there > 0.5 for _, there in both] == [True, False]
@@ -68,7 +69,7 @@ def test_many_are_moved_each_by_its_own_and_none_is_no_work(session: object) -> 
 
 def test_a_view_shows_the_plate_in_its_middle_and_maps_back() -> None:
     true = plate_at(320, 240, 260, 0.2)
-    view, to_frame = view_of(street(true), true)
+    view, to_frame = view_of(Halves(street(true)), true)
     assert view.shape == (VIEW_SIZE_PX[1], VIEW_SIZE_PX[0], 3)
     back = cv2.perspectiveTransform(PLACES.reshape(-1, 1, 2), to_frame).reshape(4, 2)
     assert np.allclose(back, true, atol=0.01)

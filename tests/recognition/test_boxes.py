@@ -8,6 +8,7 @@ import pytest
 
 from gate_controller.errors import RecognitionError
 from recognition.boxes import BoxDetector, gives_boxes
+from recognition.halves import Halves
 from recognition.training.draw import Freedom, draw_plate
 
 onnx = pytest.importorskip("onnx")
@@ -57,7 +58,7 @@ BOX = (0.0, 100.0, 40.0 + 90.0, 220.0, 40.0 + 130.0, 0.0)
 def test_boxes_come_back_in_the_frame_with_the_plates_own_corners(tmp_path: Path) -> None:
     path = model(tmp_path / "boxes.onnx", [(*BOX, 0.9), (0, 5, 60, 60, 75, 0, 0.1)])
     assert gives_boxes(path)
-    (found,) = BoxDetector(path, detect_at=0.4).detect(picture())
+    (found,) = BoxDetector(path, detect_at=0.4).detect(Halves(picture())).plates
     assert found.score == pytest.approx(0.9)
     corners = np.array(found.corners)
     assert np.abs(corners - [(200, 180), (440, 209), (440, 260), (200, 231)]).max() < 16
@@ -66,13 +67,13 @@ def test_boxes_come_back_in_the_frame_with_the_plates_own_corners(tmp_path: Path
 
 def test_a_box_on_no_plate_stays_a_box(tmp_path: Path) -> None:
     path = model(tmp_path / "boxes.onnx", [(*BOX, 0.9)])
-    (found,) = BoxDetector(path, detect_at=0.4).detect(np.full((480, 640, 3), 70, np.uint8))
+    (found,) = BoxDetector(path, detect_at=0.4).detect(Halves(np.full((480, 640, 3), 70, np.uint8))).plates
     assert np.allclose(found.corners, [(200, 180), (440, 180), (440, 260), (200, 260)], atol=0.5)
 
 
 def test_nothing_found_is_an_empty_list(tmp_path: Path) -> None:
     path = model(tmp_path / "boxes.onnx", [(*BOX, 0.2)])
-    assert BoxDetector(path, detect_at=0.4).detect(picture()) == []
+    assert BoxDetector(path, detect_at=0.4).detect(Halves(picture())).plates == []
 
 
 def test_another_kind_of_model_is_named(tmp_path: Path) -> None:

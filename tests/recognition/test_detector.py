@@ -10,14 +10,12 @@ import pytest
 
 from gate_controller.errors import RecognitionError
 from recognition.detector import (
-    DETECTIONS_LEN_MAX,
     LONG_SIDE_PX,
-    SIZE_MIN_PX,
-    STRIDE_PX,
     BuiltinDetector,
-    Detection,
-    decode,
+    cells_of,
 )
+from recognition.finds import DETECTIONS_LEN_MAX, Detection
+from recognition.halves import Halves
 from recognition.training.draw import Freedom, draw_plate
 
 MODELS = Path(str(files("recognition.models")))
@@ -68,7 +66,7 @@ def off(found: Detection, quad: np.ndarray) -> float:
 @pytest.mark.parametrize("turn", [-20.0, 0.0, 9.0])
 def test_finds_the_corners_of_a_drawn_plate(detector: BuiltinDetector, width: int, turn: float) -> None:
     quad = quad_at(310, 250, width, turn, lean=0.1)
-    found = detector.detect(picture([quad]))
+    found = detector.detect(Halves(picture([quad]))).plates
     assert len(found) == 1
     assert off(found[0], quad) < 0.35
     assert found[0].score > 0.4
@@ -76,21 +74,21 @@ def test_finds_the_corners_of_a_drawn_plate(detector: BuiltinDetector, width: in
 
 def test_finds_a_plate_of_two_lines(detector: BuiltinDetector) -> None:
     quad = quad_at(300, 240, 110, 4, aspect=1.4)
-    found = detector.detect(picture([quad], two_line=True))
+    found = detector.detect(Halves(picture([quad], two_line=True))).plates
     assert len(found) == 1
     assert off(found[0], quad) < 0.35
 
 
 def test_corners_are_in_pixels_of_a_frame_that_was_scaled_down(detector: BuiltinDetector) -> None:
     quad = quad_at(700, 500, 260)
-    found = detector.detect(picture([quad], (720, 1280)))
+    found = detector.detect(Halves(picture([quad], (720, 1280)))).plates
     assert len(found) == 1
     assert off(found[0], quad) < 0.35
 
 
 def test_two_plates_are_two_finds_best_first(detector: BuiltinDetector) -> None:
     quads = [quad_at(160, 150, 150), quad_at(450, 330, 180, 6)]
-    found = detector.detect(picture(quads))
+    found = detector.detect(Halves(picture(quads))).plates
     assert len(found) == 2
     assert sorted(min(range(2), key=lambda k: off(one, quads[k])) for one in found) == [0, 1]
     assert found[0].score >= found[1].score
@@ -99,20 +97,38 @@ def test_two_plates_are_two_finds_best_first(detector: BuiltinDetector) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (7, 5), (33, 65), (480, 640), (1500, 1100)])
 @pytest.mark.parametrize("fill", [0, 128, 255])
 def test_plain_pictures_of_any_size_hold_none(detector: BuiltinDetector, size: tuple[int, int], fill: int) -> None:
-    assert detector.detect(np.full((*size, 3), fill, np.uint8)) == []
+    assert detector.detect(Halves(np.full((*size, 3), fill, np.uint8))).plates == []
 
 
-def test_a_second_search_sees_what_is_too_small_for_the_first(detector: BuiltinDetector) -> None:
+def test_a_second_search_sees_what_is_too_small_for_the_first_but_not_what_is_known(
+    detector: BuiltinDetector,
+) -> None:
     quad = quad_at(900, 400, 46, 10)
     image = picture([quad], (720, 1280))
-    (found,) = detector.finer(image)
+    search = detector.detect(Halves(image))
+    (found,) = search.finer([])
     assert off(found, quad) < 0.3
-    assert detector.finer(np.ascontiguousarray(image[:400, :LONG_SIDE_PX])) == []
+    assert search.finer([found]) == []
+    near = np.ascontiguousarray(image[200:600, 1280 - LONG_SIDE_PX :])
+    assert detector.detect(Halves(near)).finer([]) == []
+
+
+def test_a_second_search_sees_a_wide_plate_whole(detector: BuiltinDetector) -> None:
+    quad = quad_at(640, 360, 420, 8)
+    (found,) = detector.detect(Halves(picture([quad], (720, 1280)))).finer([])
+    assert off(found, quad) < 0.35
+
+
+def test_cells_hold_two_by_two_pixels() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (6, 10, 3), np.uint8)
+    cells = cells_of(image).reshape(3, 5, 2, 2, 4)
+    for row, col in ((0, 0), (2, 3)):
+        assert (cells[row, col, :, :, :3] == image[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]).all()
 
 
 def test_noise_holds_no_plate(detector: BuiltinDetector) -> None:
     rng = np.random.default_rng(5)
-    found = [detector.detect(rng.integers(0, 256, (240, 320, 3), np.uint8)) for _ in range(25)]
+    found = [detector.detect(Halves(rng.integers(0, 256, (240, 320, 3), np.uint8))).plates for _ in range(25)]
     assert found == [[]] * 25
 
 
@@ -120,46 +136,12 @@ def test_lettering_and_a_time_stamp_are_no_plates(detector: BuiltinDetector) -> 
     image = picture([])
     cv2.putText(image, "2026-03-14 07:41:09", (12, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2)
     cv2.putText(image, "CAM 2 ENTRY", (420, 460), cv2.FONT_HERSHEY_DUPLEX, 0.8, (255, 255, 255), 1)
-    assert detector.detect(image) == []
+    assert detector.detect(Halves(image)).plates == []
 
 
 def test_a_scene_full_of_plates_is_bounded(detector: BuiltinDetector) -> None:
     quads = [quad_at(80 + 160 * (k % 4), 60 + 70 * (k // 4), 120) for k in range(20)]
-    assert len(detector.detect(picture(quads))) == DETECTIONS_LEN_MAX
-
-
-def _plates(rows: int = 8, cols: int = 12) -> np.ndarray:
-    return np.zeros((rows, cols, 9), np.float32)
-
-
-def _put(plates: np.ndarray, row: int, col: int, heat: float, width: float, height: float) -> None:
-    half, high = width / 2, height / 2
-    plates[row, col] = (heat, -half, -high, half, -high, half, high, -half, high)
-
-
-def test_decoding_adds_the_offsets_to_the_cell_and_scales_to_the_frame() -> None:
-    plates = _plates()
-    _put(plates, 3, 5, 0.8, 40, 12)
-    (found,) = decode(plates, np.array([[2.0, 0, 0], [0, 3.0, 0]]), 0.35)
-    x, y = (5 + 0.5) * STRIDE_PX, (3 + 0.5) * STRIDE_PX
-    assert found.score == pytest.approx(0.8)
-    assert np.allclose(found.corners[0], ((x - 20) * 2, (y - 6) * 3))
-    assert np.allclose(found.corners[2], ((x + 20) * 2, (y + 6) * 3))
-
-
-def test_decoding_leaves_out_the_faint_the_tiny_the_twisted_and_the_double() -> None:
-    one = np.eye(2, 3)
-    plates = _plates()
-    _put(plates, 3, 2, 0.3, 40, 12)
-    _put(plates, 3, 6, 0.9, SIZE_MIN_PX[0] - 1, 12)
-    assert decode(plates, one, 0.35) == []
-    plates = _plates()
-    plates[3, 5] = (0.9, -20, -6, 20, 6, 20, -6, -20, 6)
-    assert decode(plates, one, 0.35) == []
-    plates = _plates()
-    _put(plates, 3, 4, 0.9, 60, 20)
-    _put(plates, 3, 6, 0.8, 60, 20)
-    assert [found.score for found in decode(plates, one, 0.35)] == [pytest.approx(0.9)]
+    assert len(detector.detect(Halves(picture(quads))).plates) == DETECTIONS_LEN_MAX
 
 
 def test_long_side_is_a_multiple_of_what_the_net_takes() -> None:

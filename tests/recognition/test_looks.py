@@ -2,7 +2,7 @@
 
 import pytest
 
-from recognition.detector import Detection
+from recognition.finds import Detection
 from recognition.looks import Look, merged, settled_read
 from recognition.ocr import TextRead
 

@@ -10,6 +10,7 @@ import pytest
 from fast_plate_ocr import LicensePlateRecognizer
 
 from gate_controller.errors import RecognitionError
+from recognition.halves import Halves
 from recognition.ocr import ALTERNATIVE_MIN, LOOK_WEIGHT, MARGIN, Ocr, TextRead, rectify
 from recognition.training.draw import Freedom, draw_plate
 
@@ -30,7 +31,7 @@ def test_rectifying_undoes_the_perspective() -> None:
     quad = np.array([(140, 90), (420, 130), (411, 214), (131, 160)], np.float32)
     corners = np.array([(0, 0), (320, 0), (320, 128), (0, 128)], np.float32)
     scene = cv2.warpPerspective(flat, cv2.getPerspectiveTransform(corners, quad), (640, 480))
-    back = rectify(scene, tuple(map(tuple, quad.tolist())), 160, 64)
+    back = rectify(Halves(scene), tuple(map(tuple, quad.tolist())), 160, 64)
     assert back.shape == (64, 160, 3)
     across, down = round(320 * MARGIN), round(128 * MARGIN)
     wider = cv2.copyMakeBorder(flat, down, down, across, across, cv2.BORDER_CONSTANT)
@@ -43,14 +44,14 @@ def test_rectifying_undoes_the_perspective() -> None:
 def test_a_large_plate_is_averaged_not_sampled() -> None:
     stripes = np.zeros((400, 1200, 3), np.uint8)
     stripes[:, ::2] = 255
-    back = rectify(stripes, ((100, 100), (1000, 100), (1000, 300), (100, 300)), 160, 64)
+    back = rectify(Halves(stripes), ((100, 100), (1000, 100), (1000, 300), (100, 300)), 160, 64)
     assert float(back.std()) < 30
     assert 100 < float(back.mean()) < 155
 
 
 def test_corners_outside_the_picture_repeat_its_edge() -> None:
     image = np.full((60, 80, 3), 77, np.uint8)
-    assert (rectify(image, ((-50, -20), (200, -20), (200, 90), (-50, 90)), 160, 64) == 77).all()
+    assert (rectify(Halves(image), ((-50, -20), (200, -20), (200, 90), (-50, 90)), 160, 64) == 77).all()
 
 
 @pytest.mark.parametrize(
@@ -183,5 +184,5 @@ def test_a_wider_margin_shows_more_around_the_plate() -> None:
     image = np.zeros((200, 400, 3), np.uint8)
     image[50:150, 100:300] = 255
     corners = ((100.0, 50.0), (300.0, 50.0), (300.0, 150.0), (100.0, 150.0))
-    assert rectify(image, corners, 160, 64)[2:-2, 2:-2].min() > 250
-    assert rectify(image, corners, 160, 64, margin=0.1)[:, :4].max() < 120
+    assert rectify(Halves(image), corners, 160, 64)[2:-2, 2:-2].min() > 250
+    assert rectify(Halves(image), corners, 160, 64, margin=0.1)[:, :4].max() < 120

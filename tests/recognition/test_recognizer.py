@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from recognition.detector import Detection
+from recognition.detector import Search
+from recognition.finds import Detection
 from recognition.frame import as_bgr
+from recognition.halves import Halves
 from recognition.looks import settled_read
 from recognition.ocr import Ocr, TextRead, light_on_dark
 from recognition.recognizer import Recognizer, Rejected, judge
@@ -116,11 +118,12 @@ class Everywhere:
         self.found, self.later = list(found), list(later)
         self.finer_searches = 0
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        return self.found
+    def detect(self, halves: Halves) -> Search:
+        return Search(self.found, self._finer)
 
-    def finer(self, image: np.ndarray) -> list[Detection]:
+    def _finer(self, known: Sequence[Detection]) -> list[Detection]:
         self.finer_searches += 1
+        self.known = list(known)
         return self.later
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from edge.commands import read
 from edge.commands.read import read_images
-from recognition.detector import Detection
+from recognition.detector import Search
+from recognition.finds import Detection
 from recognition.frame import Image
+from recognition.halves import Halves
 from recognition.ocr import TextRead
 from recognition.recognizer import Recognizer
 
@@ -26,12 +28,10 @@ class Eye:
     def __init__(self) -> None:
         self._sure = 0.0
 
-    def detect(self, image: Image) -> list[Detection]:
-        self._sure = float(image.max()) / 255
-        return [Detection(((20.04, 20.0), (60.0, 21.0), (60.0, 31.0), (20.0, 30.0)), 0.9)] if self._sure else []
-
-    def finer(self, _image: Image) -> list[Detection]:
-        return []
+    def detect(self, halves: Halves) -> Search:
+        self._sure = float(halves.image.max()) / 255
+        plate = Detection(((20.04, 20.0), (60.0, 21.0), (60.0, 31.0), (20.0, 30.0)), 0.9)
+        return Search([plate] if self._sure else [])
 
     def joined(self, one: TextRead, _two: TextRead) -> TextRead:
         return one

@@ -11,8 +11,10 @@ import pytest
 
 from edge.commands import replay
 from edge.commands.replay import ReplayOptions, replay_sources
-from recognition.detector import Detection
+from recognition.detector import Search
+from recognition.finds import Detection
 from recognition.frame import Frame, Image
+from recognition.halves import Halves
 from recognition.ocr import TextRead
 from recognition.recognizer import Recognizer
 
@@ -33,18 +35,16 @@ class Eye:
     def __init__(self) -> None:
         self._seen: list[tuple[str, float]] = []
 
-    def detect(self, image: Image) -> list[Detection]:
+    def detect(self, halves: Halves) -> Search:
+        image = halves.image
         spelt = bytes(image[0, :16, 0]).rstrip(b"\0").decode()
         if not spelt:
-            return []
+            return Search([])
         self._seen.append((spelt, image[1, 0, 0] / 100))
         rows, cols = np.nonzero(image[8:, :, 1] == 255)
         left, right = float(cols.min()), float(cols.max())
         top, bottom = float(rows.min()) + 8, float(rows.max()) + 8
-        return [Detection(((left, top), (right, top), (right, bottom), (left, bottom)), 0.9)]
-
-    def finer(self, _image: Image) -> list[Detection]:
-        return []
+        return Search([Detection(((left, top), (right, top), (right, bottom), (left, bottom)), 0.9)])
 
     def joined(self, one: TextRead, _two: TextRead) -> TextRead:
         return one

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from recognition.aligner import PLACES, PLATE_SIZE_PX, align, view_of  # noqa: E402
 from recognition.detector import open_session  # noqa: E402
+from recognition.halves import Halves  # noqa: E402
 from recognition.training.aligner_net import AlignerNet  # noqa: E402
 from recognition.training.aligner_views import Views, hidden, nothing, rough, seen  # noqa: E402
 from recognition.training.train_aligner import export, loss_of, new_run  # noqa: E402
@@ -26,7 +27,7 @@ def test_the_moves_of_a_view_lead_from_the_find_to_the_plate() -> None:
         if view is None:
             continue
         _, moves, trust, there = view
-        _, to_frame = view_of(IMAGE, found)
+        _, to_frame = view_of(Halves(IMAGE), found)
         mended = PLACES + moves.reshape(4, 2) * np.array(PLATE_SIZE_PX, np.float32)
         back = cv2.perspectiveTransform(mended.reshape(-1, 1, 2), to_frame).reshape(4, 2)
         assert np.allclose(back, PLATE, atol=0.05)
@@ -83,8 +84,8 @@ def test_steps_lower_the_loss_and_a_checkpoint_takes_it_up(tmp_path: Path) -> No
 def test_an_exported_aligner_gives_the_nets_own_answer(tmp_path: Path) -> None:
     net = AlignerNet().eval()
     export(net, tmp_path / "aligner.onnx")
-    ((quad, there),) = align(open_session(tmp_path / "aligner.onnx"), IMAGE, [PLATE])
-    view, to_frame = view_of(IMAGE, PLATE)
+    ((quad, there),) = align(open_session(tmp_path / "aligner.onnx"), Halves(IMAGE), [PLATE])
+    view, to_frame = view_of(Halves(IMAGE), PLATE)
     with torch.no_grad():
         own = net(torch.from_numpy(view[None]).permute(0, 3, 1, 2).float()).numpy()[0]
     places = PLACES + own[1:].reshape(4, 2) * np.array(PLATE_SIZE_PX, np.float32)

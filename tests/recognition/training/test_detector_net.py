@@ -7,7 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from recognition.detector import BuiltinDetector, decode  # noqa: E402
+from recognition.detector import BuiltinDetector  # noqa: E402
+from recognition.finds import decode  # noqa: E402
+from recognition.halves import Halves  # noqa: E402
 from recognition.training.detector_net import CORNER_SCALE, STRIDE, PlateNet, loss, targets  # noqa: E402
 from recognition.training.train_detector import export, rate  # noqa: E402
 
@@ -50,7 +52,7 @@ def test_exported_file_is_taken_by_the_detector_at_any_size(tmp_path: Path) -> N
     net = PlateNet().eval()
     export(net, tmp_path / "net.onnx")
     detector = BuiltinDetector(tmp_path / "net.onnx")
-    assert detector.detect(np.zeros((100, 200, 3), np.uint8)) == []
+    assert detector.detect(Halves(np.zeros((100, 200, 3), np.uint8))).plates == []
     out = net(torch.zeros(1, 3, 96, 160))
     assert out.shape == (1, 9, 96 // STRIDE, 160 // STRIDE)
     assert sum(part.numel() for part in net.parameters()) < 500_000
