@@ -6,11 +6,11 @@ it, is the real one. Sessions, retained messages, wills and the receive maximum 
 
 import asyncio
 import contextlib
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
+from math import inf, log
 from typing import TYPE_CHECKING, Any, cast
 
 from gate_controller.errors import PortalError
@@ -53,7 +53,7 @@ class Message:
     topic: str
     payload: bytes
     retain: bool = False
-    until_s: float = math.inf
+    until_s: float = inf
 
 
 @dataclass
@@ -114,6 +114,8 @@ class Broker:
         self._retained: dict[str, Message] = {}
         self._heard: list[Message] = []
         self._number = 0
+        # Who wants a topic, until sessions or their topics change.
+        self._wanting: dict[str, list[Session]] = {}
 
     # ---- faults ----
 
@@ -122,6 +124,7 @@ class Broker:
         self.up = False
         links = [session.link for session in self._sessions.values() if session.link is not None]
         self._sessions.clear()
+        self._wanting.clear()
         self._retained.clear()
         for link in links:
             link.end("broker went away")
@@ -148,11 +151,12 @@ class Broker:
         if session is None or stale or self._random.random() < self.weather.forgets:
             session = self._sessions[endpoint.client_id] = Session(frozenset(), endpoint.receive_max)
         session.topics = frozenset(topics)
+        self._wanting.clear()
         session.will = will
         session.queue.extendleft(reversed(session.unacked.values()))
         session.unacked.clear()
         session.link = link = Link(self, owner, endpoint.client_id)
-        session.queue += [message for topic, message in self._retained.items() if _wanted(session, topic)]
+        session.queue += [message for topic, message in self._retained.items() if _matches(session.topics, topic)]
         self._pump(session)
         return link
 
@@ -181,14 +185,14 @@ class Broker:
             return
         if topic.endswith("/cmd"):
             self._world.watch_order(payload)
-        until_s = math.inf if expires_s is None else self._world.loop.time() + expires_s
+        until_s = inf if expires_s is None else self._world.loop.time() + expires_s
         for wait_s in self._fate():
             self._later(wait_s, self._take, Message(topic, payload, retain, until_s))
 
     def replay(self) -> None:
         """Somebody who owns the broker sends once more what was sent before, kept or not, as new."""
         if self._heard:
-            self._take(replace(self._random.choice(self._heard), until_s=math.inf))
+            self._take(replace(self._random.choice(self._heard), until_s=inf))
 
     def acked(self, link: Link, number: int) -> None:
         """The client has done with a message."""
@@ -207,10 +211,17 @@ class Broker:
             self._heard[self._random.randrange(HEARD_LEN_MAX)] = message
         if message.retain:
             self._retained[message.topic] = message
-        for session in self._sessions.values():
-            if _wanted(session, message.topic) and len(session.queue) < QUEUE_LEN_MAX:
+        for session in self._who_wants(message.topic):
+            if len(session.queue) < QUEUE_LEN_MAX:
                 session.queue.append(message)
                 self._pump(session)
+
+    def _who_wants(self, topic: str) -> list[Session]:
+        wanting = self._wanting.get(topic)
+        if wanting is None:
+            wanting = [session for session in self._sessions.values() if _matches(session.topics, topic)]
+            self._wanting[topic] = wanting
+        return wanting
 
     def _pump(self, session: Session) -> None:
         while session.link is not None and session.queue and len(session.unacked) < session.receive_max:
@@ -228,22 +239,17 @@ class Broker:
 
     def _fate(self) -> list[Any]:
         """After how long a message arrives, once for each time that it does."""
-        weather, random = self.weather, self._random
-        if random.random() < weather.loss:
+        weather, chance = self.weather, self._random.random
+        if chance() < weather.loss:
             return []
-        copies = 2 if random.random() < weather.double else 1
-        mean_s = random.choice(LATE_S) if random.random() < weather.late else weather.delay_s
-        return [random.expovariate(1 / mean_s) for _ in range(copies)]
+        copies = 2 if chance() < weather.double else 1
+        mean_s = self._random.choice(LATE_S) if chance() < weather.late else weather.delay_s
+        return [-log(1.0 - chance()) / (1 / mean_s) for _ in range(copies)]
 
     def _later(self, wait_s: float, call: Any, *args: Any) -> None:
         self._world.loop.call_later(wait_s, call, *args, context=WORLD)
 
 
-def _wanted(session: Session, topic: str) -> bool:
-    return _matches(session.topics, topic)
-
-
-@cache
 def _matches(topics: frozenset[str], topic: str) -> bool:
     levels = topic.split("/")
     return any(

@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Generator
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -33,7 +32,8 @@ class Disk:
         self._owner = cast("Incarnation", OWNER.get())
         self._random = self._owner.node.world.random
         self._path, self._options = path, options
-        self._free_at = 0.0
+        self._loop = self._owner.node.world.loop
+        self._free_at, self._open = 0.0, True
         self._stall = self._random.choice(STALLS)
         self._changes, self._hasty = 0, False
         self._thread = SimpleNamespace(join=lambda: None)
@@ -51,26 +51,29 @@ class Disk:
         return self
 
     def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
+        loop, chance = self._loop, self._random.random
         future = loop.create_future()
-        stalls = self._random.random() < self._stall
-        wait_s = self._random.uniform(0.5, 20) if stalls else self._random.uniform(5e-4, 8e-3)
+        stalls = chance() < self._stall
+        # As `uniform` draws it, without its call.
+        wait_s = 0.5 + (20 - 0.5) * chance() if stalls else 5e-4 + (8e-3 - 5e-4) * chance()
         self._free_at = max(self._free_at, loop.time()) + wait_s
-        loop.call_at(self._free_at, inline, future, partial(self._do, function, args, kwargs))
+        loop.call_at(self._free_at, inline, future, self._do, function, args, kwargs)
         return future
 
     async def close(self) -> None:
         """After everything already begun."""
-        await self._execute(self._conn.close)
+        await self._execute(self._shut)
         if self._owner.lock is not None:
             os.close(self._owner.lock)
             self._owner.lock = None
 
     # ---- inside ----
 
+    def _shut(self) -> None:
+        self._conn.close()
+        self._open = False
+
     def _do(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if function == self._conn.close:
-            return function()
         torn, self._owner.torn = self._owner.torn, None
         if torn is not None:
             # Power fails in the middle of a statement: the transaction has written, and never commits.
@@ -78,19 +81,21 @@ class Disk:
         try:
             return function(*args, **kwargs)
         finally:
-            if not self._hasty:
-                # Nothing here survives a power cut of the host, so waiting for the platter would only cost time.
-                self._conn.execute("PRAGMA synchronous = OFF")
-                self._hasty = True
-            if torn is not None and self._owner.alive:
-                self._conn.set_progress_handler(None, 0)
-            if self._owner.alive:
-                self._look()
+            if self._open:
+                self._done(torn is not None)
 
-    def _look(self) -> None:
-        if self._conn.total_changes != self._changes and not self._conn.in_transaction:
-            self._changes = self._conn.total_changes
-            self._owner.node.committed(self._conn)
+    def _done(self, torn: bool) -> None:
+        conn = self._conn
+        if not self._hasty:
+            # Nothing here survives a power cut of the host, so waiting for the platter would only cost time.
+            conn.execute("PRAGMA synchronous = OFF")
+            self._hasty = True
+        if self._owner.alive:
+            if torn:
+                conn.set_progress_handler(None, 0)
+            if conn.total_changes != self._changes and not conn.in_transaction:
+                self._changes = conn.total_changes
+                self._owner.node.committed(conn)
 
     # ---- faults ----
 

@@ -5,9 +5,9 @@ means that none of its callbacks runs again: no `finally`, no farewell, at which
 """
 
 import asyncio
-import heapq
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
+from heapq import heappop, heappush
 from struct import Struct
 from typing import Any, Final, Protocol
 from zlib import crc32
@@ -106,7 +106,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         handle = Handle(when, callback, args, copy_context() if context is None else context)
         self._set += 1
-        heapq.heappush(self._timers, (when, self._set, handle))
+        heappush(self._timers, (when, self._set, handle))
         return handle
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
@@ -133,7 +133,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         timers = self._timers
         if not self._at_once and not self._stopping:  # type: ignore[attr-defined]
             while timers[0][2].off:
-                heapq.heappop(timers)
+                heappop(timers)
             if timers[0][0] > self._now:
                 self._now, self._rounds = timers[0][0], 0
                 self.trace = crc32(_PACKED(self._now), self.trace)
@@ -141,28 +141,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self._rounds == ROUNDS_MAX:
             self._spins()
         turns, self._at_once = self._at_once, []
-        while timers and (timers[0][0] <= self._now or timers[0][2].off):
-            turns.append(heapq.heappop(timers)[2])
+        now = self._now
+        while timers and (timers[0][0] <= now or timers[0][2].off):
+            turns.append(heappop(timers)[2])
         for handle in turns:
             if not handle.off:
-                self._turn(handle)
+                owner = handle.context.get(OWNER)
+                if owner is None or _lives(owner):
+                    self._turn(handle)
 
     def _turn(self, handle: Handle) -> None:
-        context = handle.context
-        owner = context.get(OWNER)
-        if owner is not None:
-            if owner.fuse is not None and owner.alive:
-                owner.fuse -= 1
-                if owner.fuse < 0:
-                    owner.burnt()
-            if not owner.alive:
-                return
         callback = handle.callback
         task = getattr(callback, "__self__", None)
-        mark = task.mark if type(task) is Numbered else getattr(callback, "__qualname__", "").encode()
+        mark = task.mark if type(task) is Numbered else _name_of(callback)
         self.trace = crc32(mark, self.trace)
         try:
-            context.run(callback, *handle.args)
+            handle.context.run(callback, *handle.args)
         except Exception as error:
             self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
 
@@ -206,6 +200,19 @@ class _Over(VirtualLoop):
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         return Handle(when, callback, args, WORLD)
+
+
+def _lives(owner: Mortal) -> bool:
+    """Whether it does once one callback more has burnt down its fuse."""
+    if owner.fuse is not None and owner.alive:
+        owner.fuse -= 1
+        if owner.fuse < 0:
+            owner.burnt()
+    return owner.alive
+
+
+def _name_of(callback: Callable[..., Any]) -> bytes:
+    return getattr(callback, "__qualname__", "").encode()
 
 
 def inline(future: "asyncio.Future[Any]", function: Callable[..., Any], *args: Any) -> None:

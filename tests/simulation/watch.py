@@ -67,7 +67,7 @@ class PortalWatch:
         """How many places each user has, who ever was on the list."""
         self.through: dict[str, int] = {}
         self._seen: dict[str, set[int]] = {}
-        self._number = 0
+        self._number = self._alarm = self._apart = 0
 
     def opened(self, db: sqlite3.Connection) -> None:
         """A start: nothing that was on disk is gone."""
@@ -80,21 +80,17 @@ class PortalWatch:
     def committed(self, db: sqlite3.Connection) -> None:
         """A transaction is durable."""
         found = db.execute(
-            "SELECT epoch, rev, (SELECT max(number) FROM event) FROM (SELECT 1) LEFT JOIN list_cursor"
+            "SELECT epoch, rev, (SELECT max(number) FROM event), (SELECT max(number) FROM alarm),"
+            " (SELECT max(number) FROM quarantine) FROM (SELECT 1) LEFT JOIN list_cursor"
         )
-        epoch, rev, newest = found.fetchone()
+        epoch, rev, newest, alarm, apart = found.fetchone()
         if (newest or 0) < self._number:
             self.world.fail("S4", f"the portal had event {self._number}, and {newest or 0} is its last")
         elif (newest or 0) > self._number:
             self._new_events(db)
-        said = db.execute(
-            "SELECT 'alarm', kind, detail FROM alarm UNION ALL SELECT edge, reason, text FROM quarantine"
-        )
-        for complaint in said.fetchall():
-            if complaint[1] == "list_refused" and "clock" in complaint[2]:
-                # An edge whose clock is a day off, or to whom all comes hours late, says so, as it should.
-                continue
-            self.world.fail("S7", f"the portal complains: {complaint}")
+        if (alarm or 0, apart or 0) != (self._alarm, self._apart):
+            self._complaints(db)
+            self._alarm, self._apart = alarm or 0, apart or 0
         cursor = None if epoch is None else (epoch, rev)
         if cursor is not None and cursor != self.cursor:
             if self.cursor is not None and (cursor[0] != self.cursor[0] or cursor[1] < self.cursor[1]):
@@ -104,6 +100,18 @@ class PortalWatch:
             self.cursor = cursor
             self.lists[cursor] = list_on_disk(db)
             self._users(db)
+
+    def _complaints(self, db: sqlite3.Connection) -> None:
+        said = db.execute(
+            "SELECT 'alarm', kind, detail FROM alarm WHERE number > ?"
+            " UNION ALL SELECT edge, reason, text FROM quarantine WHERE number > ?",
+            (self._alarm, self._apart),
+        )
+        for complaint in said.fetchall():
+            if complaint[1] == "list_refused" and "clock" in complaint[2]:
+                # An edge whose clock is a day off, or to whom all comes hours late, says so, as it should.
+                continue
+            self.world.fail("S7", f"the portal complains: {complaint}")
 
     def _new_events(self, db: sqlite3.Connection) -> None:
         found = db.execute(
