@@ -93,8 +93,9 @@ def _level_times(lane: Lane) -> Iterator[float]:
     for role, level in lane.levels.items():
         match role:
             case Role.APPROACH | Role.FAR:
-                yield level.since + setup.arrive_after_s
-                yield level.since + setup.leave_after_s
+                wait_s = _loop_wait_s(lane, role, level.on)
+                if wait_s is not None:
+                    yield level.since + wait_s
             case Role.SAFETY if level.on:
                 yield level.since + setup.obstructed_after_s
             case Role.SAFETY:
@@ -104,6 +105,17 @@ def _level_times(lane: Lane) -> Iterator[float]:
                 yield level.since + setup.stable_for_s
             case _:
                 pass
+
+
+def _loop_wait_s(lane: Lane, role: Role, on: bool) -> float | None:
+    """How long a loop must stay as it is to say something: that somebody came, or that who came is gone."""
+    arrival = lane.arrival
+    if arrival is None:
+        noticed = role is Role.APPROACH or lane.setup.direction is None
+        return lane.setup.arrive_after_s if on and noticed else None
+    if on or role is not lane.setup.approach(arrival.direction):
+        return None
+    return lane.setup.arrive_after_s if lane.moved_on() else lane.setup.leave_after_s
 
 
 def _grant_times(lane: Lane) -> Iterator[float]:

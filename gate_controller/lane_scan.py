@@ -128,8 +128,7 @@ class Scan:
             self._notice()
             return
         loop = lane.setup.approach(lane.arrival.direction)
-        moved_on = lane.arrival.served is not None and lane.phase is not Phase.AUTHORISING
-        if moved_on and lane.off_for(loop, lane.setup.arrive_after_s):
+        if lane.moved_on() and lane.off_for(loop, lane.setup.arrive_after_s):
             self.put(arrival=None)
         elif lane.off_for(loop, lane.setup.leave_after_s):
             self.facts.append(VehicleLeft(lane.setup.id))

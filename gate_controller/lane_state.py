@@ -322,6 +322,10 @@ class Lane:
         """Whether a further grant would have no place to wait."""
         return self.phase not in WAITING and len(self.queue) >= self.setup.queue_len_max
 
+    def moved_on(self) -> bool:
+        """Whether the vehicle in front may go without being missed: it was served."""
+        return self.arrival is not None and self.arrival.served is not None and self.phase is not Phase.AUTHORISING
+
     def read_due(self) -> bool:
         """Whether the time for a credential of the vehicle in front is over and was not judged yet."""
         arrival = self.arrival

@@ -88,6 +88,8 @@ class Guard:
     @property
     def trouble(self) -> str:
         """That this edge's clock is so far behind that orders are refused, in whole minutes; empty if it is not."""
+        if self._floor is None:
+            return ""
         behind = self.now() - self._clock().wall
         if behind <= AHEAD_MAX:
             return ""

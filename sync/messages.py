@@ -68,7 +68,8 @@ class State(Spoken, frozen=True, kw_only=True):
     `next_seq` exist, those up to `acked` are at the portal. `stale` says that the portal has not confirmed the list
     for too long, `list_at` when it last did. `said_at` is what the edge's clock shows as it says so, and so how far
     it is off; a will does not know when it is said. `trouble` says why the list cannot follow the portal's, so that
-    an old one in force is no secret, or what is wrong with the edge's clock; empty when nothing is.
+    an old one in force is no secret, or what is wrong with the edge's clock; empty when nothing is. `asks` says
+    that the edge waits to be told what is here of its ledger.
     """
 
     kind: Literal["state"] = "state"
@@ -88,6 +89,7 @@ class State(Spoken, frozen=True, kw_only=True):
     sw: Annotated[str, msgspec.Meta(max_length=64)] = ""
     sqlite: Annotated[str, msgspec.Meta(max_length=64)] = ""
     trouble: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    asks: bool = True
 
 
 class Revision(msgspec.Struct, frozen=True):

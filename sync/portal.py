@@ -354,6 +354,7 @@ class PortalLink:
             sw=self._software,
             sqlite=sqlite3.sqlite_version,
             trouble=self._trouble,
+            asks=self._rows.unanswered,
         )
         return self._signer.sign(state)
 

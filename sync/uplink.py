@@ -52,12 +52,20 @@ class Uplink:
         self._birth_due_s: float | None = 0.0
         # The row that the portal was last found to have as it is here, and of which ledger.
         self._same: tuple[str, Tail] | None = None
+        # What the last rows of batches say that were sent on this connection, from that row on.
+        self._sums: dict[int, str] = {}
         self._outbox = self._fresh()
 
     def begin(self, conn: int) -> None:
         """A new connection, or a new portal on it: whatever was under way is lost."""
         self._conn, self._births, self._birth_due_s = conn, 0, 0.0
+        self._sums.clear()
         self._outbox = self._fresh()
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the portal has not said yet what it has."""
+        return self._birth_due_s is not None
 
     def birth_due(self) -> bool:
         """Whether the portal is to be told now that this edge is there: it has not answered."""
@@ -85,6 +93,7 @@ class Uplink:
                 # An acknowledgement came meanwhile: these rows may be stored, or have got another ledger.
                 continue
             self._outbox = outbox.sent(range(batch.start, batch.start + len(rows)), loop.time(), self._chance())
+            self._sums[rows[-1].seq] = rows[-1].sum
             publish(self._signer.sign(self._message(rows)))
 
     async def on_ack(self, ack: EventAck) -> None:
@@ -114,10 +123,12 @@ class Uplink:
             return False
         if self._same == (ack.ledger, ack.tail):
             return False
-        own = await self._store.rows(ack.tail.seq - 1, 1)
-        if not own or own[0].sum != ack.tail.sum:
-            return True
+        if self._sums.get(ack.tail.seq) != ack.tail.sum:
+            own = await self._store.rows(ack.tail.seq - 1, 1)
+            if not own or own[0].sum != ack.tail.sum:
+                return True
         self._same = ack.ledger, ack.tail
+        self._sums = {seq: sum for seq, sum in self._sums.items() if seq > ack.tail.seq}
         return False
 
     async def _fork(self) -> None:

@@ -4,7 +4,7 @@ What is given is on disk before it is said. The rule is `gate_controller.arbiter
 `hardware_sim.portal.journals.stays`'s.
 """
 
-from gate_controller.arbiter import Given
+from gate_controller.arbiter import Given, Held
 from gate_controller.conflicts import Conflict, Resolution
 from gate_controller.errors import BadInput
 from hardware_sim.portal.journals.ingest import Ingest
@@ -57,9 +57,12 @@ class ClaimDesk:
 
         Raises MessageRefused for what is not that edge's own word.
         """
-        claim = await self._ingest.opened(edge, Claim, payload)
         now = self._around.clock().wall
-        answer = await self._database.write(self._stays.claim, edge.edge, claim, now)
+
+        def take(claim: Claim) -> tuple[Claim, Given | Held | None]:
+            return claim, self._stays.claim(edge.edge, claim, now)
+
+        claim, answer = await self._ingest.taken(edge, Claim, payload, take)
         if answer is None:
             return None
         fence, holder = (answer.fence, "") if isinstance(answer, Given) else (None, answer.holder)

@@ -19,6 +19,7 @@ from sync.messages import PAYLOAD_LEN_MAX, SMALL_LEN_MAX, Address, EventAck, Row
 from sync.signing import KeyRing, Refusal, Spoken, verify
 
 S = TypeVar("S", bound=Spoken)
+T = TypeVar("T")
 
 
 class Ingest:
@@ -32,39 +33,52 @@ class Ingest:
 
     async def opened(self, edge: Address, kind: type[S], payload: bytes, bytes_max: int = SMALL_LEN_MAX) -> S:
         """A message that this edge signed as its own."""
-        public = await self._database.run(self._ledgers.key, edge.edge)
-        if public is None:
-            raise MessageRefused(Refusal.UNREGISTERED, f"edge {edge.edge}; register its key first")
-        return verify(payload, kind, edge.audience, KeyRing.of_edge(public), bytes_max)[1]
+        return await self._database.run(self._opened, edge, kind, payload, bytes_max)
+
+    async def taken(
+        self,
+        edge: Address,
+        kind: type[S],
+        payload: bytes,
+        take: Callable[[S], T],
+        bytes_max: int = SMALL_LEN_MAX,
+    ) -> T:
+        """What becomes of such a message in one transaction with the look at whose key it is; `take` runs there."""
+        return await self._database.write(lambda: take(self._opened(edge, kind, payload, bytes_max)))
 
     async def state(self, edge: Address, payload: bytes) -> tuple[State, bool, bytes | None]:
         """Note what an edge says of itself, unless it was overtaken; whether it was noted.
 
-        And what is here of its ledger, to be sent to it, if it is there: that tells also one that has lost count of
-        its connections, and so is taken for late.
+        And what is here of its ledger, to be sent to it, if it asks: that tells also one that has lost count of its
+        connections, and so is taken for late.
         """
-        state = await self.opened(edge, State, payload)
+        now = self._wall()
 
-        def see() -> tuple[int | None, Held]:
-            conn = self._ledgers.see(edge.edge, state, self._wall())
-            return conn, self._ledgers.held(edge.edge, state.ledger)
+        def see(state: State) -> tuple[State, int | None, Held | None]:
+            conn = self._ledgers.see(edge.edge, state, now)
+            asks = state.status == "online" and state.asks
+            return state, conn, self._ledgers.held(edge.edge, state.ledger) if asks else None
 
-        conn, held = await self._database.write(see)
-        ack = self._ack(edge, state.ledger, held, conn=conn or 0) if state.status == "online" else None
+        state, conn, held = await self.taken(edge, State, payload, see)
+        ack = None if held is None else self._ack(edge, state.ledger, held, conn=conn or 0)
         return state, conn is None, ack
 
     async def events(self, edge: Address, payload: bytes) -> bytes:
         """Store a batch; its acknowledgement, to be sent."""
-        batch = await self.opened(edge, Delivered, payload, PAYLOAD_LEN_MAX)
         now = self._wall()
-        looked_at = read(batch, now)
 
-        def store() -> Held:
-            self._ledgers.ingest(edge.edge, batch, looked_at, now)
-            return self._ledgers.held(edge.edge, batch.ledger)
+        def store(batch: Delivered) -> tuple[Delivered, Held]:
+            self._ledgers.ingest(edge.edge, batch, read(batch, now), now)
+            return batch, self._ledgers.held(edge.edge, batch.ledger)
 
-        held = await self._database.write(store)
+        batch, held = await self.taken(edge, Delivered, payload, store, PAYLOAD_LEN_MAX)
         return self._ack(edge, batch.ledger, held, Rows(batch.first, batch.last))
+
+    def _opened(self, edge: Address, kind: type[S], payload: bytes, bytes_max: int) -> S:
+        public = self._ledgers.key(edge.edge)
+        if public is None:
+            raise MessageRefused(Refusal.UNREGISTERED, f"edge {edge.edge}; register its key first")
+        return verify(payload, kind, edge.audience, KeyRing.of_edge(public), bytes_max)[1]
 
     def _ack(self, edge: Address, ledger: str, held: Held, batch: Rows | None = None, conn: int = 0) -> bytes:
         ack = EventAck(
