@@ -46,9 +46,9 @@ class Weather:
     heeds_expiry: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Message:
-    """What was published; `until_s` is when the broker should throw it away."""
+    """What was published, never changed; `until_s` is when the broker should throw it away."""
 
     topic: str
     payload: bytes

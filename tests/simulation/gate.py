@@ -66,7 +66,9 @@ class NoSocket:
 
 def now() -> Moment:
     """In place of `edge.clock.now`: what this machine's clock says."""
-    return cast(Incarnation, OWNER.get()).node.now()
+    life: Any = OWNER.get()
+    moment: Moment = life.node.now()
+    return moment
 
 
 class Chance:

@@ -69,8 +69,10 @@ class Clerk:
 
     async def _change(self) -> None:
         draw, portal = self._random, self._portal
-        known = sorted(user.external_id for user in portal.allowlist.users())
-        match draw.choice(("add", "add", "add", "plate", "status", "remove", "permit", "unpermit")):
+        deed = draw.choice(("add", "add", "add", "plate", "status", "remove", "permit", "unpermit"))
+        named = deed in ("plate", "status", "remove")
+        known = sorted(user.external_id for user in portal.allowlist.users()) if named else []
+        match deed:
             case "add":
                 family = draw.randrange(int(KNOWN_SHARE * len(self._world.cars) / FAMILY))
                 plates = self._free(family)[: draw.choice((1, 2, 3))]

@@ -57,6 +57,9 @@ class Result:
 def play(seed: int, days: float = DAYS, pace: float = 1.0) -> Result:
     """Play a seed to its end. The same seed does the same, whatever ran before it."""
     folder = Path(tempfile.mkdtemp(prefix=f"slagboom-seed-{seed}-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
+    # Garbage is collected after the run, and only the run's: when it is found depends on what ran before.
+    gc.disable()
+    gc.freeze()
     world = World(seed, folder, pace)
     try:
         with _seams(world):
@@ -69,6 +72,8 @@ def play(seed: int, days: float = DAYS, pace: float = 1.0) -> Result:
             return Result(seed, "", world.loop.trace, world.counts)
     finally:
         _bury(world)
+        gc.unfreeze()
+        gc.enable()
         shutil.rmtree(folder)
 
 
@@ -176,15 +181,9 @@ def _seams(world: World) -> Iterator[None]:
     for holder, name, value in changed:
         setattr(holder, name, value)
     logging.disable(logging.CRITICAL)
-    # Garbage is collected after the run: when it is found depends on what ran before.
-    gc.collect()
-    gc.freeze()
-    gc.disable()
     try:
         yield
     finally:
-        gc.enable()
-        gc.unfreeze()
         logging.disable(logging.NOTSET)
         for holder, name, value in before:
             setattr(holder, name, value)

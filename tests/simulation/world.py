@@ -142,14 +142,14 @@ class Node:
         """What the machine's clocks say."""
         seconds = self.world.loop.time()
         if self._now.mono_s != seconds:
-            self._now = Moment(T0 + timedelta(seconds=seconds) + self.offset, seconds)
+            self._now = Moment(self._began + timedelta(seconds=seconds), seconds)
         return self._now
 
     def set_clock(self, offset: timedelta) -> None:
         """Somebody or something sets the wall clock; it is so much ahead of the portal's, or behind."""
-        self.offset = offset
+        self.offset, self._began = offset, T0 + offset
         seconds = self.world.loop.time()
-        self._now = Moment(T0 + timedelta(seconds=seconds) + offset, seconds)
+        self._now = Moment(self._began + timedelta(seconds=seconds), seconds)
 
     def surroundings(self) -> Surroundings:
         """For the code under test."""
