@@ -77,6 +77,8 @@ async def test_a_birth_is_answered_and_a_farewell_is_not(ingest: Ingest) -> None
     _, noted, payload = await ingest.state(EDGE, DEVICE.sign(online()))
     assert noted
     assert opened(payload, ingest._keys).through == 3
+    _, noted, payload = await ingest.state(EDGE, DEVICE.sign(online(told=1, stale=True, asks=False)))
+    assert (noted, payload) == (True, None), "who does not ask is told nothing"
     _, noted, payload = await ingest.state(EDGE, DEVICE.sign(online(status="offline")))
     assert (noted, payload) == (True, None)
 
