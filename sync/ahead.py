@@ -18,6 +18,11 @@ class Ahead:
         self._onward, self._to = end, end + PARTS_AHEAD
         return True
 
+    @property
+    def waiting(self) -> bool:
+        """Whether what `asks` wanted has not begun yet."""
+        return bool(self._onward)
+
     def begin(self, next_: int) -> int:
         """The first part to ask for; `next_` if this is a question out of turn, because nobody answered."""
         onward, self._onward = self._onward, 0

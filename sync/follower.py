@@ -321,7 +321,8 @@ class Follower:
         self._shadow = shadow = replace(before, next=part.part + 1)
         if self._ahead.asks(shadow.next, shadow.parts):
             self._ask_at_latest(0.0)
-        else:
+        elif not self._ahead.waiting:
+            # A busy sender may not have come to it yet.
             self._ask_next(ASK_AGAIN_S)
         try:
             await self._read(ops)

@@ -17,8 +17,11 @@ def test_each_part_is_asked_for_once_and_before_it_is_missed(parts: int, begun: 
 
 def test_a_question_out_of_turn_begins_where_something_lacks() -> None:
     ahead = Ahead()
+    assert not ahead.waiting
     assert ahead.asks(1, 40)
+    assert ahead.waiting
     assert ahead.begin(1) == PARTS_AHEAD
+    assert not ahead.waiting
     assert not ahead.asks(2, 40)
     assert ahead.begin(3) == 3, "nobody answered"
     assert ahead.asks(4, 40), "what was asked for may be lost"

@@ -381,6 +381,18 @@ async def test_the_next_parts_travel_while_those_before_them_are_read(fed: Follo
     await fed.consistent()
 
 
+async def test_a_question_that_waits_for_its_turn_is_not_put_off(fed: Follows) -> None:
+    sent = parts(7, users(3 * PARTS_AHEAD), 1)
+    await fed.list.on_part(sent[0])
+    fed.ask_next.clear()
+    for part in sent[1:4]:
+        await fed.list.on_part(part)
+    assert fed.ask_next == []
+    assert fed.list.question().written == Written("e1", 7, PARTS_AHEAD)
+    await fed.list.on_part(sent[4])
+    assert fed.ask_next == [ASK_AGAIN_S]
+
+
 async def test_a_newer_list_is_asked_for_from_its_beginning_on(fed: Follows) -> None:
     for number, part in enumerate(parts(6, users(3 * PARTS_AHEAD), 1)[: PARTS_AHEAD + 2]):
         await fed.list.on_part(part)
