@@ -112,9 +112,12 @@ class Tables:
             reject(delegation.device_problem(self.devices.get(device.id), device))
         for code in new.view_codes.values():
             reject(codes.code_problem(self.view_codes.get(code.id), code))
-        removed = {user_id: key for user_id, key in self.removed.items() if new.users.get(user_id) is None}
-        gone = (user_of(row) for user_id, row in self.users.items() if new.users.get(user_id) is None)
-        return replace(new, removed=Layer.of(removed, {})).remembering(gone)
+        is_there = new.users.get
+        removed = {user_id: key for user_id, key in self.removed.items() if is_there(user_id) is None}
+        for user_id, row in self.users.items():
+            if is_there(user_id) is None:
+                removed[user_id] = external_key(row[2], row[1])
+        return replace(new, removed=Layer.of(removed, {}))
 
     def remembering(self, removed: Iterable[User]) -> "Tables":
         """These tables, that know whose the ids of these removed users were."""
