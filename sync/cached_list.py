@@ -10,7 +10,7 @@ change is allowed is `Allowlist.apply`'s business, asked before.
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Final
@@ -35,13 +35,17 @@ log = logging.getLogger(__name__)
 
 SWEEP_ROWS: Final = 500
 """Rows of a former list deleted in one transaction, so that no grant waits longer than about 20 ms behind it."""
-STATEMENT_ROWS: Final = 1024
+STATEMENT_ROWS: Final = 512
 """Rows written by one statement at most, halved until the rest fits: a few texts that SQLite has prepared already.
-Other threads go on meanwhile, and between two statements it waits for them."""
+Other threads go on meanwhile, and between two statements it waits for them. A grant waits for one: some 5 ms."""
 READ_ROWS: Final = 1000
 """Entries read into the memory at once."""
 LOOK_ROWS: Final = 2000
 """Users looked at in one transaction for those whom a new list leaves out, for the same reason."""
+
+
+Hurry = Callable[[], bool]
+"""Whether anybody waits for the database by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,34 +162,44 @@ class CachedList:
         found = self._db.execute("SELECT epoch, rev, root, parts, next FROM list_shadow").fetchone()
         return None if found is None else Shadow(*found)
 
-    def add_parts(self, before: Shadow, after: Shadow, entries: Gathered) -> None:
-        """Write the parts between two stages of a whole list, which begins anew at part 0."""
-        if before.next == 0:
-            self._db.execute("DELETE FROM list_shadow")
-            above = self._db.execute("SELECT coalesce(max(generation), 0) + 1 FROM list_entry").fetchone()[0]
-            generation, buckets = max(above, self._generation() + 1), Buckets()
-        else:
-            found = self._db.execute("SELECT generation, buckets FROM list_shadow").fetchone()
-            if found is None or self.shadow() != before:
-                raise StoreError(f"part {before.next} of revision {before.rev} does not follow what is written")
-            generation, buckets = found[0], Buckets(found[1])
+    def add_parts(self, before: Shadow, after: Shadow, entries: Gathered, first: int, hurry: Hurry) -> int | None:
+        """Write the parts between two stages of a whole list, which begins anew at part 0; None when that is done.
+
+        In a hurry it stops before that and says from which row, in place of `first`, to go on. What was written of
+        such a stage counts only when all of it is, and is written once more if that never comes.
+        """
+        if before.next == 0 and first == 0:
+            self._begin_shadow(before)
+        found = self._db.execute("SELECT generation, buckets FROM list_shadow").fetchone()
+        if found is None or self.shadow() != before:
+            raise StoreError(f"part {before.next} of revision {before.rev} does not follow what is written")
+        generation, rows = found[0], entries.rows
+        while first < len(rows):
+            first = self._insert_rows(generation, rows, first)
+            if first < len(rows) and hurry():
+                return first
+        buckets = Buckets(found[1])
         buckets.join(entries.sums)
-        self._insert_rows(generation, entries.rows)
+        self._db.execute("UPDATE list_shadow SET next = ?, buckets = ?", (after.next, buckets.blob))
+        return None
+
+    def _begin_shadow(self, begun: Shadow) -> None:
+        above = self._db.execute("SELECT coalesce(max(generation), 0) + 1 FROM list_entry").fetchone()[0]
         self._db.execute(
             "INSERT OR REPLACE INTO list_shadow VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-            (after.epoch, after.rev, after.root, after.parts, after.next, generation, buckets.blob),
+            (*astuple(begun), max(above, self._generation() + 1), Buckets().blob),
         )
 
-    def _insert_rows(self, generation: int, rows: Sequence[Row]) -> None:
-        at, size = 0, STATEMENT_ROWS
-        while at < len(rows):
-            while size > len(rows) - at:
-                size //= 2
-            values = [generation, *chain.from_iterable(rows[at : at + size])]
-            # A key that comes twice is written once, and then the root is not what was promised.
-            places = ", ".join(["(?1, ?, ?, ?, ?)"] * size)
-            self._db.execute(f"INSERT OR IGNORE INTO list_entry VALUES {places}", values)
-            at += size
+    def _insert_rows(self, generation: int, rows: Sequence[Row], at: int) -> int:
+        """Write the rows from there on, as many as one statement takes; the first that is left."""
+        size = STATEMENT_ROWS
+        while size > len(rows) - at:
+            size //= 2
+        values = [generation, *chain.from_iterable(rows[at : at + size])]
+        # A key that comes twice is written once, and then the root is not what was promised.
+        places = ", ".join(["(?1, ?, ?, ?, ?)"] * size)
+        self._db.execute(f"INSERT OR REPLACE INTO list_entry VALUES {places}", values)
+        return at + size
 
     def shadow_bodies(self, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
         """Key and body of at most `limit` entries of the shadow that follow this key."""

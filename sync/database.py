@@ -95,6 +95,10 @@ class Database:
 
         return await self.run(transaction)
 
+    def others_wait(self) -> bool:
+        """Whether there is more to be run; for functions that `run` or `write` runs, and that can stop half-way."""
+        return not self._connection._tx.empty()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction around the block; for functions that `run` runs."""

@@ -230,8 +230,14 @@ class Store:
         return await self._database.run(self._list.shadow)
 
     async def add_parts(self, before: Shadow, after: Shadow, entries: Gathered) -> None:
-        """Write the parts of a whole list between two stages beside the list in force."""
-        await self._write(self._list.add_parts, before, after, entries)
+        """Write the parts of a whole list between two stages beside the list in force.
+
+        One transaction, unless somebody waits: then what is written is committed, and it goes on behind them.
+        """
+        first: int | None = 0
+        while first is not None:
+            hurry = self._database.others_wait
+            first = await self._write(self._list.add_parts, before, after, entries, first, hurry)
 
     async def shadow_bodies(self, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
         """Key and body of at most `limit` entries of the list on its way that follow this key."""

@@ -74,6 +74,7 @@ class Disk:
         self._conn = sqlite3.connect(path, **options)
         self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._thread = SimpleNamespace(join=lambda: None)
+        self._tx = SimpleNamespace(empty=lambda: True)
 
     def __await__(self) -> Generator[Any, None, "Disk"]:
         return self._opened().__await__()

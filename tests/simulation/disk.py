@@ -37,6 +37,8 @@ class Disk:
         self._stall = self._random.choice(STALLS)
         self._changes, self._hasty = 0, False
         self._thread = SimpleNamespace(join=lambda: None)
+        self._waiting = 0
+        self._tx = SimpleNamespace(empty=lambda: self._waiting == 0)
 
     def __await__(self) -> Generator[Any, None, "Disk"]:
         return self._connect().__await__()
@@ -53,6 +55,7 @@ class Disk:
     def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
         loop, chance = self._loop, self._random.random
         future = loop.create_future()
+        self._waiting += 1
         stalls = chance() < self._stall
         # As `uniform` draws it, without its call.
         wait_s = 0.5 + (20 - 0.5) * chance() if stalls else 5e-4 + (8e-3 - 5e-4) * chance()
@@ -74,6 +77,7 @@ class Disk:
         self._open = False
 
     def _do(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        self._waiting -= 1
         torn, self._owner.torn = self._owner.torn, None
         if torn is not None:
             # Power fails in the middle of a statement: the transaction has written, and never commits.

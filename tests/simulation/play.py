@@ -18,6 +18,7 @@ import edge.daemon
 import hardware_sim.portal.edges.books
 import hardware_sim.portal.edges.service
 import hardware_sim.portal.trust.keys
+import sync.cached_list
 import sync.database
 import sync.device_key
 import sync.follower
@@ -174,6 +175,7 @@ def _seams(world: World) -> Iterator[None]:
         (sync.follower, "CONFIRM_EVERY_S", draw.choice((3600.0, 6 * 3600.0))),
         (hardware_sim.portal.edges.service, "HEAD_EVERY_S", draw.choice((1800.0, 3600.0))),
         (sync.outbox, "BATCH_LEN_MAX", draw.choice((3, 10, 100))),
+        (sync.cached_list, "STATEMENT_ROWS", 2),
         (sync.journal, "CHECKPOINT_EVERY_ROWS", draw.choice((10, 100, 1000))),
         (hardware_sim.portal.edges.books, "DELTAS_KEPT_MAX", draw.choice((1, 5, 1000))),
     ]

@@ -3,16 +3,22 @@
 import asyncio
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gate_controller.allowlist import User, UserPut
 from gate_controller.errors import StoreError
 from gate_controller.facts import (
     Direction,
     VehicleArrived,
     VehicleLeft,
 )
+from sync.cached_list import Shadow
+from sync.codec import encode_change
+from sync.entries import Gathered
 from sync.store import Store
 from tests.sync.samples import LANE, T0, at, grant, open_store, passed
 
@@ -139,3 +145,51 @@ def test_a_killed_process_leaves_its_rows_and_lets_go_of_the_lock(path: Path) ->
         return len(rows)
 
     assert asyncio.run(look()) == 5
+
+
+def some_entries(numbers: range) -> Gathered:
+    gathered = Gathered()
+    gathered.read([bytes(encode_change(UserPut(User(f"u{n}", f"x{n}")))) for n in numbers])
+    return gathered
+
+
+async def test_a_grant_goes_before_the_rest_of_a_long_list(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.cached_list.STATEMENT_ROWS", 2)
+    entries = some_entries(range(9))
+    begun = Shadow("e", 1, entries.sums.root, 1)
+    written = replace(begun, next=1)
+    asked = threading.Event()
+    # Nothing is begun before all of it waits, however slow the machine is.
+    holds = asyncio.ensure_future(store._database.run(asked.wait))
+    await asyncio.sleep(0)
+    adds = asyncio.ensure_future(store.add_parts(begun, written, entries))
+    await asyncio.sleep(0)
+    appends = asyncio.ensure_future(store.append(at(grant(1))))
+    await asyncio.sleep(0)
+    looks = asyncio.ensure_future(store.shadow())
+    await asyncio.sleep(0)
+    asked.set()
+    assert await looks == begun
+    assert await appends == range(1, 2)
+    await asyncio.gather(holds, adds)
+    assert await store.shadow() == written
+    await store.swap_list(T0)
+    assert {user.id for user in (await store.allowlist()).users()} == {f"u{n}" for n in range(9)}
+
+
+async def test_a_part_that_a_power_cut_left_half_written_is_written_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.cached_list.STATEMENT_ROWS", 2)
+    store, parts = await open_store(path), [some_entries(range(4)), some_entries(range(4, 9))]
+    begun = Shadow("e", 1, some_entries(range(9)).sums.root, 2)
+    middle, whole = replace(begun, next=1), replace(begun, next=2)
+    await store.add_parts(begun, middle, parts[0])
+    assert await store._write(store._list.add_parts, middle, whole, parts[1], 0, lambda: True) == 2
+    await store.close()
+    again = await open_store(path)
+    assert await again.shadow() == middle
+    await again.add_parts(middle, whole, parts[1])
+    await again.swap_list(T0)
+    assert {user.id for user in (await again.allowlist()).users()} == {f"u{n}" for n in range(9)}
+    await again.close()
