@@ -17,7 +17,7 @@ from typing import Final
 
 from gate_controller.errors import PortalError
 
-READY_WITHIN_S: Final = 15.0
+READY_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 5.0
 PAYLOAD_LEN_MAX: Final = 32 * 1024 * 1024
 

@@ -45,9 +45,9 @@ UNSEEN_MAX_S: Final = 0.2
 FROZEN_MAX_S: Final = 2.0
 """After so long without anybody reading them, the world turns regardless."""
 CAMERA_FPS: Final = 10
-STOPS_WITHIN_S: Final = 10.0
-WITHIN_S: Final = 60.0
-READY_WITHIN_S: Final = 120.0
+STOPS_WITHIN_S: Final = 60.0
+WITHIN_S: Final = 240.0
+READY_WITHIN_S: Final = 240.0
 """How long a story waits before it calls something missing: several times what a slow machine takes."""
 
 Say = Callable[[str, str], None]
@@ -146,7 +146,7 @@ class SimulatedSite:
 
         await self.until_known(in_force, "the newest list in force", within_s)
 
-    async def until_known(self, known: Callable[[], Awaitable[bool]], what: str, within_s: float = 30.0) -> None:
+    async def until_known(self, known: Callable[[], Awaitable[bool]], what: str, within_s: float = WITHIN_S) -> None:
         """Wait until the portal knows something; `StoryFailed` in time."""
         try:
             async with asyncio.timeout(within_s):

@@ -29,7 +29,7 @@ HARBOUR: Final = "harbour"
 SAMS_MAIL: Final = "sam@example.com"
 SAM, TESS, UMA = "Sam <b>Simon</b>", "Tess", "Uma"
 BERTS_BADGE, SAMS_BADGE, TESS_BADGE, BERTS_NEXT = (f"0004{n}4CD7E" for n in range(1, 5))
-PAGE_WITHIN_S: Final = 30.0
+PAGE_WITHIN_S: Final = 120.0
 """Generous: how long it took from the tap to the number is told, and measured where nothing else runs."""
 LOOK_EVERY_S: Final = 0.1
 LICENCE: Final = b"\xff\xd8\xff\xe0" + b"a licence of Sam, photographed" * 100
@@ -366,7 +366,7 @@ async def back(stage: Stage) -> None:
     await stage.site.plug_broker_in()
     answers: dict[str, EnrolAnswered] = {}
     while not answers.keys() >= {tess.id, uma.id}:
-        answer = await stage.site.expect(EnrolAnswered, DESK, within_s=60.0)
+        answer = await stage.site.expect(EnrolAnswered, DESK)
         answers[answer.user_id] = answer
     told, refused = answers[tess.id], answers[uma.id]
     tess, uma = user_called(stage, TESS), user_called(stage, UMA)

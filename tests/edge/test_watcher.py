@@ -124,7 +124,7 @@ async def test_a_live_stream_is_watched_and_who_still_waits_is_shown_again(
     lane = Lane()
     with MjpegServer(lambda: picture(next(positions)), 8) as camera:
         work = asyncio.ensure_future(watch(lane, camera.url).run())
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(60):
             while len(lane.plates()) < 3:
                 await asyncio.sleep(0.05)
         work.cancel()

@@ -332,7 +332,7 @@ async def test_without_a_broker_the_gate_goes_on_and_catches_up(idle_mosquitto: 
         async with running(authority.serve("127.0.0.1", idle_mosquitto.port, QUICK), edge.link.run()):
             await authority.add_user("1", plates=["B-NO 1234"])
             for _ in range(20):
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(30):
                     await edge.store.append(left(1))
             assert edge.store.acked_through == 0
             idle_mosquitto.start()
