@@ -138,22 +138,22 @@ class SimulatedSite:
         """Wait until the portal has every row of the daemon's journal."""
         await self.until(lambda: self._heard_through >= self.journal_length(), "a journal complete at the portal")
 
-    async def until_in_force(self, within_s: float = WITHIN_S) -> None:
+    async def until_in_force(self) -> None:
         """Wait until the portal's newest list is in force at the gate, as the gate tells the portal."""
 
         async def in_force() -> bool:
             return (await self.portal.applied())[0] > 0
 
-        await self.until_known(in_force, "the newest list in force", within_s)
+        await self.until_known(in_force, "the newest list in force")
 
-    async def until_known(self, known: Callable[[], Awaitable[bool]], what: str, within_s: float = WITHIN_S) -> None:
+    async def until_known(self, known: Callable[[], Awaitable[bool]], what: str) -> None:
         """Wait until the portal knows something; `StoryFailed` in time."""
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(WITHIN_S):
                 while not await known():
                     await asyncio.sleep(STEP_S)
         except TimeoutError:
-            raise StoryFailed(f"{what} was expected within {within_s:.0f} s and did not happen") from None
+            raise StoryFailed(f"{what} was expected within {WITHIN_S:.0f} s and did not happen") from None
 
     async def unplug_broker(self) -> None:
         """As a power cut would; nothing that it held comes back."""

@@ -283,7 +283,7 @@ async def another_id(stage: Stage) -> None:
     async def alarmed() -> bool:
         return any("immutable_id" in one.detail for one in await portal.alarms())
 
-    await site.until_known(alarmed, "an alarm that says immutable_id", 60.0)
+    await site.until_known(alarmed, "an alarm that says immutable_id")
     page = await stage.browser("frida").open("/")
     stage.say("frida", "sees: " + page.line_with("immutable_id"))
     there = look_in(site.database).allowlist

@@ -173,12 +173,13 @@ def test_a_live_stream_gives_its_newest_frame_however_slow_the_consumer():
     pictures = Numbered()
     with MjpegServer(pictures, 20) as server, LatestFrame(server.url) as camera:
         frame = newest(camera)
+        lags = []
         for _ in range(8):
             time.sleep(0.3)
             frame = newest(camera, other_than=frame)
-        # The decoder may hold a few frames back, but the lag must not grow with every slow read.
-        lag = (pictures.number() - float(frame.image.mean())) % 250
-        assert lag * 0.05 < 1.0
+            lags.append((pictures.number() - float(frame.image.mean())) % 250)
+        # The decoder may hold a few frames back, and the machine may pause; a queue of frames would only grow.
+        assert min(lags[4:]) * 0.05 < 1.0
         assert frame.image.shape == (120, 160, 3)
 
 
