@@ -91,7 +91,8 @@ def light_on_dark(crop: Image) -> bool:
     """Whether a rectified plate's ground, which is most of it, is darker than the middle between ground and ink."""
     high, wide = crop.shape[:2]
     inner = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[high // 5 : high - high // 5, wide // 10 : wide - wide // 10]
-    low, ground, light = np.percentile(inner, (5, 50, 95))
+    darker = np.bincount(inner.ravel(), minlength=256).cumsum()
+    low, ground, light = np.searchsorted(darker, np.array((0.05, 0.5, 0.95)) * darker[-1])
     return bool(2 * ground < low + light)
 
 
@@ -205,5 +206,5 @@ def _joined(one: Table, two: Table) -> Table:
 
 
 def _options(row: Table, names: Sequence[str], without: int) -> Options:
-    order = np.argsort(-row)
-    return tuple((names[k], float(row[k])) for k in order if row[k] >= ALTERNATIVE_MIN and k != without)
+    kept = [k for k in np.nonzero(row >= ALTERNATIVE_MIN)[0].tolist() if k != without]
+    return tuple(sorted(((names[k], float(row[k])) for k in kept), key=lambda option: -option[1]))

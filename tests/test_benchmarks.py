@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import _confusions, _report, clips, peers
 from benchmarks.__main__ import BENCHMARKS, conclude, main
+from benchmarks._operations import work_of
 from benchmarks._report import Bar, Report, finish
 from gate_controller.plates import Plate
 from recognition.frame import Frame
@@ -118,3 +119,14 @@ def test_a_peer_that_cannot_be_had_is_one_line(tmp_path: Path, monkeypatch: pyte
 def test_every_peer_is_pinned() -> None:
     assert all("==" in requirement for requirement in peers.SYMSPELL.requirements)
     assert (peers.SCRIPTS / peers.SYMSPELL.script).exists()
+
+
+def test_a_graph_s_multiply_adds_are_counted_and_grow_with_the_picture() -> None:
+    detector = ROOT / "recognition" / "models" / "detector.onnx"
+    small, large = (work_of(detector, (1, rows, 64, 16)) for rows in (32, 64))
+    first = 64 * 32 * 16 * 16 * 2 * 2
+    assert small.whole_macs > 5 * first
+    assert large.whole_macs == pytest.approx(2 * small.whole_macs)
+    assert large.float_macs == pytest.approx(2 * small.float_macs)
+    assert small.moved_bytes < large.moved_bytes < 2 * small.moved_bytes
+    assert small.plus(small, 2.0).float_macs == pytest.approx(3 * small.float_macs)
