@@ -7,6 +7,7 @@ each corner is off; so the second look starts where the first ended. Deliberatel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -41,10 +42,11 @@ PLACES = _places()
 
 def view_of(halves: Halves, quad: Quad) -> tuple[Image, Matrix]:
     """The (64, 128, 3) uint8 view of a quad, and the (3, 3) map from the view's pixels to the frame's."""
-    to_frame = cv2.getPerspectiveTransform(PLACES, quad)
-    wide = max(float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[2] - quad[3]))))
-    apart_px = wide / PLATE_SIZE_PX[0]
-    view = halves.warped(np.linalg.inv(to_frame), VIEW_SIZE_PX, apart_px, SAMPLED_MAX, cv2.BORDER_REPLICATE)
+    to_frame, to_view = (cv2.getPerspectiveTransform(*pair) for pair in ((PLACES, quad), (quad, PLACES)))
+    a, b, c, d = quad.tolist()
+    apart_px = max(math.dist(a, b), math.dist(c, d)) / PLATE_SIZE_PX[0]
+    warp = np.asarray(to_view, np.float64)
+    view = halves.warped(warp, VIEW_SIZE_PX, apart_px, SAMPLED_MAX, cv2.BORDER_REPLICATE)
     return view, np.asarray(to_frame, np.float64)
 
 

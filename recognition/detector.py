@@ -74,7 +74,7 @@ FIRST_THERE_MIN = 0.15
 THERE_MIN = 0.3
 """Probability of a whole plate below which the first look, and a later one, end a find; slant lowers the first."""
 
-VIEW_SIZE_PX = (192, 128)
+VIEW_SIZE_PX = (160, 96)
 VIEW_PLATE_PX = 120.0
 """Last look: width and height of the view, and width of the plate in it, the middle of the sizes trained on."""
 
@@ -211,13 +211,14 @@ class BuiltinDetector:
         """
         pending = [(one.score, points_of(one.corners)) for one in coarse]
         looked: list[tuple[float, Quad, float]] = []
+        last: list[tuple[float, Quad, float]] = []
         for there_min in (FIRST_THERE_MIN, *[THERE_MIN] * (LOOKS_MAX - 1)):
             moved = align(self._aligner, halves, [quad for _, quad in pending])
-            pairs = [(score, was, now, there) for (score, was), (now, there) in zip(pending, moved, strict=True)]
-            pairs = [pair for pair in pairs if pair[3] >= there_min and readable(pair[2])]
-            looked += [(score, now, there) for score, was, now, there in pairs if _settled(was, now)]
-            pending = [(score, now) for score, was, now, _ in pairs if not _settled(was, now)]
-            last = [(score, now, there) for score, was, now, there in pairs if not _settled(was, now)]
+            last = []
+            for (score, was), (now, there) in zip(pending, moved, strict=True):
+                if there >= there_min and readable(now):
+                    (looked if _settled(was, now) else last).append((score, now, there))
+            pending = [(score, now) for score, now, _ in last]
         looked = [one for one in looked + last if one[2] >= THERE_MIN]
         if not looked:
             return []

@@ -17,6 +17,9 @@ from recognition.aligner import Quad
 
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
+Bounds = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
 STRIDE_PX = 8
 DETECTIONS_LEN_MAX = 8
 """More plates than this in one frame are not read: a gate's camera never has them, a hostile picture may."""
@@ -62,22 +65,30 @@ def decode(plates: NDArray[np.float32], to_frame: NDArray[np.float64], detect_at
 
 def distinct(found: list[Detection]) -> list[Detection]:
     """The same without those that lie on a better one, at most `DETECTIONS_LEN_MAX`."""
-    kept: list[Detection] = []
+    kept: list[tuple[Detection, Bounds]] = []
     for one in found:
-        if not any(same_place(one, other) for other in kept):
-            kept.append(one)
-    return kept[:DETECTIONS_LEN_MAX]
+        bounds = _bounds(one)
+        if not any(_meet(bounds, others) and _share(one, other) for other, others in kept):
+            kept.append((one, bounds))
+    return [one for one, _ in kept[:DETECTIONS_LEN_MAX]]
 
 
 def same_place(one: Detection, other: Detection) -> bool:
     """Whether two finds are of one plate."""
-    if any(_apart([corner[k] for corner in one.corners], [corner[k] for corner in other.corners]) for k in (0, 1)):
-        return False
+    return _meet(_bounds(one), _bounds(other)) and _share(one, other)
+
+
+def _bounds(one: Detection) -> Bounds:
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = one.corners
+    return min(ax, bx, cx, dx), min(ay, by, cy, dy), max(ax, bx, cx, dx), max(ay, by, cy, dy)
+
+
+def _meet(some: Bounds, others: Bounds) -> bool:
+    return some[0] < others[2] and others[0] < some[2] and some[1] < others[3] and others[1] < some[3]
+
+
+def _share(one: Detection, other: Detection) -> bool:
     return _covered(points_of(one.corners), points_of(other.corners)) > COVERED_MAX
-
-
-def _apart(some: list[float], others: list[float]) -> bool:
-    return max(some) <= min(others) or max(others) <= min(some)
 
 
 def readable(quad: Quad) -> bool:
