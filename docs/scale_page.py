@@ -39,6 +39,19 @@ ROWS_A_SECOND: Final = 7_600
 ROW_BYTES: Final = 300
 """Of the portal's SQLite table with its indexes: 20,000 rows of passages of 20 edges."""
 
+MILLION_S: Final = 52
+MILLION_CPU_S: Final = 16
+"""Until a million entries are in force at an edge, and its processor time of it: `million`, load average 10."""
+MILLION_EDGE_MIB: Final = 530
+MILLION_PORTAL_MIB: Final = 820
+MILLION_PEAK_MIB: Final = 970
+"""Memory with such a list: an edge at most, the portal, and the portal while it is filled, 100,000 at a time."""
+MILLION_BROKER_MIB: Final = 9
+MILLION_EDGE_DISK_MIB: Final = 205
+MILLION_PORTAL_DISK_MIB: Final = 238
+MILLION_LOOKUP_US: Final = 15
+MILLION_LOADED_S: Final = 21
+
 # ---- assumed ----
 
 PASSAGES_A_DAY: Final = 125
@@ -181,10 +194,32 @@ def page() -> str:
         f"verified signature is {VERIFY_MS} ms of it. Rows are kept for a year at {ROW_BYTES} bytes.",
         "## All come back",
         _storm(size),
+        "## A million entries",
+        _million(),
         "## What bends first, and then",
         _bends(size),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _million() -> str:
+    return (
+        "Half users with a plate each, half their permits, from a portal to one edge: "
+        f"{whole_list(10**6) / 1e6:,.0f} MB on the way. In force {MILLION_S} s after the connection began, beside a "
+        f"load of 10 on two cores; {MILLION_CPU_S} s of it are the edge's processor. The edge has "
+        f"{MILLION_EDGE_MIB} MiB then and at most, and {MILLION_EDGE_DISK_MIB} MiB on the disk, from which a start "
+        f"loads them in {MILLION_LOADED_S} s; the portal {MILLION_PORTAL_MIB} MiB and {MILLION_PORTAL_DISK_MIB} "
+        f"MiB, the broker {MILLION_BROKER_MIB} MiB. A plate is found in {MILLION_LOOKUP_US} µs, look-alikes too.\n\n"
+        f"What bends above that is memory: some {_each(MILLION_EDGE_MIB)} bytes an entry at an edge, twice that "
+        "while one such list takes another's place, because the old one is in force until then; "
+        f"{_each(MILLION_PEAK_MIB)} at a portal that is filled. A portal cuts a long list beside its other work, "
+        "packs it once, and reads only the parts that it sends."
+    )
+
+
+def _each(mib: int) -> str:
+    """Bytes of each of a million, in words."""
+    return f"{round(mib * 2**20 / 1e6, -1):,.0f}"
 
 
 def _day(size: dict[str, int]) -> dict[str, tuple[int, float, str]]:
