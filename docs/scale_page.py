@@ -205,11 +205,12 @@ def page() -> str:
 def _million() -> str:
     return (
         "Half users with a plate each, half their permits, from a portal to one edge: "
-        f"{whole_list(10**6) / 1e6:,.0f} MB on the way. In force {MILLION_S} s after the connection began, beside a "
-        f"load of 10 on two cores; {MILLION_CPU_S} s of it are the edge's processor. The edge has "
+        f"{whole_list(10**6) / 1e6:,.0f} MB on the way. In force {MILLION_S} s after the connection began, beside "
+        f"a load of 10 on two cores; {MILLION_CPU_S} s of it are the edge's processor. The edge has "
         f"{MILLION_EDGE_MIB} MiB then and at most, and {MILLION_EDGE_DISK_MIB} MiB on the disk, from which a start "
         f"loads them in {MILLION_LOADED_S} s; the portal {MILLION_PORTAL_MIB} MiB and {MILLION_PORTAL_DISK_MIB} "
-        f"MiB, the broker {MILLION_BROKER_MIB} MiB. A plate is found in {MILLION_LOOKUP_US} µs, look-alikes too.\n\n"
+        f"MiB, the broker {MILLION_BROKER_MIB} MiB. A plate is found in {MILLION_LOOKUP_US} µs, look-alikes too."
+        "\n\n"
         f"What bends above that is memory: some {_each(MILLION_EDGE_MIB)} bytes an entry at an edge, twice that "
         "while one such list takes another's place, because the old one is in force until then; "
         f"{_each(MILLION_PEAK_MIB)} at a portal that is filled. A portal cuts a long list beside its other work, "
