@@ -222,7 +222,6 @@ BUGS = {
             ("sync.guard", "if not fresh:", "if False:"),
         ),
         "S9",
-        seed=2,
     ),
     "an order is good for ever": Bug(
         (
