@@ -10,7 +10,7 @@ SOURCES := edge gate_controller recognition sync hardware_sim tests benchmarks d
 LOCK_VENV := build/lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stories test check pytest fuzz model bench train docs lock clean
+.PHONY: help demo stories test check pytest fuzz model bench train street docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -44,27 +44,32 @@ bench: $(READY) $(BROKER) ## the benchmarks, ending on one table of limits
 TRAINED := build/train
 TRAIN_BIN := $(TRAINED)/venv/bin
 MINUTES ?= 230
+tenths = $$(awk 'BEGIN { print $(MINUTES) * $(1) / 10 }')
 
 # In an environment of its own, since torch is larger than all the rest; PIP_ARGS may name an index with builds for
-# processors alone. Of the minutes, the detector has about four tenths (a step takes about 0.45 s), the aligner two,
-# the reader four. Nothing shipped is changed: the models lie in build/train/models.
-train: $(READY) ## train the models anew: STREET=folder with street.csv, MINUTES=230
-	@test -f "$(STREET)/street.csv" || \
-		{ echo "Name the folder of the street frames: make train STREET=... (docs/training.md)" >&2; exit 1; }
+# processors alone. Of the minutes, the detector has four tenths (less if its steps are done sooner: 0.45 s each), the
+# aligner two, the reader four. Nothing shipped is changed: the models lie in build/train/models.
+train: street $(READY) ## train the models anew: STREET=folder with street.csv, MINUTES=230
 	@test -x $(TRAIN_BIN)/python || $(BIN)/python -m venv $(TRAINED)/venv
 	@$(TRAIN_BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[train]'
 	@mkdir -p $(TRAINED)/models
 	$(TRAIN_BIN)/python -m recognition.training.train_detector $(STREET)/street.csv --folder $(TRAINED)/detector \
-		--steps $$(($(MINUTES) * 53)) --export $(TRAINED)/detector_float.onnx
+		--steps $$(($(MINUTES) * 53)) --minutes $(call tenths,4) --export $(TRAINED)/detector_float.onnx
 	$(TRAIN_BIN)/python -m recognition.training.train_aligner $(STREET)/street.csv --folder $(TRAINED)/aligner \
-		--minutes $$(($(MINUTES) * 2 / 10)) --export $(TRAINED)/aligner_float.onnx
+		--minutes $(call tenths,2) --export $(TRAINED)/aligner_float.onnx
 	$(TRAIN_BIN)/python -m recognition.training.train_ocr --street $(STREET) --out $(TRAINED)/ocr \
-		--minutes $$(($(MINUTES) * 4 / 10)) --resume
+		--minutes $(call tenths,4) --resume
 	$(TRAIN_BIN)/python -m recognition.training.export_ocr $(TRAINED)/ocr/last.pt --out $(TRAINED)/ocr_float.onnx
 	for kind in detector aligner ocr; do $(TRAIN_BIN)/python -m recognition.training.quantize $$kind \
 		$(TRAINED)/$${kind}_float.onnx $(TRAINED)/models/$$kind.onnx --street $(STREET) || exit 1; done
 	@cp $(TRAINED)/ocr_float.yaml $(TRAINED)/models/ocr.yaml
 	@cd $(TRAINED)/models && sha256sum *.onnx *.yaml > SHA256SUMS && cat SHA256SUMS
+
+# Looked at before anything is installed.
+street:
+	@test -f "$(STREET)/street.csv" || \
+		{ echo "No street.csv in '$(STREET)': name the folder that holds it, make train STREET=... (docs/training.md)" >&2; \
+		exit 1; }
 
 docs: $(READY) ## write the generated pages and pictures of docs/ anew
 	@$(BIN)/python docs/generate.py

@@ -13,6 +13,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -96,10 +97,10 @@ def make_batch(
     return x.contiguous(), heat, offsets, weight
 
 
-def rate(step: int, steps: int) -> float:
-    """Learning rate: linear warm-up, then a half cosine down to a hundredth."""
+def rate(step: int, share: float) -> float:
+    """Learning rate: linear warm-up, then a half cosine down to a hundredth when SHARE of the training is done."""
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    return LEARNING_RATE * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+    return LEARNING_RATE * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
 def export(net: PlateNet, path: Path) -> None:
@@ -112,30 +113,42 @@ def export(net: PlateNet, path: Path) -> None:
     )  # fmt: skip
 
 
-def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: int, seed: int) -> PlateNet:
-    """Trains up to `steps` from the folder's checkpoint, if there is one; returns the running-mean net."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When training ends: after so many steps, or minutes if fewer are done by then; earlier runs count too."""
+
+    steps: int
+    minutes: float = math.inf
+
+    def share(self, step: int, spent: float) -> float:
+        """How much of it is spent, 1 at the end."""
+        return max(step / self.steps, spent / self.minutes)
+
+
+def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, budget: Budget, seed: int) -> PlateNet:
+    """Trains from the folder's checkpoint, if any, until the budget is spent; returns the running-mean net."""
     folder.mkdir(parents=True, exist_ok=True)
     saved = folder / "last.pt"
     net, mean = PlateNet(), PlateNet()
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
-    first = 0
+    step, before = 0, 0.0
     if saved.exists():
         state = torch.load(saved, weights_only=True)
         net.load_state_dict(state["net"])
         mean.load_state_dict(state["mean"])
         optimizer.load_state_dict(state["optimizer"])
-        first = int(state["step"])
+        step, before = int(state["step"]), float(state.get("minutes", 0.0))
     else:
         torch.manual_seed(seed)
         net = PlateNet()
         mean.load_state_dict(net.state_dict())
         optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
     noise = noise_bank()
-    sums, started = np.zeros(2), time.perf_counter()
-    for step in range(first, steps):
+    sums, began, spent = np.zeros(2), time.monotonic(), before
+    while budget.share(step, spent) < 1.0:
         x, heat, offsets, weight = make_batch(frames, draw, seed, step, noise)
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, steps)
+            group["lr"] = rate(step, budget.share(step, spent))
         heat_loss, corner_loss = loss(net.train()(x), heat, offsets, weight)
         optimizer.zero_grad()
         total: torch.Tensor = heat_loss + CORNER_SHARE * corner_loss
@@ -143,13 +156,14 @@ def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: i
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
         optimizer.step()
         _average(mean, net, min(MEAN_DECAY, (step + 1) / (step + 10)))
+        step, spent = step + 1, before + (time.monotonic() - began) / 60
         sums += (heat_loss.item(), corner_loss.item())
-        if (step + 1) % SAVE_EVERY_STEPS == 0 or step + 1 == steps:
-            took = time.perf_counter() - started
-            log.info("step %d/%d heat %.4f corner %.4f, %.0f s", step + 1, steps, *(sums / SAVE_EVERY_STEPS), took)
-            sums, started = np.zeros(2), time.perf_counter()
+        if step % SAVE_EVERY_STEPS == 0 or budget.share(step, spent) >= 1.0:
+            means = sums / ((step - 1) % SAVE_EVERY_STEPS + 1)
+            log.info("step %d/%d min %.1f heat %.4f corner %.4f", step, budget.steps, spent, *means)
+            sums = np.zeros(2)
             state = {"net": net.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save(state | {"step": step + 1}, saved.with_suffix(".tmp"))
+            torch.save(state | {"step": step, "minutes": spent}, saved.with_suffix(".tmp"))
             saved.with_suffix(".tmp").replace(saved)
     return mean
 
@@ -168,6 +182,7 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="CSV of street frames: image,part,x,y,w,h")
     parser.add_argument("--folder", type=Path, default=Path("checkpoints/detector"))
     parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--export", type=Path, default=Path("recognition/models/detector.onnx"))
@@ -175,7 +190,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    net = train(load_frames(args.table, "train"), any_plate, args.folder, args.steps, args.seed)
+    budget = Budget(args.steps, args.minutes)
+    net = train(load_frames(args.table, "train"), any_plate, args.folder, budget, args.seed)
     export(net, args.export)
 
 
