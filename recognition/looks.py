@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from heapq import nlargest
 
 from gate_controller.layouts import Settled, layouts_for, settle
+from gate_controller.look_alikes import fold
 from gate_controller.plates import Plate, PlateRead
 from recognition.finds import Detection, same_place
 from recognition.ocr import ALTERNATIVE_MIN, Options, TextRead
@@ -19,11 +20,17 @@ COUNTRY_MIN = 0.6
 """Probability from which the model's country is believed, if the layout also fits it."""
 
 ODDS_FITS_NOTHING = 0.08
-"""Change of the odds of a text that fits no layout at all: some plates in a hundred are such (2 % is taken), but a
-quarter of the wrong reads that look sure (measured on drawn plates)."""
+ODDS_FITS_ANOTHER = 0.1
+"""Change of the odds of a text that fits no layout at all, and of one that fits none of the country it is read as,
+the latter by the country's probability. Fitted, as least surprise, on 2,100 plates drawn into street frames in
+faces never trained on: 1.2 % more of the right texts are then accepted, and no more wrong ones."""
 
-ODDS_FITS_ANOTHER = 0.25
-"""The same for a text that fits layouts, but none of the country that the model is sure of: 0.10 against 0.43."""
+DOUBTED_BELOW = 0.5
+"""Odds below which another spelling may be what was meant."""
+
+WEIGHED_ABOVE = 0.02
+WEIGHED_BELOW = 0.995
+"""Probabilities of a text between which it pays to ask what else could be written there."""
 
 SPELLED_OPTIONS_MAX = 4
 SPELLINGS_LEN_MAX = 24
@@ -32,9 +39,10 @@ plates in hard light, 25 more are read right for it."""
 
 SHORT_TEXT = 4
 ODDS_SHORT = 0.1
-"""The same for a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of lamps,
-lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
+"""Change of the odds of a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of
+lamps, lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
 
+CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 Joiner = Callable[[TextRead, TextRead], TextRead]
 """One text of two looks that read the same."""
@@ -65,7 +73,11 @@ def merged(first: Sequence[Look], second: Sequence[Look], join: Joiner) -> list[
 
 
 def _better(one: Look, two: Look, join: Joiner) -> Look:
-    """One look of two at the same plate. What they disagree on costs the surer one its share of doubt."""
+    """One look of two at the same plate. Where they disagree, at least one is wrong, and the surer one may be it.
+
+    Of 162 drawn plates that two searches read differently, this foretold better than the surer one's share which
+    was right: least surprise 0.62 against 0.69; of what it called 0.92 or surer, 14 of 14.
+    """
     if one.text.text == two.text.text:
         found = max(one.found, two.found, key=lambda find: find.score)
         return Look.of(found, join(one.text, two.text))
@@ -73,7 +85,7 @@ def _better(one: Look, two: Look, join: Joiner) -> Look:
     if best.read.plate.key == other.read.plate.key:
         return best
     p, q = best.read.confidence, other.read.confidence
-    return replace(best, read=replace(best.read, confidence=p * p / (p + q) if p + q else 0.0))
+    return replace(best, read=replace(best.read, confidence=p * (1.0 - q) / max(1.0 - p * q, 1e-9)))
 
 
 def settled_read(alternatives: tuple[Options, ...], countries: Options, complete: float) -> PlateRead:
@@ -83,27 +95,40 @@ def settled_read(alternatives: tuple[Options, ...], countries: Options, complete
     """
     weights = {sign: value for sign, value in countries if sign != "?"} or None
     result = settle(alternatives, weights)
-    if _odds(result.text, countries) < 1.0:
+    if _odds(result.text, countries) < DOUBTED_BELOW:
         alternatives = _respelled(alternatives, countries)
         result = settle(alternatives, weights)
     sure = dict(countries).get(result.country or "", 0.0) >= COUNTRY_MIN
     plate = Plate(result.text, result.groups, result.country if sure else None)
-    confidence = _weighed(result.probability * complete, result.text, countries)
-    return PlateRead(plate, confidence, _moved(alternatives, result))
+    moved = _moved(alternatives, result)
+    return PlateRead(plate, _weighed(result, moved, complete, countries), moved)
 
 
-def _weighed(probability: float, text: str, countries: Options) -> float:
-    """The probability by Bayes' rule once it is known whether the text fits a layout; fitting proves little."""
-    change = _odds(text, countries) * (ODDS_SHORT if len(text) <= SHORT_TEXT else 1.0)
-    return probability * change / (probability * change + 1.0 - probability) if probability < 1 else probability
+def _weighed(result: Settled, alternatives: tuple[Options, ...], complete: float, countries: Options) -> float:
+    """The text's probability by Bayes' rule, when the layouts have weighed it and what else could be written there.
+
+    What the reader did not name weighs as much as a text that fits.
+    """
+    text, probability = result.text, result.probability * complete
+    odds = _odds(text, countries) * (ODDS_SHORT if len(text) <= SHORT_TEXT else 1.0)
+    others = 1.0 - probability
+    if WEIGHED_ABOVE < probability < WEIGHED_BELOW:
+        looks_like = fold(text)
+        for value, other in _spellings(alternatives):
+            if fold(other) != looks_like:
+                others -= value * complete * (1.0 - _odds(other, countries))
+        longer = max(_odds(text + char, countries) for char in CHARACTERS)
+        others = max(0.0, others - result.probability * (1.0 - complete) * (1.0 - longer))
+    return probability * odds / (probability * odds + others) if others else probability
 
 
 def _odds(text: str, countries: Options) -> float:
-    """Change of the odds of a text by the layouts it fits."""
-    if not layouts_for(text):
+    """How much less likely a text is for the layouts that it does not fit, 1 if it fits whatever is likely."""
+    signs = {layout.country for layout, _ in layouts_for(text)}
+    if not signs:
         return ODDS_FITS_NOTHING
-    foreign = any(sign != "?" and p >= COUNTRY_MIN and not layouts_for(text, sign) for sign, p in countries[:1])
-    return ODDS_FITS_ANOTHER if foreign else 1.0
+    foreign = sum(value for sign, value in countries if sign != "?" and sign not in signs)
+    return 1.0 - foreign * (1.0 - ODDS_FITS_ANOTHER)
 
 
 def _respelled(alternatives: tuple[Options, ...], countries: Options) -> tuple[Options, ...]:
@@ -111,15 +136,20 @@ def _respelled(alternatives: tuple[Options, ...], countries: Options) -> tuple[O
 
     Its characters keep their own probabilities, so it is never surer for fitting.
     """
-    texts = [(1.0, "")]
-    for options in alternatives:
-        longer = [(p * q, text + char) for p, text in texts for char, q in options[:SPELLED_OPTIONS_MAX]]
-        texts = nlargest(SPELLINGS_LEN_MAX, longer)
-    _, best = max((p * _odds(text, countries), text) for p, text in texts)
+    _, best = max((p * _odds(text, countries), text) for p, text in _spellings(alternatives))
     return tuple(
         tuple(sorted(options, key=lambda option: option[0] != char))
         for options, char in zip(alternatives, best, strict=True)
     )
+
+
+def _spellings(alternatives: tuple[Options, ...]) -> list[tuple[float, str]]:
+    """The likeliest texts, each with its probability."""
+    texts = [(1.0, "")]
+    for options in alternatives:
+        longer = [(p * q, text + char) for p, text in texts for char, q in options[:SPELLED_OPTIONS_MAX]]
+        texts = nlargest(SPELLINGS_LEN_MAX, longer)
+    return texts
 
 
 def _moved(alternatives: tuple[Options, ...], result: Settled) -> tuple[Options, ...]:

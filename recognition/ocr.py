@@ -34,9 +34,10 @@ MARGIN = 0.0
 MARGIN_AGAIN = 0.06
 """The same for a second look: another cut puts other pixels on each stroke, and what is there is read alike."""
 
-LOOK_WEIGHT = 0.55
-"""Of each of two looks: a half would be one look, one would be two that know nothing of each other. Fitted so that
-confidence comes true on drawn plates in faces never trained on."""
+LOOK_WEIGHT = 0.62
+"""Of each of two looks: a half would be one look, one would be two that know nothing of each other. Fitted, as
+least surprise, on 2,300 plates drawn into street frames in faces never trained on, and cut out by the detector; the
+looks of two searches gave the same. What is then called 0.95 to 0.98 is right in 0.95 (with 0.55, in 0.975)."""
 
 Table = NDArray[np.float64]
 
