@@ -3,7 +3,8 @@
     python -m recognition.training.evaluate LABELS.csv [--out build/evaluation] [--drawn 2000]
 
 LABELS.csv has the columns image (path beside the table), text, country. A text's separators do not count; `A|B` are
-two plates. A drawn set in faces never trained on stands beside the pictures in the plot. Deliberately not here:
+two plates. A drawn set in faces never trained on stands beside the pictures in the plot: cut out by the drawing, or
+with `--street PATH/TO/street.csv` drawn into its frames, and found and read as pictures are. Deliberately not here:
 what a wrong read costs at a gate (`benchmarks/false_opens.py`).
 """
 
@@ -25,9 +26,11 @@ from recognition.choice import Models, load_recognizer
 from recognition.frame import Image, load_image
 from recognition.looks import settled_read
 from recognition.ocr import Ocr
-from recognition.recognizer import LocatedRead
+from recognition.recognizer import LocatedRead, Rejected
 from recognition.training.degrade import Camera
+from recognition.training.drawn_scenes import read_scenes, scenes
 from recognition.training.plates_source import PlateSource, Sources
+from recognition.training.train_detector import load_frames
 
 EDGES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 """Bins of confidence: narrow where a gate decides."""
@@ -35,6 +38,7 @@ EDGES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 LOOK_ALIKES = str.maketrans("OQI", "001")
 DRAWN_SEED = 50_000_017
 DRAWN_HARDNESS = 1.2
+PLACED_BADLY = (Rejected.AT_BORDER, Rejected.HIDDEN, Rejected.FAINT)
 TILE_PX = (320, 150)
 PLOT_PX = 720
 COLUMNS = 4
@@ -194,6 +198,15 @@ def read_drawn(count: int, faces: Path) -> list[tuple[float, bool]]:
     return pairs
 
 
+def _drawn(street: Path | None, count: int, faces: Path, models: Models) -> list[tuple[float, bool]]:
+    """Drawn plates in street frames if there are any; those that were not found, or only in part, are left out."""
+    if street is None:
+        return read_drawn(count, faces)
+    drawn = scenes(load_frames(street, "train"), faces, DRAWN_SEED)
+    answers = read_scenes(drawn, count, load_recognizer(models))
+    return [(read.read.confidence, right) for read, right in answers if read and read.rejected not in PLACED_BADLY]
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -201,6 +214,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/evaluation"))
     parser.add_argument("--drawn", type=int, default=2000, help="drawn plates beside the pictures")
     parser.add_argument("--faces", type=Path, default=Path("checkpoints/faces_unseen"), help="not trained on")
+    parser.add_argument("--street", type=Path, help="table of street frames, to draw plates into")
     parser.add_argument("--ocr", default=Models().ocr)
     parser.add_argument("--detector", default=Models().detector)
     options = parser.parse_args()
@@ -218,7 +232,8 @@ def main() -> None:
     whole = [(p.best.read.confidence, p.best.read.plate.key in p.labels) for p in pictures if p.best]
     rows = {f"pictures ({len(whole)})": reliability(whole)}
     if options.drawn:
-        rows[f"drawn ({options.drawn})"] = reliability(read_drawn(options.drawn, options.faces))
+        pairs = _drawn(options.street, options.drawn, options.faces, Models(options.ocr, options.detector))
+        rows[f"drawn ({len(pairs)})"] = reliability(pairs)
     for name, table in rows.items():
         for sure, right, count in table:
             print(f"{name}: said {sure:.4f}, right {right} of {count} = {right / count:.4f}")

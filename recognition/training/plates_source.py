@@ -120,10 +120,9 @@ class PlateSource:
                 kept.pop(0)
         return kept[int(rng.integers(len(kept)))]
 
-    def _new_plate(self) -> tuple[Text, Scene, int]:
+    def plate(self) -> tuple[Text, Image]:
+        """One plate, clean and front on, in one of the source's letterforms."""
         rng = self._rng
-        if rng.random() < BARE_SHARE:
-            return Text((), "?", False), bare(rng, self._backgrounds), 2
         text = sample_text(rng)
         letters = self._letters(style_of(text.country, text.groups).hand)
         if any(char not in letters for group in text.groups for char in group):
@@ -131,6 +130,13 @@ class PlateSource:
         if rng.random() < WORN_SHARE:
             letters = worn(letters)
         plate = draw_plate(text.groups, text.country, rng, letters, Freedom(float(rng.uniform(0.3, 1.2)), 0.06))
+        return text, plate
+
+    def _new_plate(self) -> tuple[Text, Scene, int]:
+        rng = self._rng
+        if rng.random() < BARE_SHARE:
+            return Text((), "?", False), bare(rng, self._backgrounds), 2
+        text, plate = self.plate()
         return text, surround(plate, rng, self._backgrounds), VIEWS_PER_PLATE
 
     def sample(self) -> tuple[Image, str, int]:
