@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from heapq import nlargest
 
 from gate_controller.layouts import Settled, layouts_for, settle
-from gate_controller.look_alikes import fold
+from gate_controller.look_alikes import GROUP_OF, fold
 from gate_controller.plates import Plate, PlateRead
 from recognition.finds import Detection, same_place
 from recognition.ocr import ALTERNATIVE_MIN, Options, TextRead
@@ -41,6 +41,11 @@ SHORT_TEXT = 4
 ODDS_SHORT = 0.1
 """Change of the odds of a text of at most `SHORT_TEXT` characters: 1 in 167 reads of plates, but 10 in 45 reads of
 lamps, lettering and plates half hidden (street frames; taken milder, since short plates exist)."""
+
+ODDS_ALIKE = 0.7
+"""Change of the odds of a text of which a look-alike would fit the country it is read as, too, so that nothing but
+the eye tells a 0 from a D: of such drawn plates 0.92 were right where 0.97 was said, of others 0.98. Fitted on 670
+that were read surer than 0.8."""
 
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -111,6 +116,7 @@ def _weighed(result: Settled, alternatives: tuple[Options, ...], complete: float
     """
     text, probability = result.text, result.probability * complete
     odds = _odds(text, countries) * (ODDS_SHORT if len(text) <= SHORT_TEXT else 1.0)
+    odds *= ODDS_ALIKE if probability < WEIGHED_BELOW and _has_a_double(text, countries) else 1.0
     others = 1.0 - probability
     if WEIGHED_ABOVE < probability < WEIGHED_BELOW:
         looks_like = fold(text)
@@ -129,6 +135,18 @@ def _odds(text: str, countries: Options) -> float:
         return ODDS_FITS_NOTHING
     foreign = sum(value for sign, value in countries if sign != "?" and sign not in signs)
     return 1.0 - foreign * (1.0 - ODDS_FITS_ANOTHER)
+
+
+def _has_a_double(text: str, countries: Options) -> bool:
+    """Whether a text that differs in one look-alike fits the likeliest country, as this one does."""
+    sign, sure = countries[0] if countries else ("?", 0.0)
+    if sign == "?" or sure < COUNTRY_MIN or not layouts_for(text, sign):
+        return False
+    return any(
+        other != char and layouts_for(text[:at] + other + text[at + 1 :], sign)
+        for at, char in enumerate(text)
+        for other in GROUP_OF.get(char, "")
+    )
 
 
 def _respelled(alternatives: tuple[Options, ...], countries: Options) -> tuple[Options, ...]:

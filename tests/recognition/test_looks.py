@@ -81,6 +81,13 @@ def test_what_no_layout_of_the_sure_country_allows_takes_little_from_a_text_that
     assert settled_read(possible, (("F", 0.99),), 1.0).confidence < 0.8
 
 
+def test_a_text_with_a_look_alike_that_fits_as_well_is_believed_less() -> None:
+    """150 DWD 68 and 1500 WD 68 are both French, and only the eye tells them apart; DW-150-FD has no double."""
+    double = settled_read(options("150DWD68", 0.995), (("F", 0.99),), 1.0)
+    single = settled_read(options("DW150FD", 0.995), (("F", 0.99),), 1.0)
+    assert double.confidence < 0.95 < single.confidence
+
+
 def test_an_incomplete_text_is_less_sure_where_a_longer_one_would_fit() -> None:
     whole = settled_read(options("KAPT53"), (("D", 0.97),), 1.0)
     doubtful = settled_read(options("KAPT53"), (("D", 0.97),), 0.5)
