@@ -224,7 +224,7 @@ def test_a_camera_that_goes_and_returns_is_one_line_each(caplog):
 
 
 def test_a_hanging_capture_is_replaced(monkeypatch):
-    monkeypatch.setattr("edge.camera.STALL_S", 1.0)
+    monkeypatch.setattr("edge.camera.STALL_S", 4.0)  # as long as a new child may take to begin
     with MjpegServer(lambda: picture(1), 20) as server, LatestFrame(server.url) as camera:
         frame = newest(camera)
         os.kill(camera._child.pid, signal.SIGSTOP)
