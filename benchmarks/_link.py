@@ -94,9 +94,13 @@ class PortalProcess:
 
     def ask(self, what: str, *values: object) -> Any:
         """Tell it to do something; what it answered."""
+        self.tell(what, *values)
+        return self.answer()
+
+    def tell(self, what: str, *values: object) -> None:
+        """Tell it to do something; `answer` is to be asked for then."""
         assert self._child.stdin is not None
         print(json.dumps([what, *values]), file=self._child.stdin, flush=True)
-        return self.answer()
 
     def answer(self) -> Any:
         """The next line that it says."""

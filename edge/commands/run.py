@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.config import Config, load_config
 from edge.daemon import serve
+from edge.pace import keep_pace
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 
@@ -17,6 +18,7 @@ def run_site(path: Path) -> int:
     """Run the site until told to stop. Raises `SlagboomError` for what a person must mend first."""
     config = load_config(path)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    keep_pace()
     with suppress(asyncio.CancelledError):
         asyncio.run(_until_told(config))
     return 0
