@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+from edge.pace import SWITCH_AFTER_S
+
 STARTS = """
 import gc, sys
 from pathlib import Path
@@ -20,5 +24,5 @@ def test_a_daemon_keeps_pace_from_its_start() -> None:
     said = subprocess.run([sys.executable, "-c", STARTS], capture_output=True, text=True, check=True).stdout
     before, after = ([*map(float, line.split())] for line in said.splitlines())
     assert before == [0.005, 0]
-    assert after[0] <= 0.001
+    assert after[0] == pytest.approx(SWITCH_AFTER_S)
     assert after[1] > 1000
