@@ -362,6 +362,21 @@ def planted(bug: Bug) -> Iterator[ModuleType]:
         for name in [name for name in sys.modules if name.startswith(FAMILY)]:
             del sys.modules[name]
         sys.modules.update(taken)
+        for name, module in taken.items():
+            parent, _, child = name.rpartition(".")
+            if parent:  # a package outside the family knows the planted one
+                setattr(sys.modules[parent], child, module)
+
+
+def test_a_planted_bug_is_gone_again() -> None:
+    def known() -> tuple[object, object]:
+        return sys.modules["hardware_sim.portal"], importlib.import_module("hardware_sim").portal
+
+    importlib.import_module("hardware_sim.portal")
+    before = known()
+    with planted(next(iter(BUGS.values()))):
+        assert known() != before
+    assert known() == before
 
 
 @pytest.mark.parametrize("name", BUGS)
