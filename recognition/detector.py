@@ -39,7 +39,7 @@ LONG_SIDE_PX = 512
 """Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers three cells."""
 
 FINE_SIDE_PX = 768
-"""The same for a second search about the places of the first: for plates seen from the side, dark or small."""
+"""The same for a second search: for plates seen from the side, dark or small."""
 
 HINT_MIN = 0.1
 """How sure the first search must be of a place for the second to look there."""
@@ -87,8 +87,8 @@ def _nothing(_known: Sequence[Detection]) -> list[Detection]:
 class Search:
     """What a search found, best first, and how to look for more.
 
-    `finer` gives the plates of a slower search, for when what was found is not read surely; it leaves out where the
-    plates lie that it is told are known, and gives none if there is no other search.
+    `finer` gives the plates of a slower search, for when what was found is not read surely: of the whole picture if
+    no plate is known yet, else of the doubtful places beside the known plates. None if there is no other search.
     """
 
     plates: list[Detection]
@@ -162,6 +162,10 @@ class BuiltinDetector:
             found = distinct(sorted(found, key=lambda one: -one.score))
 
         def finer(known: Sequence[Detection]) -> list[Detection]:
+            if max(halves.image.shape[:2]) <= LONG_SIDE_PX:
+                return []
+            if not known:
+                return self._plates(halves, self._places(halves, FINE_SIDE_PX))
             doubtful = [one for one in places if not any(same_place(one, other) for other in known)]
             return self._plates(halves, self._finer_places(halves, doubtful))
 
@@ -181,7 +185,7 @@ class BuiltinDetector:
 
     def _finer_places(self, halves: Halves, places: list[Detection]) -> list[Detection]:
         """The same at more of the picture's pixels, about the surest places of another pass."""
-        if max(halves.image.shape[:2]) <= LONG_SIDE_PX or not places:
+        if not places:
             return []
         windows = sorted((_window(halves, one) for one in places[:PLACES_LEN_MAX]), key=lambda one: one[0].shape)
         found = []

@@ -1,6 +1,7 @@
 """The shipped detector on drawn plates, on nothing at all, and on model files that are no detector."""
 
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -111,6 +112,15 @@ def test_a_second_search_sees_what_is_too_small_for_the_first_but_not_what_is_kn
     assert search.finer([found]) == []
     near = np.ascontiguousarray(image[200:600, 1280 - LONG_SIDE_PX :])
     assert detector.detect(Halves(near)).finer([]) == []
+
+
+def test_only_where_no_plate_is_known_the_whole_picture_is_searched_again(detector: BuiltinDetector) -> None:
+    tiny = quad_at(900, 400, 26, 0)  # the first search has no hint of it
+    search = detector.detect(Halves(picture([tiny], (720, 1280))))
+    (found,) = search.finer([])
+    assert off(found, tiny) < 0.3
+    elsewhere = replace(found, corners=((10.0, 10.0), (90.0, 10.0), (90.0, 30.0), (10.0, 30.0)))
+    assert search.finer([elsewhere]) == []
 
 
 def test_a_second_search_sees_a_wide_plate_whole(detector: BuiltinDetector) -> None:
