@@ -15,6 +15,7 @@ import msgspec
 from gate_controller.allowlist import Allowlist, Change, UserRemoved
 from gate_controller.errors import BadInput
 from hardware_sim.portal.edges.cutting import Cut, cut_of
+from hardware_sim.portal.journals.stays import keep_size
 from hardware_sim.portal.records.forgetting import forget
 from sync.cached_list import CachedList
 from sync.codec import encode_change, instant_text
@@ -94,6 +95,7 @@ class Books:
         """Write the next revision and how it came about, which is returned; who is removed is forgotten."""
         for change in changes:
             if isinstance(change, UserRemoved):
+                keep_size(self._db, change.user_id)
                 forget(self._db, change.user_id)
         encoded = [*map(encode_change, changes)]
         if any(len(bytes(op)) > ENTRY_BYTES_MAX for op in encoded):

@@ -57,6 +57,19 @@ _OVER = "coalesce(over_at, ended_at, left_at, '9')"
 _OPEN = "ended_at IS NULL AND left_at IS NULL AND doubted_at IS NULL"
 
 
+_LISTED_SIZE: Final = (
+    "SELECT json_extract(body, '$.user.pool_size') AS size, 0 AS late FROM list_entry"
+    " WHERE generation = (SELECT generation FROM list_cursor) AND kind = 'user' AND key = :user"
+)
+
+
+def keep_size(db: sqlite3.Connection, user: str) -> None:
+    """Remember how many places a user has who is about to leave the list: journals may tell of entries later."""
+    db.execute(
+        f"INSERT OR REPLACE INTO left_list SELECT :user, size FROM ({_LISTED_SIZE}) WHERE size > 1", {"user": user}
+    )
+
+
 class Stays:
     """The tables of one open portal database."""
 
@@ -78,7 +91,7 @@ class Stays:
         places = self._places(own[0] if own else claim.user)
         if places.release(edge, hold, claim.fence) is not places:
             # Also of an unknown hold: its question may come after its end, and must take no place then.
-            self._new(edge, hold, claim.user, 1, at)
+            self._new(edge, hold, claim.user, places.size, at)
             self._set("ended_at = coalesce(ended_at, ?)", at, edge, hold)
         return None
 
@@ -113,16 +126,11 @@ class Stays:
         return len(places.taken) < places.size
 
     def _size(self, user: str) -> int:
+        # No longer on the list: as many places as then.
+        then = "SELECT size, 1 FROM left_list WHERE user = :user"
         found = self._db.execute(
-            "SELECT json_extract(body, '$.user.pool_size') FROM list_entry"
-            " WHERE generation = (SELECT generation FROM list_cursor) AND kind = 'user' AND key = ?",
-            (user,),
+            f"SELECT size FROM ({_LISTED_SIZE} UNION ALL {then}) ORDER BY late", {"user": user}
         ).fetchone()
-        if found is None:
-            # No longer on the list: as many places as when somebody last looked.
-            found = self._db.execute(
-                "SELECT size FROM stay WHERE user = ? ORDER BY at DESC LIMIT 1", (user,)
-            ).fetchone()
         return int(found[0] or 1) if found else 1
 
     def _new(self, edge: str, hold: HoldId, user: str, size: int, at: str) -> None:

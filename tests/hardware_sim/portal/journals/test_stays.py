@@ -166,8 +166,10 @@ async def test_a_pool_has_its_size(desk: Desk) -> None:
     assert [isinstance(answer, Given) for answer in answers] == [True, True, False]
 
 
-async def test_whoever_was_taken_off_the_list_had_as_many_places_as_before(desk: Desk) -> None:
-    await desk.claim("east", "in-1", user="u-pool")
+@pytest.mark.parametrize("asked", [True, False])
+async def test_whoever_was_taken_off_the_list_had_as_many_places_as_before(desk: Desk, asked: bool) -> None:
+    if asked:
+        await desk.claim("east", "in-1", user="u-pool")
     books = await desk.database.run(lambda: Books(desk.database.sql, "e", T0))
     await desk.database.write(books.change, "e", 1, [UserRemoved("u-pool")], T0)
     for edge, hold, minute in (("east", "in-1", 0), ("west", "in-7", 10)):
