@@ -6,61 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, load_config, wiring
+from edge.config import wiring
 from edge.lane_table import LaneTable, without_secret
 from gate_controller.access import ExitPolicy
 from gate_controller.devices.codec import CardRead, LineRead
 from gate_controller.devices.rdm6300 import Rdm6300
-from gate_controller.errors import ConfigError
 from gate_controller.moment import Moment
-
-GOOD = """
-[site]
-name = "Depot"
-time_zone = "Europe/Amsterdam"
-
-[boards.main]
-kind = "modbus_relay8"
-port = "/dev/ttyUSB0"
-
-[readers.badge]
-kind = "rdm6300"
-port = "/dev/ttyUSB1"
-lane = "entry"
-
-[lanes.entry]
-direction = "in"
-board = "main"
-camera = "rtsp://camera/1"
-inputs = { approach = 1, safety = 2, fire = 8 }
-outputs = { open = 1, green = 2, hold = 5 }
-
-[lanes.exit]
-direction = "out"
-board = "main"
-camera = "exit.avi"
-exit_policy = "known_only"
-inputs = { approach = 3, safety = 4, fire = 8 }
-outputs = { open = 3, hold = 6 }
-"""
-
-
-def load(tmp_path: Path, text: str) -> Config:
-    path = tmp_path / "site.toml"
-    path.write_text(text, "utf-8")
-    return load_config(path)
+from tests.edge.test_config import GOOD, load, problems, swapped
 
 
 def problem_of(tmp_path: Path, text: str) -> str:
-    with pytest.raises(ConfigError) as error:
-        load(tmp_path, text)
-    (problem,) = error.value.problems
-    return problem.removeprefix(f"{tmp_path / 'site.toml'}: ")
-
-
-def swapped(old: str, new: str) -> str:
-    assert old in GOOD
-    return GOOD.replace(old, new)
+    (problem,) = problems(tmp_path, text)
+    return problem
 
 
 @pytest.mark.parametrize(
