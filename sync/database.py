@@ -2,7 +2,7 @@
 
 A transaction is one function run on the connection's thread, because tasks that interleave statements commit
 each other's work. `synchronous=FULL`: what returned is on disk. What the tables mean is their owners' business;
-readers with their own `mode=ro` connection may look in at any time.
+readers (`one_instant`) may look in at any time.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -145,6 +145,18 @@ def _lock(path: Path) -> int:
             f"{path}: another slagboom runs on this database; stop it first, or give this one its own file"
         ) from error
     return lock
+
+
+@contextmanager
+def one_instant(path: Path) -> Iterator[sqlite3.Connection]:
+    """A database as it is now, through a connection that cannot write. Raises StoreError, also for what is read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
+            db.execute(f"PRAGMA busy_timeout = {BUSY_FOR_MS}")
+            db.execute("BEGIN")
+            yield db
+    except sqlite3.Error as error:
+        raise explained(path, error) from error
 
 
 def refuse_foreign(path: Path, db: sqlite3.Connection, blueprint: Blueprint) -> None:

@@ -12,8 +12,9 @@ from gate_controller.errors import StoreError
 from gate_controller.facts import Basis, Direction, Granted, HoldId, LaneId, Matched, Passed
 from gate_controller.plates import Plate
 from gate_controller.users import User
+from sync.database import Database
 from sync.onlooker import look_in
-from sync.store import Store
+from sync.store import EDGE, Store
 
 AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 ENTRY = LaneId("entry")
@@ -99,3 +100,10 @@ async def test_a_newer_a_foreign_and_a_damaged_database_are_named(tmp_path: Path
     (tmp_path / "d.db").write_bytes(b"")
     with pytest.raises(StoreError, match=r"d\.db: not set up by this slagboom"):
         look_in(tmp_path / "d.db")
+
+
+async def test_a_database_whose_journal_was_not_begun_yet_is_told_as_such(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "a.db", EDGE)
+    await database.close()
+    with pytest.raises(StoreError, match="start `slagboom run` once"):
+        look_in(tmp_path / "a.db")

@@ -4,15 +4,13 @@ A long list is cut from a connection of its own, which sees it as it was at one 
 meanwhile waits for that, least of all a driver's place. Keeping the parts is `books`' business.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sync.cached_list import CachedList
-from sync.database import explained
+from sync.database import one_instant
 from sync.packing import packed
 
 PART_BYTES_MAX: Final = 256 * 1024
@@ -39,12 +37,8 @@ def cut_of(kept: CachedList) -> Cut:
 
 def cut_beside(path: Path) -> Cut:
     """The list as it is now, read beside everything else; takes as long as it is large. Raises StoreError."""
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
-            db.execute("BEGIN")
-            return cut_of(CachedList(db))
-    except sqlite3.Error as error:
-        raise explained(path, error) from error
+    with one_instant(path) as db:
+        return cut_of(CachedList(db))
 
 
 def _parted(entries: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
