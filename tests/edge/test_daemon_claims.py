@@ -81,8 +81,10 @@ class Town:
         return len(journal(self.gates[edge].folder / "slagboom.db"))
 
     async def refused(self, gate: Gate) -> Refused:
-        (fact,) = await gate.facts(Refused)
-        assert isinstance(fact, Refused)
+        async with asyncio.timeout(60):
+            while not (found := turned_away(gate)):
+                await asyncio.sleep(0.05)
+        (fact,) = found
         return fact
 
 
@@ -229,6 +231,12 @@ async def won_and_lost(one: Gate, other: Gate) -> tuple[Gate, Gate]:
     async with asyncio.timeout(60):
         while True:
             for won, lost in ((one, other), (other, one)):
-                if any(isinstance(fact, Refused) for fact in journal(lost.folder / "slagboom.db")):
+                if turned_away(lost):
                     return won, lost
             await asyncio.sleep(0.05)
+
+
+def turned_away(gate: Gate) -> list[Refused]:
+    """Refusals of somebody known; before its badge, a vehicle without a plate may be refused as unreadable."""
+    facts = journal(gate.folder / "slagboom.db")
+    return [fact for fact in facts if isinstance(fact, Refused) and fact.user_id is not None]

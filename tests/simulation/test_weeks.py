@@ -24,9 +24,9 @@ import pytest
 from tests.simulation.__main__ import meaning
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WEEKS = 21
+WEEKS = 100
 """80 to 105 s of one processor; `python -m tests.simulation` plays any number."""
-AT_A_TIME = 7
+AT_A_TIME = 5
 """Weeks of one test, so that tests that run beside one another share them out."""
 SEEDS_MAX = 40
 """Seeds within which a planted bug must show, should other code have changed what its own seed does."""
