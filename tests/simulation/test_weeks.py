@@ -25,7 +25,7 @@ from tests.simulation.__main__ import meaning
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WEEKS = 100
-"""80 to 105 s of one processor; `python -m tests.simulation` plays any number."""
+"""Some five minutes of one processor; `python -m tests.simulation` plays any number."""
 AT_A_TIME = 5
 """Weeks of one test, so that tests that run beside one another share them out."""
 SEEDS_MAX = 40
