@@ -1,4 +1,4 @@
-"""What one core can do at most: `peak.py ASKS.json ANSWERS.json`, in the environment that `yolo_graph.py` has.
+"""What one core can do at most: `peak.py ASKS.json ANSWERS.json`, in the environment that `peer_graphs.py` has.
 
 Answers multiply-adds a second, in thousand millions, of a convolution of 64 channels by 3 x 3 over 64 x 64 in whole
 numbers of eight bits and in floats, and bytes a second that are read and written when memory is copied. The best of
