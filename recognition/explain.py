@@ -5,12 +5,15 @@ For people who wonder about one read. Deliberately not here: reading itself (`re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from recognition.frame import Image
+from recognition.looks import COUNTRY_MIN
 from recognition.ocr import Options
 from recognition.recognizer import LocatedRead
 
@@ -22,7 +25,10 @@ COLUMN_PX = 84
 LINE_PX = 20
 OPTIONS_LEN_MAX = 4
 COUNTRIES_LEN_MAX = 3
+CHIP_PX = (22, 20)
+"""Of a plate's number, on a ground of its own: over chrome and lamps nothing else can be read."""
 
+_GROUND = (0, 0, 0)
 _INK = (235, 235, 235)
 _DIM = (150, 150, 150)
 _YES = (90, 200, 90)
@@ -48,19 +54,29 @@ def _photo(image: Image, reads: Sequence[LocatedRead]) -> Image:
         points = np.round(np.array(read.corners) * scale * 16).astype(np.int32)
         colour = _YES if read.accepted else _NO
         cv2.polylines(canvas, [points], True, colour, 2, cv2.LINE_AA, 4)
-        at = (int(points[0, 0] / 16), max(14, int(points[:, 1].min() / 16) - 6))
-        _write(canvas, f"{number}", at, colour, 0.6)
+        _chip(canvas, number, points / 16, colour)
     return canvas
+
+
+def _chip(canvas: Image, number: int, points: NDArray[np.float64], colour: tuple[int, int, int]) -> None:
+    """The number above the plate, or below one that lies at the upper edge; wholly in the picture."""
+    (left, top), bottom = points.min(0), points[:, 1].max()
+    wide, high = CHIP_PX[0] + 10 * (len(str(number)) - 1), CHIP_PX[1]
+    x = min(max(0, int(left)), canvas.shape[1] - wide)
+    y = int(top) - high - 3 if top >= high + 3 else int(bottom) + 3
+    y = max(0, min(y, canvas.shape[0] - high))
+    cv2.rectangle(canvas, (x, y), (x + wide, y + high), colour, -1)
+    _write(canvas, str(number), (x + 5, y + high - 5), _GROUND, 0.5)
 
 
 def _panel(number: int, read: LocatedRead) -> Image:
     """The plate straightened beside what was made of it, and its characters with their alternatives."""
     verdict = "accepted" if read.accepted else f"not accepted: {read.rejected.value if read.rejected else ''}"
-    countries = ", ".join(f"{sign} {value:.2f}" for sign, value in read.countries[:COUNTRIES_LEN_MAX]) or "none"
+    together = math.prod(options[0][1] for options in read.read.alternatives)
     told = [
         f"{number}: {read.read.plate.display()}   {read.read.confidence:.4f}   {verdict}",
-        f"country {read.read.plate.country or 'not sure'} (the reader says: {countries})",
-        f"detector {read.score:.2f}, {read.width_px:.0f} px wide",
+        _country(read),
+        f"detector {read.score:.2f}, {read.width_px:.0f} px wide; characters together {together:.4f}",
         _change(read),
     ]
     head = np.zeros((CROP_HEIGHT_PX + 12, WIDTH_PX, 3), np.uint8)
@@ -68,11 +84,22 @@ def _panel(number: int, read: LocatedRead) -> Image:
     head[6 : 6 + CROP_HEIGHT_PX, :wide] = cv2.resize(read.crop, (wide, CROP_HEIGHT_PX))
     for at, line in enumerate(told):
         _write(head, line, (wide + 12, 24 + at * (LINE_PX + 2)), _DIM if at else _INK, 0.5)
-    table = np.zeros((BAR_HEIGHT_PX + (OPTIONS_LEN_MAX + 1) * LINE_PX, WIDTH_PX, 3), np.uint8)
+    lines = min(OPTIONS_LEN_MAX, max((len(options) for options in read.read.alternatives), default=1))
+    table = np.zeros((BAR_HEIGHT_PX + (lines + 1) * LINE_PX, WIDTH_PX, 3), np.uint8)
     for at, options in enumerate(read.read.alternatives):
         changed = len(read.spelled) == len(read.read.alternatives) and read.spelled[at] != options[0][0]
         _character(table, at * COLUMN_PX + 8, options, changed)
     return np.vstack([head, table])
+
+
+def _country(read: LocatedRead) -> str:
+    """The country that the text is taken for, and what the reader says of it."""
+    said = ", ".join(f"{sign} {value:.2f}" for sign, value in read.countries[:COUNTRIES_LEN_MAX]) or "nothing"
+    if read.read.plate.country:
+        return f"country {read.read.plate.country} (the reader says: {said})"
+    sign, sure = read.countries[0] if read.countries else ("?", 0.0)
+    why = f"the text fits no layout of {sign}" if sign != "?" and sure >= COUNTRY_MIN else "not sure"
+    return f"country left open: {why} (the reader says: {said})"
 
 
 def _change(read: LocatedRead) -> str:

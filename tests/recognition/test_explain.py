@@ -1,9 +1,12 @@
 """The explaining picture tells what was read, how surely, and what the layouts changed."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from gate_controller.plates import Plate, PlateRead
-from recognition.explain import WIDTH_PX, explain
+from recognition.explain import CHIP_PX, LINE_PX, WIDTH_PX, _country, explain
 from recognition.recognizer import LocatedRead, Rejected
 
 CORNERS = ((100.0, 100.0), (300.0, 110.0), (300.0, 150.0), (100.0, 140.0))
@@ -43,3 +46,32 @@ def test_what_the_layouts_changed_is_marked() -> None:
 def test_pictures_of_any_size_are_explained() -> None:
     for size in ((1, 1), (3000, 200), (20, 2000)):
         assert explain(np.zeros((*size, 3), np.uint8), [read()]).shape[1] == WIDTH_PX
+
+
+@pytest.mark.parametrize("top", [2.0, 100.0, 440.0])
+def test_a_plate_s_number_is_wholly_in_the_picture_and_not_on_the_plate(top: float) -> None:
+    lies = ((600.0, top), (639.0, top), (639.0, top + 30.0), (600.0, top + 30.0))
+    picture = explain(PHOTO, [replace(read(), corners=lies)])[:720]
+    chip = (picture == (90, 200, 90)).all(2)
+    chip[:, : round(600 * 1.5) - 30] = False
+    ys = np.nonzero(chip.sum(1) > 8)[0]
+    outside = (ys < round(top * 1.5) - 3) | (ys > round((top + 30.0) * 1.5) + 3)
+    assert outside.sum() >= CHIP_PX[1] - 1
+    digits = picture[ys[outside].min() : ys[outside].max(), 900 : 900 + CHIP_PX[0]]
+    assert ((digits < 40).all(2)).sum() > 5
+
+
+def test_why_a_country_is_left_open_is_told() -> None:
+    plate = Plate("FP786YF", ("FP786YF",), None)
+    odd = replace(read(), read=PlateRead(plate, 0.9, read().read.alternatives))
+    assert _country(odd) == "country left open: the text fits no layout of F (the reader says: F 0.98)"
+    assert _country(replace(odd, countries=(("F", 0.4),))).startswith("country left open: not sure")
+    assert _country(replace(odd, countries=())).endswith("(the reader says: nothing)")
+    assert _country(read()).startswith("country F (")
+
+
+def test_a_panel_is_no_higher_than_its_longest_list_of_characters() -> None:
+    short, long = read(), read()
+    options = tuple((char, 0.2) for char in "ABCDE")
+    long = replace(long, read=PlateRead(long.read.plate, 0.5, (options,) * 7))
+    assert explain(PHOTO, [long]).shape[0] - explain(PHOTO, [short]).shape[0] == 2 * LINE_PX
