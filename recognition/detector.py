@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gate_controller.errors import RecognitionError
 from recognition.aligner import SAMPLED_MAX, Quad, align
+from recognition.blocks import TAKEN, framed
 from recognition.finds import (
     Detection,
     corners_of,
@@ -31,10 +32,9 @@ from recognition.finds import (
     same_place,
 )
 from recognition.frame import Image
-from recognition.halves import GREY, Halves
+from recognition.halves import Halves
 from recognition.shipped import shipped
 
-SIDE_MULTIPLE_PX = 32
 LONG_SIDE_PX = 512
 """Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers three cells."""
 
@@ -59,9 +59,6 @@ CLEAR_SCORE = 0.6
 
 LARGE_SHARE = 0.45
 """Of the frame's longer side: a wider find may be a part of a plate that is only seen whole at half the size."""
-
-CELL_CHANNELS = 16
-"""Channels of a model's input that takes cells: two by two pixels of four channels, the last of each unused."""
 
 COARSE_SHARE = 0.7
 """Of `detect_at`: what the search may be less sure of, since closer looks follow."""
@@ -149,7 +146,7 @@ class BuiltinDetector:
         with ExitStack() as stack:
             found = model_path or stack.enter_context(shipped("detector.onnx"))
             self._session = load_session(found, [("image", 4)], ["plates"])
-            self._takes_cells = self._session.get_inputs()[0].shape[3] == CELL_CHANNELS
+            self._taken = TAKEN.get(self._session.get_inputs()[0].shape[3], framed)
             self._aligner = load_session(stack.enter_context(shipped("aligner.onnx")), [("view", 4)], ["moves"])
 
     def detect(self, halves: Halves) -> Search:
@@ -177,11 +174,8 @@ class BuiltinDetector:
         height, width = halves.image.shape[:2]
         scale = min(1.0, long_side_px / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        below, right = -small[1] % SIDE_MULTIPLE_PX, -small[0] % SIDE_MULTIPLE_PX
-        framed = np.full((small[1] + below, small[0] + right, 3), GREY[0], np.uint8)
-        framed[: small[1], : small[0]] = halves.shrunk(small)
         to_frame = np.array([[width / small[0], 0, 0], [0, height / small[1], 0]])
-        return decode(self._run([framed])[0], to_frame, HINT_MIN)
+        return decode(self._run([halves.shrunk(small)])[0], to_frame, HINT_MIN)
 
     def _finer_places(self, halves: Halves, places: list[Detection]) -> list[Detection]:
         """The same at more of the picture's pixels, about the surest places of another pass."""
@@ -203,8 +197,8 @@ class BuiltinDetector:
         return distinct(sorted(found, key=lambda one: -one.score))
 
     def _run(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """(N, H/8, W/8, 9) of images of one size, sides multiples of `SIDE_MULTIPLE_PX`."""
-        batch = np.stack([cells_of(image) for image in images] if self._takes_cells else images)
+        """(N, rows, cols, 9) of images of one size, framed to multiples of `SIDE_MULTIPLE_PX`."""
+        batch = np.stack([self._taken(image) for image in images])
         return np.asarray(self._session.run(["plates"], {"image": batch})[0], np.float32)
 
     def _look_closer(self, halves: Halves, coarse: list[Detection]) -> list[Detection]:
@@ -231,15 +225,6 @@ class BuiltinDetector:
             Detection(corners_of(quad), float(np.cbrt(score * there * _middle(table))), there)
             for (score, quad, there), table in zip(looked, tables, strict=True)
         ]
-
-
-def cells_of(image: Image) -> Image:
-    """An (H, W, 3) image of even sides as (H/2, W/2, 16) cells: the upper two pixels, then the lower."""
-    rows, cols = image.shape[0] // 2, image.shape[1] // 2
-    pairs = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA).reshape(-1).view(np.uint64).reshape(rows, 2, cols)
-    cells = np.empty((rows, cols, 2), np.uint64)
-    cells[..., 0], cells[..., 1] = pairs[:, 0], pairs[:, 1]
-    return cells.view(np.uint8)
 
 
 def _level_view(halves: Halves, quad: Quad) -> Image:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from recognition.detector import CELL_CHANNELS
+from recognition.blocks import CELL_CHANNELS
 
 STRIDE = 8
 """Pixels per cell of the output; a 26 px wide plate still covers three cells."""
@@ -86,7 +86,7 @@ class PlateNet(nn.Module):
 class Exported(nn.Module):
     """The graph that ships: (N, H/2, W/2, 16) uint8 cells of a picture to (N, H/8, W/8, 9).
 
-    Cells are what `recognition.detector.cells_of` makes. Heat comes as a probability, corners in px. Two by two
+    Cells are what `recognition.blocks.cells_of` makes. Heat comes as a probability, corners in px. Two by two
     pixels in one cell, and four outputs more than the net was trained with, make the first convolution four times
     as fast in whole numbers.
     """

@@ -22,9 +22,10 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from recognition.detector import cells_of
+from recognition.blocks import cells_of
 from recognition.training.aligner_views import make_views
 from recognition.training.detector_net import PIXEL_MIDDLE, PIXEL_STEP
+from recognition.training.lighten import lighten
 from recognition.training.plates_source import PlateSource, Sources
 from recognition.training.scenes import make_scene, noise_bank
 from recognition.training.train_detector import SCENE_SIZE_PX, any_plate, load_frames
@@ -69,7 +70,7 @@ class _Shown(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(kind: str, source: Path, path: Path, inputs: Iterable[Inputs]) -> None:
-    """Writes PATH from the float model SOURCE of this kind, with ranges seen on the inputs."""
+    """Writes PATH from the float model SOURCE of this kind, with ranges seen on the inputs, and lightened."""
     with TemporaryDirectory() as folder:
         ready = Path(folder) / "ready.onnx"
         quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
@@ -87,6 +88,7 @@ def quantize(kind: str, source: Path, path: Path, inputs: Iterable[Inputs]) -> N
         )
     if kind == "detector":
         _take_pixels(path)
+    lighten(path, path)
 
 
 def _take_pixels(path: Path) -> None:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import torch
 
-from recognition.detector import CELL_CHANNELS
+from recognition.blocks import CELL_CHANNELS
 from recognition.training.detector_net import Exported, PlateNet, loss, targets
 from recognition.training.draw import Freedom, draw_plate
 from recognition.training.scenes import DrawPlate, Image, StreetFrame, make_scene, noise_bank

@@ -13,7 +13,6 @@ from gate_controller.errors import RecognitionError
 from recognition.detector import (
     LONG_SIDE_PX,
     BuiltinDetector,
-    cells_of,
 )
 from recognition.finds import DETECTIONS_LEN_MAX, Detection
 from recognition.halves import Halves
@@ -127,13 +126,6 @@ def test_a_second_search_sees_a_wide_plate_whole(detector: BuiltinDetector) -> N
     quad = quad_at(640, 360, 420, 8)
     (found,) = detector.detect(Halves(picture([quad], (720, 1280)))).finer([])
     assert off(found, quad) < 0.35
-
-
-def test_cells_hold_two_by_two_pixels() -> None:
-    image = np.random.default_rng(1).integers(0, 256, (6, 10, 3), np.uint8)
-    cells = cells_of(image).reshape(3, 5, 2, 2, 4)
-    for row, col in ((0, 0), (2, 3)):
-        assert (cells[row, col, :, :, :3] == image[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]).all()
 
 
 def test_noise_holds_no_plate(detector: BuiltinDetector) -> None:
