@@ -3,9 +3,10 @@
     python -m recognition.training.evaluate LABELS.csv [--out build/evaluation] [--drawn 2000]
 
 LABELS.csv has the columns image (path beside the table), text, country. A text's separators do not count; `A|B` are
-two plates. A drawn set in faces never trained on stands beside the pictures in the plot: cut out by the drawing, or
-with `--street PATH/TO/street.csv` drawn into its frames, and found and read as pictures are. Deliberately not here:
-what a wrong read costs at a gate (`benchmarks/false_opens.py`).
+two plates. A column `also` may name other plates in view (`AB12?` one seen in part); reads of them are not wrong. A
+drawn set in faces never trained on stands beside the pictures in the plot: cut out by the drawing, or with
+`--street PATH/TO/street.csv` drawn into its frames, and found and read as pictures are. Deliberately not here: what
+a wrong read costs at a gate (`benchmarks/false_opens.py`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ DRAWN_SEED = 50_000_017
 DRAWN_HARDNESS = 1.2
 PLACED_BADLY = (Rejected.AT_BORDER, Rejected.HIDDEN, Rejected.FAINT)
 TILE_PX = (320, 150)
+SHOWN_HEIGHT_PX = 80
 PLOT_PX = 720
+AXIS_COLOUR = (60, 60, 60)
+SET_COLOURS = ((190, 90, 20), (30, 60, 200))
 COLUMNS = 4
 
 
@@ -68,6 +72,12 @@ class Picture:
     country: str
     labels: tuple[str, ...]
     reads: tuple[LocatedRead, ...]
+    also: tuple[str, ...] = ()
+
+    def names(self, text: str) -> bool:
+        """Whether the table names a plate of this text in the picture, in full or in part."""
+        seen = (text.startswith(name[:-1]) if name.endswith("?") else text == name for name in self.also)
+        return text in self.labels or any(seen)
 
     @property
     def best(self) -> LocatedRead | None:
@@ -78,7 +88,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Counts over pictures; `wrong` are accepted texts that no label has: look at each, a label may be missing."""
+    """Counts over pictures; `wrong` are accepted texts that no label names: look at each, one may be missing."""
 
     plates: int
     strict: int
@@ -98,7 +108,7 @@ def score(pictures: Sequence[Picture]) -> Score:
         strict += sum(label in texts for label in picture.labels)
         folded += sum(label.translate(LOOK_ALIKES) in alike for label in picture.labels)
         accepted += sum(label in sure for label in picture.labels)
-        wrong += len(sure - set(picture.labels))
+        wrong += sum(not picture.names(text) for text in sure)
     plates = sum(len(picture.labels) for picture in pictures)
     return Score(plates, strict, folded, sum(bool(picture.reads) for picture in pictures), accepted, wrong)
 
@@ -115,20 +125,26 @@ def reliability(pairs: Iterable[tuple[float, bool]]) -> list[tuple[float, int, i
 
 
 def draw_reliability(sets: dict[str, list[tuple[float, int, int]]]) -> Image:
-    """(720, 720, 3) plot of the share that is right over confidence, both as doubt on a logarithmic scale."""
+    """(720, 720, 3) plot of the share that is right over confidence, both as doubt on a logarithmic scale.
+
+    At most two sets: their points stand side by side, with the counts on their outer sides.
+    """
     canvas = np.full((PLOT_PX, PLOT_PX, 3), 255, np.uint8)
     at = _axes(canvas)
-    for (name, rows), colour in zip(sets.items(), ((190, 90, 20), (30, 60, 200)), strict=False):
-        cv2.putText(canvas, name, (110, 60 + 24 * list(sets).index(name)), 0, 0.55, colour, 1, cv2.LINE_AA)
-        points = []
+    for number, ((name, rows), colour) in enumerate(zip(sets.items(), SET_COLOURS, strict=False)):
+        cv2.circle(canvas, (270 + 150 * number, 32), 4, colour, -1, cv2.LINE_AA)
+        _write(canvas, name, (280 + 150 * number, 36), colour)
         for sure, right, count in rows:
-            low, high = wilson(right, count)
-            x = at(sure)
-            points.append((x, PLOT_PX - at(right / count)))
-            cv2.line(canvas, (x, PLOT_PX - at(low)), (x, PLOT_PX - at(high)), colour, 1, cv2.LINE_AA)
-            cv2.circle(canvas, points[-1], 4, colour, -1, cv2.LINE_AA)
-            cv2.putText(canvas, str(count), (x + 6, points[-1][1] - 4), 0, 0.36, colour, 1, cv2.LINE_AA)
-        cv2.polylines(canvas, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
+            x, y = at(sure) + (4 if number else -4), PLOT_PX - at(right / count)
+            ends = [PLOT_PX - at(end) for end in wilson(right, count)]
+            cv2.line(canvas, (x, ends[0]), (x, ends[1]), colour, 1, cv2.LINE_AA)
+            for end in ends:
+                cv2.line(canvas, (x - 3, end), (x + 3, end), colour, 1, cv2.LINE_AA)
+            cv2.circle(canvas, (x, y), 4, colour, -1, cv2.LINE_AA)
+            wide = cv2.getTextSize(str(count), 0, 0.36, 1)[0][0]
+            cv2.putText(
+                canvas, str(count), (x + 7 if number else x - 7 - wide, y + 4), 0, 0.36, colour, 1, cv2.LINE_AA
+            )
     return canvas
 
 
@@ -140,35 +156,52 @@ def _axes(canvas: Image) -> Callable[[float], int]:
         doubt = max(1.0 - probability, 5e-4)
         return 80 + round(room * (1 - math.log10(doubt / 5e-4) / math.log10(1 / 5e-4)))
 
-    for value in (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 0.995, 0.999):
+    for value in (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 0.995, 0.999, 1.0):
         x, y = at(value), PLOT_PX - at(value)
         cv2.line(canvas, (x, PLOT_PX - 80), (x, 60), (225, 225, 225), 1)
         cv2.line(canvas, (80, y), (PLOT_PX - 60, y), (225, 225, 225), 1)
-        cv2.putText(canvas, f"{value:g}", (x - 14, PLOT_PX - 58), 0, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
-        cv2.putText(canvas, f"{value:g}", (30, y + 4), 0, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
+        _write(canvas, f"{value:g}", (x - 14, PLOT_PX - 58), AXIS_COLOUR, 0.4)
+        _write(canvas, f"{value:g}", (30, y + 4), AXIS_COLOUR, 0.4)
     cv2.line(canvas, (at(0.0), PLOT_PX - at(0.0)), (at(1.0), PLOT_PX - at(1.0)), (150, 150, 150), 1, cv2.LINE_AA)
-    cv2.putText(canvas, "confidence", (PLOT_PX // 2 - 40, PLOT_PX - 28), 0, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
-    cv2.putText(canvas, "share right (95 % interval)", (20, 36), 0, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
+    cv2.line(canvas, (565, 32), (585, 32), (150, 150, 150), 1, cv2.LINE_AA)
+    _write(canvas, "as often as said", (592, 36), AXIS_COLOUR, 0.42)
+    _write(canvas, "confidence said", (PLOT_PX // 2 - 40, PLOT_PX - 28), AXIS_COLOUR)
+    _write(canvas, "share right (95 % interval)", (20, 36), AXIS_COLOUR)
     return at
 
 
+def _write(canvas: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int], size: float = 0.5) -> None:
+    cv2.putText(canvas, text, at, 0, size, colour, 1, cv2.LINE_AA)
+
+
 def gallery(failures: Sequence[Picture]) -> Image:
-    """A tile a failure: the straightened plate, the label, what was read and why it was not believed."""
+    """A tile a failure: the straightened plate, or the picture if none was found; label, read, why not believed."""
     tiles = []
     for picture in failures:
-        tile = np.full((TILE_PX[1], TILE_PX[0], 3), 30, np.uint8)
         read = picture.best
-        if read is not None:
-            wide = min(TILE_PX[0], round(read.crop.shape[1] * 80 / read.crop.shape[0]))
-            tile[:80, :wide] = cv2.resize(read.crop, (wide, 80))
         said = f"{read.read.plate.key} {read.read.confidence:.3f}" if read else "nothing found"
         why = read.rejected.value if read and read.rejected else "accepted" if read else ""
-        for at, text in enumerate(("|".join(picture.labels), said, why)):
-            cv2.putText(tile, text, (6, 100 + 20 * at), 0, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
-        tiles.append(tile)
-    while len(tiles) % COLUMNS or not tiles:
-        tiles.append(np.full((TILE_PX[1], TILE_PX[0], 3), 30, np.uint8))
-    return np.vstack([np.hstack(tiles[at : at + COLUMNS]) for at in range(0, len(tiles), COLUMNS)])
+        shown = read.crop if read else load_image(picture.path) if picture.path.is_file() else None
+        tiles.append(tile(shown, "|".join(picture.labels), said, why))
+    return sheet(tiles)
+
+
+def tile(shown: Image | None, *lines: str) -> Image:
+    """A picture, made to fit, and up to three lines below it."""
+    canvas = np.full((TILE_PX[1], TILE_PX[0], 3), 30, np.uint8)
+    if shown is not None:
+        scale = min(TILE_PX[0] / shown.shape[1], SHOWN_HEIGHT_PX / shown.shape[0])
+        wide, high = max(1, round(shown.shape[1] * scale)), max(1, round(shown.shape[0] * scale))
+        canvas[:high, :wide] = cv2.resize(shown, (wide, high), interpolation=cv2.INTER_AREA)
+    for at, text in enumerate(lines):
+        _write(canvas, text, (6, 100 + 20 * at), (235, 235, 235))
+    return canvas
+
+
+def sheet(tiles: Sequence[Image]) -> Image:
+    """The tiles in rows of `COLUMNS`, filled up with empty ones; one row if there are none."""
+    filled = [*tiles, *[tile(None)] * (-len(tiles) % COLUMNS if tiles else COLUMNS)]
+    return np.vstack([np.hstack(filled[at : at + COLUMNS]) for at in range(0, len(filled), COLUMNS)])
 
 
 def read_table(table: Path, models: Models) -> list[Picture]:
@@ -179,7 +212,10 @@ def read_table(table: Path, models: Models) -> list[Picture]:
         for row in csv.DictReader(file):
             path = table.parent / row["image"]
             labels = tuple(plain(text) for text in row["text"].split("|"))
-            pictures.append(Picture(path, row["country"], labels, tuple(recognizer.read(load_image(path)))))
+            reads = tuple(recognizer.read(load_image(path)))
+            also = [name.strip() for name in (row.get("also") or "").split("|") if name.strip()]
+            named = tuple(plain(name) + ("?" if name.endswith("?") else "") for name in also)
+            pictures.append(Picture(path, row["country"], labels, reads, named))
     return pictures
 
 

@@ -60,6 +60,11 @@ def test_strict_folded_found_accepted_and_wrong_are_counted_apart() -> None:
     assert got == evaluate.Score(plates=6, strict=4, folded=5, found=4, accepted=2, wrong=2)
 
 
+def test_plates_that_the_table_names_beside_the_label_are_not_wrong() -> None:
+    seen = Picture(Path("a.jpg"), "F", ("AB1CD",), (read("AB1CD"), read("FR796"), read("ZZ9")), ("FR7?", "QQ1"))
+    assert score([seen]).wrong == 1
+
+
 def test_bins_hold_means_and_counts() -> None:
     rows = reliability([(0.96, True), (0.97, False), (0.3, False), (1.0, True)])
     assert rows == [(0.3, 0, 1), (pytest.approx(0.965), 1, 2), (1.0, 1, 1)]
@@ -69,6 +74,20 @@ def test_the_plot_marks_a_point_for_every_bin() -> None:
     empty, plot = draw_reliability({"a": []}), draw_reliability({"a": [(0.965, 96, 100), (0.3, 1, 3)]})
     assert plot.shape == empty.shape == (evaluate.PLOT_PX, evaluate.PLOT_PX, 3)
     assert (plot != empty).any(2).sum() > 100
+
+
+def test_two_sets_points_do_not_cover_each_other() -> None:
+    rows = [(0.965, 96, 100)]
+    both = draw_reliability({"a": rows, "b": rows})
+    for colour in evaluate.SET_COLOURS:
+        alone = (both[70:] == colour).all(2).sum()
+        assert alone >= (draw_reliability({"x": rows})[70:] == evaluate.SET_COLOURS[0]).all(2).sum() * 0.8
+
+
+def test_where_nothing_was_found_the_picture_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "car.png"
+    assert cv2.imwrite(str(file), np.full((300, 400, 3), 200, np.uint8))
+    assert (gallery([Picture(file, "F", ("AB1",), ())])[40, 50] == 200).all()
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -91,7 +110,8 @@ def test_a_table_of_pictures_is_read(tmp_path: Path) -> None:
     small = cv2.resize(plate, (240, round(240 * plate.shape[0] / plate.shape[1])), interpolation=cv2.INTER_AREA)
     image[200 : 200 + small.shape[0], 200:440] = small
     assert cv2.imwrite(str(tmp_path / "car.png"), cv2.GaussianBlur(image, (0, 0), 0.7))
-    (tmp_path / "labels.csv").write_text("image,text,country\ncar.png,FP-786-YF,F\n")
+    (tmp_path / "labels.csv").write_text("image,text,country,also\ncar.png,FP-786-YF,F,xy-12?\n")
     (one,) = read_table(tmp_path / "labels.csv", Models())
     assert one.labels == ("FP786YF",)
+    assert one.also == ("XY12?",)
     assert score([one]).strict == 1
