@@ -51,6 +51,7 @@ tenths = $$(awk 'BEGIN { print $(MINUTES) * $(1) / 10 }')
 # aligner two, the reader four. Nothing shipped is changed: the models lie in build/train/models.
 train: street $(READY) ## train the models anew: STREET=folder with street.csv, MINUTES=230
 	@test -x $(TRAIN_BIN)/python || $(BIN)/python -m venv $(TRAINED)/venv
+	@echo "Installing what training needs into $(TRAINED)/venv: torch alone has gigabytes ..."
 	@$(TRAIN_BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[train]'
 	@mkdir -p $(TRAINED)/models
 	$(TRAIN_BIN)/python -m recognition.training.train_detector $(STREET)/street.csv --folder $(TRAINED)/detector \

@@ -123,12 +123,9 @@ class Ocr:
         self._pad: str = settings.pad_char
         self._regions: tuple[str, ...] = tuple(settings.plate_regions or ())
         self._grey: bool = settings.image_color_mode == "grayscale"
-        shape = self._reader.model.get_outputs()[0].shape
-        if shape[-1] not in (len(self._alphabet), len(self._alphabet) * settings.max_plate_slots):
-            raise RecognitionError(
-                f"{model}: gives {shape[-1]} characters a slot but {config.name} lists {len(self._alphabet)}; "
-                "use the model and the file that belong together"
-            )
+        if said := _at_odds(self._reader):
+            fix = "use the model and the file that belong together"
+            raise RecognitionError(f"{model}: {said[0]} but {config.name} {said[1]}; {fix}")
 
     def read(self, crops: Sequence[Image]) -> list[TextRead]:
         """One read a crop; crops are rectified (H, W, 3) uint8 BGR of any size."""
@@ -203,6 +200,26 @@ def _load(model: Path, config: Path) -> LicensePlateRecognizer:
     if takes != [("input", 4)]:
         raise RecognitionError(f"{model}: a model of another kind (takes {takes}); name a plate reader's model")
     return reader
+
+
+def _at_odds(reader: LicensePlateRecognizer) -> tuple[str, str] | None:
+    """What the model does and what its YAML says instead; None when they agree, or the model leaves sizes open."""
+    settings, vocab = reader.config, len(reader.config.alphabet)
+    shapes = {part.name: part.shape for part in reader.model.get_outputs()}
+    plate = shapes[reader.plate_output_name]
+    if plate[-1] not in (vocab, vocab * settings.max_plate_slots):
+        return f"gives {plate[-1]} characters a slot", f"lists {vocab}"
+    if len(plate) == 3 and isinstance(plate[1], int) and plate[1] != settings.max_plate_slots:
+        return f"gives {plate[1]} slots", f"says {settings.max_plate_slots}"
+    regions = len(settings.plate_regions or ())
+    given = shapes[reader.region_output_name][-1] if reader.has_region_head else regions
+    if isinstance(given, int) and given != regions:
+        return f"gives {given} regions", f"lists {regions}"
+    says = (settings.img_height, settings.img_width, 1 if settings.image_color_mode == "grayscale" else 3)
+    takes = reader.model.get_inputs()[0].shape[1:]
+    if any(isinstance(one, int) and one != two for one, two in zip(takes, says, strict=True)):
+        return f"takes pictures of (height, width, colours) {tuple(takes)}", f"says {says}"
+    return None
 
 
 def _joined(one: Table, two: Table, weight: float) -> Table:

@@ -122,15 +122,22 @@ class PlateSource:
 
     def plate(self) -> tuple[Text, Image]:
         """One plate, clean and front on, in one of the source's letterforms."""
+        text = sample_text(self._rng)
+        return text, self._drawn(text)
+
+    def view(self, text: Text) -> Image:
+        """One view of a plate of this text, (H, W, 3) uint8 BGR of the reader's size."""
+        scene = surround(self._drawn(text), self._rng, self._backgrounds)
+        return photograph(scene, self._rng, (WIDTH_PX, HEIGHT_PX), self.camera)
+
+    def _drawn(self, text: Text) -> Image:
         rng = self._rng
-        text = sample_text(rng)
         letters = self._letters(style_of(text.country, text.groups).hand)
         if any(char not in letters for group in text.groups for char in group):
             letters = alphabet(HANDS["din"], CHARACTERS)
         if rng.random() < WORN_SHARE:
             letters = worn(letters)
-        plate = draw_plate(text.groups, text.country, rng, letters, Freedom(float(rng.uniform(0.3, 1.2)), 0.06))
-        return text, plate
+        return draw_plate(text.groups, text.country, rng, letters, Freedom(float(rng.uniform(0.3, 1.2)), 0.06))
 
     def _new_plate(self) -> tuple[Text, Scene, int]:
         rng = self._rng

@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--street", type=Path, required=True, help="folder of street.csv")
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
+    print(f"{options.kind}: drawing what it is shown, then counting ranges; minutes on a busy machine", flush=True)
     shown = islice(seen_by(options.kind, options.street), BATCHES[options.kind])
     quantize(options.kind, options.source, options.out, shown)
     print(f"{options.out} {options.out.stat().st_size / 1e6:.2f} MB")

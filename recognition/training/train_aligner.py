@@ -92,7 +92,7 @@ def _follow(mean: AlignerNet, net: AlignerNet, step: int) -> None:
 def train(run: Run, table: Path, folder: Path, minutes: float, seed: int) -> None:
     """Steps until the minutes are spent, counting those of earlier runs of the same checkpoint."""
     stream = in_background(make_views, table, seed + run.step, BATCH)
-    began, before, sums = time.monotonic(), run.spent, np.zeros(2)
+    began, before, sums = time.monotonic(), run.spent, np.zeros(3)
     while run.spent < minutes:
         share = min(1.0, run.spent / minutes)
         rate = LAST_RATE + (PEAK_RATE - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
@@ -106,13 +106,12 @@ def train(run: Run, table: Path, folder: Path, minutes: float, seed: int) -> Non
         _follow(run.mean, run.net, run.step)
         run.step += 1
         run.spent = before + (time.monotonic() - began) / 60
-        sums += (corners.item(), there.item())
-        if run.step % SAVE_STEPS == 0:
-            means = sums / SAVE_STEPS
+        sums += (corners.item(), there.item(), 1.0)
+        if run.step % SAVE_STEPS == 0 or run.spent >= minutes:
+            means = sums / sums[2]
             print(f"step {run.step} min {run.spent:.1f} corners {means[0]:.5f} there {means[1]:.4f}", flush=True)
-            sums = np.zeros(2)
+            sums = np.zeros(3)
             run.save(folder / "last.pt")
-    run.save(folder / "last.pt")
 
 
 def export(net: AlignerNet, path: Path) -> None:

@@ -3,7 +3,7 @@
     python -m recognition.training.train_ocr --minutes 90 --faces checkpoints/faces --street .../plates [--resume]
 
 Writes `last.pt` (weights, their running average, optimiser, step, minutes spent) into --out and one log line every
-LOG_STEPS steps to standard output.
+LOG_STEPS steps, and one at the end, to standard output.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
         run.step += 1
         run.spent = spent_before + (time.monotonic() - began) / 60
         losses.append(float(loss.detach()))
-        if run.step % LOG_STEPS == 0:
+        if run.step % LOG_STEPS == 0 or run.spent >= plan.minutes:
             text, place = exact_share(run.average, held_out)
             plates = run.step * plan.batch
             print(
@@ -172,9 +172,8 @@ def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
                 flush=True,
             )
             losses.clear()
-        if run.step % SAVE_STEPS == 0:
+        if run.step % SAVE_STEPS == 0 or run.spent >= plan.minutes:
             run.save(out / "last.pt")
-    run.save(out / "last.pt")
 
 
 def main() -> None:

@@ -147,7 +147,17 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         Ocr(foreign)
 
 
-@pytest.mark.parametrize("change", [("img_height: 64", "img_hight: 64"), ("ÄÖÜ_", "ÄÖÜ_#")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("img_height: 64", "img_hight: 64"),
+        ("ÄÖÜ_", "ÄÖÜ_#"),
+        ("img_width: 160", "img_width: 128"),
+        ("mode: rgb", "mode: grayscale"),
+        ("slots: 10", "slots: 8"),
+        ('  - "F"\n', ""),
+    ],
+)
 def test_a_configuration_that_does_not_fit_is_named(tmp_path: Path, change: tuple[str, str]) -> None:
     config = tmp_path / "ocr.yaml"
     text = (MODELS / "ocr.yaml").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Shipped files are handed out only as they were shipped."""
 
 import hashlib
+import re
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -50,3 +51,14 @@ def test_a_missing_file_is_named(copy: Path) -> None:
         shipped("detector.onnx"),
     ):
         pass
+
+
+def test_the_model_cards_are_of_the_files_that_ship() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text()
+    renew = "measure it anew: python -m recognition.training.model_card"
+    for name in ("detector.onnx", "aligner.onnx", "ocr.onnx"):
+        data = (MODELS / name).read_bytes()
+        row = f"| `{name}` | {len(data) / 1e6:.2f} MB | `{hashlib.sha256(data).hexdigest()[:12]}` |"
+        assert row in page, renew
+    signs = re.findall(r'^  - "(\w+)"$', (MODELS / "ocr.yaml").read_text(), re.MULTILINE)
+    assert re.findall(r"^\| (\w+) \| \d+ of \d+ \|", page, re.MULTILINE) == [*signs, "all"], renew

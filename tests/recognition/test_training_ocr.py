@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from recognition.training import train_ocr  # noqa: E402
 from recognition.training.export_ocr import export, yaml_text  # noqa: E402
 from recognition.training.ocr_net import ALPHABET, PAD, REGIONS, SLOTS, OcrNet, encode  # noqa: E402
 from recognition.training.plates_source import Batch, PlateSource, Replay, Sources  # noqa: E402
@@ -70,6 +71,18 @@ def test_a_checkpoint_takes_up_where_it_was_left(batch: Batch, tmp_path: Path) -
     other.load(tmp_path / "last.pt")
     assert other.step == 1
     assert _step(other, batch) == pytest.approx(_step(run, batch), rel=1e-3)
+
+
+def test_a_short_training_tells_its_steps_and_leaves_a_checkpoint(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train_ocr, "in_background", lambda *_: iter([batch]))
+    monkeypatch.setattr(train_ocr, "HELD_OUT_PLATES", 2)
+    train_ocr.train(new_run(Plan(1.0)), Plan(1e-9), Sources(), tmp_path)
+    assert capsys.readouterr().out.startswith("step 1 min 0.")
+    again = new_run(Plan(1.0))
+    again.load(tmp_path / "last.pt")
+    assert again.step == 1
 
 
 def test_the_rate_warms_up_and_falls_with_the_minutes() -> None:

@@ -1,5 +1,6 @@
 """The aligner's views, network, step and checkpoint; where the training packages are installed."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch")
 from recognition.aligner import PLACES, PLATE_SIZE_PX, align, view_of  # noqa: E402
 from recognition.detector import open_session  # noqa: E402
 from recognition.halves import Halves  # noqa: E402
+from recognition.training import train_aligner  # noqa: E402
 from recognition.training.aligner_net import AlignerNet  # noqa: E402
 from recognition.training.aligner_views import Views, hidden, nothing, rough, seen  # noqa: E402
 from recognition.training.train_aligner import export, loss_of, new_run  # noqa: E402
@@ -91,3 +93,14 @@ def test_an_exported_aligner_gives_the_nets_own_answer(tmp_path: Path) -> None:
     places = PLACES + own[1:].reshape(4, 2) * np.array(PLATE_SIZE_PX, np.float32)
     assert np.allclose(quad, cv2.perspectiveTransform(places.reshape(-1, 1, 2), to_frame).reshape(4, 2), atol=0.05)
     assert there == pytest.approx(1 / (1 + np.exp(-own[0])), abs=1e-4)
+
+
+def test_a_short_training_tells_its_steps_and_leaves_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train_aligner, "in_background", lambda *_: iter([_views()]))
+    train_aligner.train(new_run(seed=1), tmp_path / "none.csv", tmp_path, 1e-9, 1)
+    assert re.fullmatch(r"step 1 min 0\.\d corners 0\.\d+ there \d\.\d+\n", capsys.readouterr().out)
+    again = new_run(seed=2)
+    again.load(tmp_path / "last.pt")
+    assert again.step == 1
