@@ -31,11 +31,13 @@ BEFORE = 128
 def framed(image: Image, before: int = 0, after: int = 0) -> Image:
     """The image grey to its right and below, to multiples of `SIDE_MULTIPLE_PX`.
 
-    `before` and `after` are further pixels: rows above and columns to the left, and rows below.
+    `before` and `after` are further pixels: rows above and columns to the left, of `BEFORE`, and rows below.
     """
     high, wide = image.shape[:2]
     size = high + -high % SIDE_MULTIPLE_PX + before + after, wide + -wide % SIDE_MULTIPLE_PX + before
-    whole = np.full((*size, 3), GREY[0], np.uint8)
+    whole = np.empty((*size, 3), np.uint8)
+    whole[:before], whole[:, :before] = BEFORE, BEFORE
+    whole[before + high :, before:], whole[before : before + high, before + wide :] = GREY[0], GREY[0]
     whole[before : before + high, before : before + wide] = image
     return whole
 
@@ -53,7 +55,6 @@ def cells_of(image: Image) -> Image:
 def blocks_of(image: Image) -> Image:
     """An image, framed, as (H/4, W/4, 80) blocks: a pixel and a row before each 4 x 4, and these, row by row."""
     whole = framed(image, before=1, after=1)
-    whole[0], whole[:, 0] = BEFORE, BEFORE
     rows, cols, below = (whole.shape[0] - 2) // BLOCK_PX, (whole.shape[1] - 1) // BLOCK_PX, whole.strides[0]
     shape, row = (rows, cols, BLOCK_PX + 1), np.dtype((np.void, BLOCK_ROW))
     blocks = np.empty(shape, row)

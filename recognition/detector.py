@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -152,30 +153,37 @@ class BuiltinDetector:
     def detect(self, halves: Halves) -> Search:
         """The plates in the picture, best first, at most `DETECTIONS_LEN_MAX`."""
         places = self._places(halves, LONG_SIDE_PX)
-        found = self._plates(halves, places)
+        sure = places(self._coarse_at)
+        found = self._plates(halves, sure)
         wide = LARGE_SHARE * max(halves.image.shape)
         if not found or found[0].score < CLEAR_SCORE or any(math.dist(*one.corners[:2]) > wide for one in found):
-            found += self._plates(halves, self._places(halves, LONG_SIDE_PX // 2))
+            found += self._plates(halves, self._places(halves, LONG_SIDE_PX // 2)(self._coarse_at))
             found = distinct(sorted(found, key=lambda one: -one.score))
 
+        can_be_finer = max(halves.image.shape[:2]) > LONG_SIDE_PX
+        whole_is_left = can_be_finer
+        if sure and not found and can_be_finer:
+            found, whole_is_left = self._whole_finer(halves), False
+
         def finer(known: Sequence[Detection]) -> list[Detection]:
-            if max(halves.image.shape[:2]) <= LONG_SIDE_PX:
-                return []
             if not known:
-                return self._plates(halves, self._places(halves, FINE_SIDE_PX))
-            doubtful = [one for one in places if not any(same_place(one, other) for other in known)]
+                return self._whole_finer(halves) if whole_is_left else []
+            hints = places(HINT_MIN) if can_be_finer else []
+            doubtful = [one for one in hints if not any(same_place(one, other) for other in known)]
             return self._plates(halves, self._finer_places(halves, doubtful))
 
-        hints = any(one.score >= self._coarse_at for one in places)
-        return Search(found or (finer([]) if hints else []), finer)
+        return Search(found, finer)
 
-    def _places(self, halves: Halves, long_side_px: int) -> list[Detection]:
-        """What one pass over the picture, scaled down to a long side, takes for plates, `HINT_MIN` sure or more."""
+    def _whole_finer(self, halves: Halves) -> list[Detection]:
+        return self._plates(halves, self._places(halves, FINE_SIDE_PX)(self._coarse_at))
+
+    def _places(self, halves: Halves, long_side_px: int) -> Callable[[float], list[Detection]]:
+        """What one pass over the picture, scaled down to a long side, takes for plates and is so sure of."""
         height, width = halves.image.shape[:2]
         scale = min(1.0, long_side_px / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         to_frame = np.array([[width / small[0], 0, 0], [0, height / small[1], 0]])
-        return decode(self._run([halves.shrunk(small)])[0], to_frame, HINT_MIN)
+        return partial(decode, self._run([halves.shrunk(small)])[0], to_frame)
 
     def _finer_places(self, halves: Halves, places: list[Detection]) -> list[Detection]:
         """The same at more of the picture's pixels, about the surest places of another pass."""
@@ -191,14 +199,14 @@ class BuiltinDetector:
         return distinct(sorted(itertools.chain(*found), key=lambda one: -one.score))
 
     def _plates(self, halves: Halves, places: list[Detection]) -> list[Detection]:
-        """The plates at the places that are not merely hints, best first."""
-        sure = [one for one in places if one.score >= self._coarse_at]
-        found = [one for one in self._look_closer(halves, sure) if one.score >= self._detect_at]
+        """The plates at the places, best first."""
+        found = [one for one in self._look_closer(halves, places) if one.score >= self._detect_at]
         return distinct(sorted(found, key=lambda one: -one.score))
 
     def _run(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """(N, rows, cols, 9) of images of one size, framed to multiples of `SIDE_MULTIPLE_PX`."""
-        batch = np.stack([self._taken(image) for image in images])
+        taken = [self._taken(image) for image in images]
+        batch = np.stack(taken) if len(taken) > 1 else taken[0][np.newaxis]
         return np.asarray(self._session.run(["plates"], {"image": batch})[0], np.float32)
 
     def _look_closer(self, halves: Halves, coarse: list[Detection]) -> list[Detection]:

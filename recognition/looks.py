@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import nlargest
 
 from gate_controller.layouts import Settled, layouts_for, settle
@@ -46,6 +47,9 @@ ODDS_ALIKE = 0.7
 """Change of the odds of a text of which a look-alike would fit the country it is read as, too, so that nothing but
 the eye tells a 0 from a D: of such drawn plates 0.92 were right where 0.97 was said, of others 0.98. Fitted on 670
 that were read surer than 0.8."""
+
+SIGNS_LEN_MAX = 4096
+"""Texts of which the countries are kept: one plate is weighed against a hundred, most of them with every frame."""
 
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -123,14 +127,30 @@ def _weighed(result: Settled, alternatives: tuple[Options, ...], complete: float
         for value, other in _spellings(alternatives):
             if fold(other) != looks_like:
                 others -= value * complete * (1.0 - _odds(other, countries))
-        longer = max(_odds(text + char, countries) for char in CHARACTERS)
+        longer = _longer_odds(text, countries)
         others = max(0.0, others - result.probability * (1.0 - complete) * (1.0 - longer))
     return probability * odds / (probability * odds + others) if others else probability
 
 
+@lru_cache(maxsize=SIGNS_LEN_MAX)
+def _signs(text: str) -> frozenset[str]:
+    """Countries that a text fits a layout of."""
+    return frozenset(layout.country for layout, _ in layouts_for(text))
+
+
+def _longer_odds(text: str, countries: Options) -> float:
+    """The odds of the likeliest text with a character more."""
+    most = 0.0
+    for char in CHARACTERS:
+        most = max(most, _odds(text + char, countries))
+        if most == 1.0:
+            break
+    return most
+
+
 def _odds(text: str, countries: Options) -> float:
     """How much less likely a text is for the layouts that it does not fit, 1 if it fits whatever is likely."""
-    signs = {layout.country for layout, _ in layouts_for(text)}
+    signs = _signs(text)
     if not signs:
         return ODDS_FITS_NOTHING
     foreign = sum(value for sign, value in countries if sign != "?" and sign not in signs)

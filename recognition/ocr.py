@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 
 import cv2
@@ -168,16 +169,15 @@ class Ocr:
         return np.asarray(cv2.cvtColor(crop, colour), np.uint8).reshape(self.height_px, self.width_px, -1)
 
     def _decode(self, table: Table, region: Table) -> TextRead:
-        best = table.argmax(1)
+        best, rows = table.argmax(1).tolist(), table.tolist()
         pad = self._alphabet.index(self._pad)
-        used = np.nonzero(best != pad)[0]
-        length = int(used[-1]) + 1 if len(used) else 0
-        kept = [slot for slot in range(length) if best[slot] != pad]
+        kept = [slot for slot, char in enumerate(best) if char != pad]
+        length = kept[-1] + 1 if kept else 0
         return TextRead(
             text="".join(self._alphabet[best[slot]] for slot in kept),
-            alternatives=tuple(_options(table[slot], self._alphabet, pad) for slot in kept),
-            complete=float(table[length, pad]) if length < len(table) else 1.0,
-            countries=_options(region, self._regions, -1),
+            alternatives=tuple(_options(rows[slot], self._alphabet, pad) for slot in kept),
+            complete=rows[length][pad] if length < len(rows) else 1.0,
+            countries=_options(region.tolist(), self._regions, -1),
             inner_pad=len(kept) < length,
             tables=(table, region),
         )
@@ -228,6 +228,6 @@ def _joined(one: Table, two: Table, weight: float) -> Table:
     return np.asarray(both / np.maximum(both.sum(-1, keepdims=True), 1e-12))
 
 
-def _options(row: Table, names: Sequence[str], without: int) -> Options:
-    kept = [k for k in np.nonzero(row >= ALTERNATIVE_MIN)[0].tolist() if k != without]
-    return tuple(sorted(((names[k], float(row[k])) for k in kept), key=lambda option: -option[1]))
+def _options(row: list[float], names: Sequence[str], without: int) -> Options:
+    kept = [(names[k], share) for k, share in enumerate(row) if share >= ALTERNATIVE_MIN and k != without]
+    return tuple(sorted(kept, key=itemgetter(1), reverse=True))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import cv2
-import numpy as np
 
 from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, PlateRead
 from recognition.detector import BuiltinDetector, Detector
@@ -126,19 +125,21 @@ class Recognizer:
         """The plates in an (H, W, 3) uint8 BGR image, most confident first; what is no plate is left out."""
         halves = Halves(image)
         search = self._detector.detect(halves)
-        looks = self._look(halves, search.plates)
+        crops: dict[Corners, Image] = {}
+        looks = self._look(halves, search.plates, crops)
         unsure = [look for look in looks if self._rejected(image, look)]
         if unsure and (len(unsure) == len(looks) or any(look.read.confidence >= PLAUSIBLE_MIN for look in unsure)):
-            finer = self._look(halves, search.finer([look.found for look in looks if look not in unsure]))
+            finer = self._look(halves, search.finer([look.found for look in looks if look not in unsure]), crops)
             likely = [look for look in finer if look.read.confidence >= PLAUSIBLE_MIN]
             looks = merged(looks, likely, self._ocr.joined)
         looks.sort(key=lambda look: -look.read.confidence)
-        return [self._located(halves, look) for look in looks]
+        return [self._located(halves, look, crops[look.found.corners]) for look in looks]
 
-    def _look(self, halves: Halves, found: list[Detection]) -> list[Look]:
-        """What can be read at these finds; what is no plate is left out."""
-        crops = [rectify(halves, one.corners, self._ocr.width_px, self._ocr.height_px) for one in found]
-        texts = self._surer(halves, found, crops)
+    def _look(self, halves: Halves, found: list[Detection], crops: dict[Corners, Image]) -> list[Look]:
+        """What can be read at these finds; what is no plate is left out. What each was read from joins `crops`."""
+        for one in found:
+            crops[one.corners] = rectify(halves, one.corners, self._ocr.width_px, self._ocr.height_px)
+        texts = self._surer(halves, found, [crops[one.corners] for one in found])
         looks = [
             Look.of(one, text)
             for one, text in zip(found, texts, strict=True)
@@ -149,14 +150,14 @@ class Recognizer:
     def _rejected(self, image: Image, look: Look) -> Rejected | None:
         return _placed_badly(look.found, image) or judge(look.read, look.text, self.settings.accept_at)
 
-    def _located(self, halves: Halves, look: Look) -> LocatedRead:
+    def _located(self, halves: Halves, look: Look, crop: Image) -> LocatedRead:
         corners, text = look.found.corners, look.text
         return LocatedRead(
             read=look.read,
             corners=corners,
             crop=_picture(halves, corners),
             score=look.found.score,
-            sharpness=_sharpness(rectify(halves, corners, self._ocr.width_px, self._ocr.height_px)),
+            sharpness=_sharpness(crop),
             countries=text.countries,
             rejected=self._rejected(halves.image, look),
             spelled=text.text,
@@ -226,5 +227,5 @@ def _picture(halves: Halves, corners: Corners) -> Image:
 def _sharpness(crop: Image) -> float:
     """Mean edge strength over contrast; falls with blur and with enlargement from few pixels."""
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
-    edges = cv2.Laplacian(grey, cv2.CV_32F)
-    return float(np.abs(edges).mean() / (float(grey.std()) + 4.0))
+    edges = cv2.norm(cv2.Laplacian(grey, cv2.CV_16S), cv2.NORM_L1) / grey.size
+    return float(edges / (cv2.meanStdDev(grey)[1].item() + 4.0))
