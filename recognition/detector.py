@@ -68,9 +68,10 @@ LOOKS_MAX = 4
 SETTLED_WIDTHS = 0.04
 """Closer looks at each find; none follows one that moved no corner by more than this share of the plate's width."""
 
-FIRST_THERE_MIN = 0.15
+DOUBTED_MIN = 0.15
 THERE_MIN = 0.3
-"""Probability of a whole plate below which the first look, and a later one, end a find; slant lowers the first."""
+"""Probability of a whole plate below which a look ends a find at once, and below which the last look does: while
+the corners of a slanting or bent plate move to their places, a look may doubt what the next one is sure of."""
 
 VIEW_SIZE_PX = (160, 96)
 VIEW_PLATE_PX = 120.0
@@ -218,11 +219,11 @@ class BuiltinDetector:
         pending = [(one.score, points_of(one.corners)) for one in coarse]
         looked: list[tuple[float, Quad, float]] = []
         last: list[tuple[float, Quad, float]] = []
-        for there_min in (FIRST_THERE_MIN, *[THERE_MIN] * (LOOKS_MAX - 1)):
+        for _ in range(LOOKS_MAX):
             moved = align(self._aligner, halves, [quad for _, quad in pending])
             last = []
             for (score, was), (now, there) in zip(pending, moved, strict=True):
-                if there >= there_min and readable(now):
+                if there >= DOUBTED_MIN and readable(now):
                     (looked if _settled(was, now) else last).append((score, now, there))
             pending = [(score, now) for score, now, _ in last]
         looked = [one for one in looked + last if one[2] >= THERE_MIN]

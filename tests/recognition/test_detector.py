@@ -128,6 +128,34 @@ def test_a_second_search_sees_a_wide_plate_whole(detector: BuiltinDetector) -> N
     assert off(found, quad) < 0.35
 
 
+@pytest.mark.parametrize(
+    ("sure", "stays"),
+    [
+        ((0.6, 0.2, 0.8, 0.7), True),  # a passing doubt
+        ((0.2, 0.6, 0.2, 0.7), True),
+        ((0.6, 0.1, 0.8, 0.7), False),
+        ((0.6, 0.8, 0.7, 0.2), False),  # the last look has the last word
+    ],
+)
+def test_a_find_stays_while_its_corners_move_unless_a_look_is_sure_that_there_is_none(
+    detector: BuiltinDetector, monkeypatch: pytest.MonkeyPatch, sure: tuple[float, ...], stays: bool
+) -> None:
+    looks: list[float] = []
+
+    def moved(_session: object, _halves: Halves, quads: list[np.ndarray]) -> list[tuple[np.ndarray, float]]:
+        if not quads:
+            return []
+        looks.append(sure[len(looks)])
+        aside = 20.0 if len(looks) % 2 else -20.0
+        return [(quad + np.array((aside, 0.0), np.float32), looks[-1]) for quad in quads]
+
+    quad = quad_at(310, 250, 200)
+    a, b, c, d = map(tuple, quad.tolist())
+    monkeypatch.setattr("recognition.detector.align", moved)
+    found = detector._look_closer(Halves(picture([quad])), [Detection((a, b, c, d), 0.9)])
+    assert [one.whole for one in found] == ([sure[-1]] if stays else [])
+
+
 def test_noise_holds_no_plate(detector: BuiltinDetector) -> None:
     rng = np.random.default_rng(5)
     found = [detector.detect(Halves(rng.integers(0, 256, (240, 320, 3), np.uint8))).plates for _ in range(25)]
