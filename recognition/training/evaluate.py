@@ -12,7 +12,6 @@ a wrong read costs at a gate (`benchmarks/false_opens.py`).
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +30,7 @@ from recognition.recognizer import LocatedRead, Rejected
 from recognition.training.degrade import Camera
 from recognition.training.drawn_scenes import read_scenes, scenes
 from recognition.training.plates_source import PlateSource, Sources
-from recognition.training.train_detector import load_frames
+from recognition.training.train_detector import load_frames, rows_of
 
 EDGES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 """Bins of confidence: narrow where a gate decides."""
@@ -46,6 +45,7 @@ PLOT_PX = 720
 AXIS_COLOUR = (60, 60, 60)
 SET_COLOURS = ((190, 90, 20), (30, 60, 200))
 COLUMNS = 4
+LABEL_COLUMNS = ("image", "text", "country")
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
@@ -205,17 +205,16 @@ def sheet(tiles: Sequence[Image]) -> Image:
 
 
 def read_table(table: Path, models: Models) -> list[Picture]:
-    """Every picture of the table, read. Raises what `load_image` and `load_recognizer` raise."""
+    """Every picture of the table, read. Raises what `rows_of`, `load_image`, `load_recognizer` raise."""
     recognizer = load_recognizer(models)
     pictures = []
-    with table.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            path = table.parent / row["image"]
-            labels = tuple(plain(text) for text in row["text"].split("|"))
-            reads = tuple(recognizer.read(load_image(path)))
-            also = [name.strip() for name in (row.get("also") or "").split("|") if name.strip()]
-            named = tuple(plain(name) + ("?" if name.endswith("?") else "") for name in also)
-            pictures.append(Picture(path, row["country"], labels, reads, named))
+    for row in rows_of(table, LABEL_COLUMNS):
+        path = table.parent / row["image"]
+        labels = tuple(plain(text) for text in row["text"].split("|"))
+        reads = tuple(recognizer.read(load_image(path)))
+        also = [name.strip() for name in (row.get("also") or "").split("|") if name.strip()]
+        named = tuple(plain(name) + ("?" if name.endswith("?") else "") for name in also)
+        pictures.append(Picture(path, row["country"], labels, reads, named))
     return pictures
 
 

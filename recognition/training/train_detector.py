@@ -47,6 +47,8 @@ PLATES = 2000
 
 TWO_LINE_SHARE = 0.22
 
+FRAME_COLUMNS = ("image", "part", "x", "y", "w", "h")
+
 
 @lru_cache(maxsize=PLATES)
 def plate_number(number: int) -> Image:
@@ -63,14 +65,28 @@ def any_plate(rng: np.random.Generator) -> Image:
     return plate_number(int(rng.integers(PLATES)))
 
 
+def rows_of(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file. Raises `SystemExit` naming file and fix when it is not there or lacks a column."""
+    try:
+        with table.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemExit(
+            f"{table}: cannot be read ({error}); name the CSV file with {', '.join(columns)}"
+        ) from None
+    lacking = [column for column in columns if not rows or column not in rows[0]]
+    if lacking:
+        raise SystemExit(f"{table}: has no {', '.join(lacking)}; it needs rows with {', '.join(columns)}")
+    return rows
+
+
 def load_frames(table: Path, part: str) -> list[StreetFrame]:
     """The frames of one part of a table with columns image, part, x, y, w, h; image paths are beside the table."""
     boxes: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
-    with table.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["part"] == part:
-                x, y, w, h = (float(row[k]) for k in "xywh")
-                boxes[row["image"]].append((x, y, w, h))
+    for row in rows_of(table, FRAME_COLUMNS):
+        if row["part"] == part:
+            x, y, w, h = (float(row[k]) for k in "xywh")
+            boxes[row["image"]].append((x, y, w, h))
     frames = []
     for name, found in sorted(boxes.items()):
         image = cv2.imread(str(table.parent / name))

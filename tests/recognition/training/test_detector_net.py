@@ -12,7 +12,7 @@ from recognition.finds import decode  # noqa: E402
 from recognition.halves import Halves  # noqa: E402
 from recognition.training.detector_net import CORNER_SCALE, STRIDE, PlateNet, loss, targets  # noqa: E402
 from recognition.training.scenes import StreetFrame  # noqa: E402
-from recognition.training.train_detector import Budget, any_plate, export, rate, train  # noqa: E402
+from recognition.training.train_detector import Budget, any_plate, export, load_frames, rate, train  # noqa: E402
 
 QUAD = [(100.0, 60.0), (220.0, 80.0), (217.0, 110.0), (97.0, 90.0)]
 
@@ -76,3 +76,15 @@ def test_training_ends_with_its_minutes_and_goes_on_from_its_checkpoint(tmp_path
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 1
     train(frames, any_plate, tmp_path, Budget(2), 1)
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 2
+
+
+def test_a_table_that_is_none_is_told(tmp_path: Path) -> None:
+    table = tmp_path / "street.csv"
+    with pytest.raises(SystemExit, match=r"street\.csv: cannot be read .*name the CSV file"):
+        load_frames(table, "train")
+    table.write_text("image,x,y,w,h\na.jpg,1,2,3,4\n")
+    with pytest.raises(SystemExit, match=r"street\.csv: has no part; it needs rows with image"):
+        load_frames(table, "train")
+    table.write_text("image,part,x,y,w,h\na.jpg,train,1,2,3,4\n")
+    with pytest.raises(SystemExit, match=r"a\.jpg: cannot be read; restore it"):
+        load_frames(table, "train")
