@@ -55,7 +55,8 @@ def align(session: ort.InferenceSession, halves: Halves, quads: Sequence[Quad]) 
     if not quads:
         return []
     views = [view_of(halves, quad) for quad in quads]
-    out = np.asarray(session.run(["moves"], {"view": np.stack([view for view, _ in views])})[0], np.float32)
+    batch = np.stack([view for view, _ in views]) if len(views) > 1 else views[0][0][np.newaxis]
+    out = np.asarray(session.run(["moves"], {"view": batch})[0], np.float32)
     moved = []
     for (_, to_frame), row in zip(views, out, strict=True):
         places = (PLACES + row[1:].reshape(4, 2)).reshape(-1, 1, 2)

@@ -33,7 +33,7 @@ from recognition.finds import (
     same_place,
 )
 from recognition.frame import Image
-from recognition.halves import Halves
+from recognition.halves import Halves, Matrix
 from recognition.shipped import shipped
 
 LONG_SIDE_PX = 512
@@ -238,9 +238,9 @@ class BuiltinDetector:
 
 def _level_view(halves: Halves, quad: Quad) -> Image:
     """The plate level in the middle of a picture of `VIEW_SIZE_PX`."""
-    along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
-    scale = VIEW_PLATE_PX / max(float(np.hypot(*along)), 1.0)
-    return _about(halves, quad.mean(0), scale, float(np.arctan2(along[1], along[0])), VIEW_SIZE_PX)[0]
+    along = ((quad[1] + quad[2] - quad[0] - quad[3]) / 2).tolist()
+    scale = VIEW_PLATE_PX / max(math.hypot(*along), 1.0)
+    return _about(halves, quad, scale, math.atan2(along[1], along[0]), VIEW_SIZE_PX)[0]
 
 
 def _window(halves: Halves, place: Detection) -> tuple[Image, NDArray[np.float64]]:
@@ -249,18 +249,17 @@ def _window(halves: Halves, place: Detection) -> tuple[Image, NDArray[np.float64
     wide = max(float(np.hypot(*(quad[1] - quad[0]))), 1.0)
     scale = max(FINE_SIDE_PX / max(halves.image.shape[:2]), min(1.0, WINDOW_PLATE_PX / wide))
     size = next((size for size in WINDOW_SIZES_PX if size[0] >= WINDOW_ROOM * wide * scale), WINDOW_SIZES_PX[-1])
-    view, to_frame = _about(halves, quad.mean(0), scale, 0.0, size)
-    return view, to_frame[:2]
+    view, to_view = _about(halves, quad, scale, 0.0, size)
+    return view, np.asarray(np.linalg.inv(to_view)[:2], np.float64)
 
 
-def _about(
-    halves: Halves, middle: NDArray[np.float32], scale: float, angle: float, size: tuple[int, int]
-) -> tuple[Image, NDArray[np.float64]]:
-    """A view about a place of the picture, scaled and turned, and the (3, 3) map back from its pixels."""
-    c, s = scale * np.cos(angle), scale * np.sin(angle)
-    turn = np.array([[c, s], [-s, c]])
-    warp = np.vstack([np.column_stack([turn, np.array(size) / 2 - turn @ middle]), (0.0, 0.0, 1.0)])
-    return halves.warped(warp, size, 1.0 / scale, SAMPLED_MAX, cv2.BORDER_CONSTANT), np.linalg.inv(warp)
+def _about(halves: Halves, quad: Quad, scale: float, angle: float, size: tuple[int, int]) -> tuple[Image, Matrix]:
+    """A view about a quad's middle, scaled and turned, and the (3, 3) map of the picture's pixels to its own."""
+    x, y = quad.mean(0).tolist()
+    c, s = scale * math.cos(angle), scale * math.sin(angle)
+    left, top = size[0] / 2 - c * x - s * y, size[1] / 2 + s * x - c * y
+    warp = np.array([(c, s, left), (-s, c, top), (0.0, 0.0, 1.0)])
+    return halves.warped(warp, size, 1.0 / scale, SAMPLED_MAX, cv2.BORDER_CONSTANT), warp
 
 
 def _middle(plates: NDArray[np.float32]) -> float:

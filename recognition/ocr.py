@@ -80,12 +80,12 @@ def rectify(halves: Halves, corners: Corners, width: int, height: int, margin: f
     quad = np.array(corners, np.float32)
     quad = quad.mean(0) + (quad - quad.mean(0)) * (1 + 2 * margin)
     wide = max(float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[2] - quad[3]))))
-    times = 2 if wide > width else 1
-    flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) * times - 0.5
+    high = max(float(np.hypot(*(quad[3] - quad[0]))), float(np.hypot(*(quad[2] - quad[1]))))
+    size = (width * (2 if wide > width else 1), height * (2 if high > height else 1))
+    flat = np.array([(0, 0), (size[0], 0), size, (0, size[1])], np.float32) - 0.5
     warp = cv2.getPerspectiveTransform(quad, flat)
-    size = (width * times, height * times)
     straight = halves.warped(np.asarray(warp, np.float64), size, wide / size[0], 1.0, cv2.BORDER_REPLICATE)
-    if times > 1:
+    if size != (width, height):
         straight = np.asarray(cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     return straight
 

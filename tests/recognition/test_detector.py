@@ -1,6 +1,7 @@
 """The shipped detector on drawn plates, on nothing at all, and on model files that are no detector."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from gate_controller.errors import RecognitionError
 from recognition.detector import (
+    FINE_SIDE_PX,
     LONG_SIDE_PX,
     BuiltinDetector,
 )
@@ -120,6 +122,29 @@ def test_only_where_no_plate_is_known_the_whole_picture_is_searched_again(detect
     assert off(found, tiny) < 0.3
     elsewhere = replace(found, corners=((10.0, 10.0), (90.0, 10.0), (90.0, 30.0), (10.0, 30.0)))
     assert search.finer([elsewhere]) == []
+
+
+class HintOnly(BuiltinDetector):
+    """A detector whose first search's places are no plates on a closer look; counts the sides it searched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sides: list[int] = []
+
+    def _places(self, halves: Halves, long_side_px: int) -> Callable[[float], list[Detection]]:
+        self.sides.append(long_side_px)
+        if long_side_px <= LONG_SIDE_PX:
+            return lambda _at: [Detection(((10, 10), (90, 10), (90, 30), (10, 30)), 0.3)]
+        return super()._places(halves, long_side_px)
+
+
+def test_the_whole_picture_is_searched_finer_once() -> None:
+    detector = HintOnly()
+    quad = quad_at(900, 400, 90, 0)
+    search = detector.detect(Halves(picture([quad], (720, 1280))))
+    assert len(search.plates) == 1
+    assert search.finer([]) == []
+    assert [side for side in detector.sides if side > LONG_SIDE_PX] == [FINE_SIDE_PX]
 
 
 def test_a_second_search_sees_a_wide_plate_whole(detector: BuiltinDetector) -> None:
