@@ -96,10 +96,11 @@ def _country(read: LocatedRead) -> str:
     """The country that the text is taken for, and what the reader says of it."""
     said = ", ".join(f"{sign} {value:.2f}" for sign, value in read.countries[:COUNTRIES_LEN_MAX]) or "nothing"
     if read.read.plate.country:
-        return f"country {read.read.plate.country} (the reader says: {said})"
+        return f"country {read.read.plate.country} (reader: {said})"
     sign, sure = read.countries[0] if read.countries else ("?", 0.0)
-    why = f"the text fits no layout of {sign}" if sign != "?" and sure >= COUNTRY_MIN else "not sure"
-    return f"country left open: {why} (the reader says: {said})"
+    if sign != "?" and sure >= COUNTRY_MIN:
+        return f"country left open: the text fits no layout of {sign} (reader: {sign} {sure:.2f})"
+    return f"country left open: not sure (reader: {said})"
 
 
 def _change(read: LocatedRead) -> str:

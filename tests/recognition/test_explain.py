@@ -64,9 +64,9 @@ def test_a_plate_s_number_is_wholly_in_the_picture_and_not_on_the_plate(top: flo
 def test_why_a_country_is_left_open_is_told() -> None:
     plate = Plate("FP786YF", ("FP786YF",), None)
     odd = replace(read(), read=PlateRead(plate, 0.9, read().read.alternatives))
-    assert _country(odd) == "country left open: the text fits no layout of F (the reader says: F 0.98)"
+    assert _country(odd) == "country left open: the text fits no layout of F (reader: F 0.98)"
     assert _country(replace(odd, countries=(("F", 0.4),))).startswith("country left open: not sure")
-    assert _country(replace(odd, countries=())).endswith("(the reader says: nothing)")
+    assert _country(replace(odd, countries=())).endswith("(reader: nothing)")
     assert _country(read()).startswith("country F (")
 
 
