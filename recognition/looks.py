@@ -48,8 +48,9 @@ ODDS_ALIKE = 0.7
 the eye tells a 0 from a D: of such drawn plates 0.92 were right where 0.97 was said, of others 0.98. Fitted on 670
 that were read surer than 0.8."""
 
-SIGNS_LEN_MAX = 4096
-"""Texts of which the countries are kept: one plate is weighed against a hundred, most of them with every frame."""
+SIGNS_LEN_MAX = 256
+"""Texts of which the countries are kept: one plate is weighed against a hundred, most of them with every frame.
+No more, so that a stranger's plate is soon out of memory."""
 
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
