@@ -19,6 +19,8 @@ from tests.simulation.play import DAYS, Result, play
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCHEMAS = ("sync/schema", "hardware_sim/portal/schema")
+WEEKS_A_PROCESS = 50
+"""A process grows by some 2 MB a week, and makes room for a new one before that is much."""
 
 
 def files() -> list[Path]:
@@ -82,7 +84,7 @@ def main() -> int:
         _tell(seed, broken, asked.days)
     totals: dict[str, int] = {}
     begun = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(asked.jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(asked.jobs, maxtasksperchild=WEEKS_A_PROCESS) as pool:
         for result in pool.imap_unordered(partial(play, days=asked.days), todo):
             if asked.results:
                 _remember(asked.results, result, code, asked.days)
