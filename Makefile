@@ -10,7 +10,8 @@ SOURCES := edge gate_controller recognition sync hardware_sim tests benchmarks d
 LOCK_VENV := build/lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stories test check pytest fuzz model bench train street docs lock clean
+.PHONY: help demo stories test check pytest fuzz model bench train train-set-up train-reader train-detector \
+	train-aligner street docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -42,29 +43,40 @@ bench: $(READY) $(BROKER) ## the benchmarks, ending on one table of limits
 	@$(BIN)/python -m benchmarks
 
 TRAINED := build/train
-TRAIN_BIN := $(TRAINED)/venv/bin
-MINUTES ?= 230
-tenths = $$(awk 'BEGIN { print $(MINUTES) * $(1) / 10 }')
+TRAIN_PYTHON := $(TRAINED)/venv/bin/python
+PERCENT ?= 100
+percent_of = $$(($(1) * $(PERCENT) / 100))
+in_whole_numbers = $(TRAIN_PYTHON) -m recognition.training.quantize $(1) $(TRAINED)/$(1)_float.onnx \
+	$(TRAINED)/models/$(1).onnx --street $(STREET)
 
 # In an environment of its own, since torch is larger than all the rest; PIP_ARGS may name an index with builds for
-# processors alone. Of the minutes, the detector has four tenths (less if its steps are done sooner: 0.45 s each), the
-# aligner two, the reader four. Nothing shipped is changed: the models lie in build/train/models.
-train: street $(READY) ## train the models anew: STREET=folder with street.csv, MINUTES=230
-	@test -x $(TRAIN_BIN)/python || $(BIN)/python -m venv $(TRAINED)/venv
-	@echo "Installing what training needs into $(TRAINED)/venv: torch alone has gigabytes ..."
-	@$(TRAIN_BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[train]'
-	@mkdir -p $(TRAINED)/models
-	$(TRAIN_BIN)/python -m recognition.training.train_detector $(STREET)/street.csv --folder $(TRAINED)/detector \
-		--steps $$(($(MINUTES) * 53)) --minutes $(call tenths,4) --export $(TRAINED)/detector_float.onnx
-	$(TRAIN_BIN)/python -m recognition.training.train_aligner $(STREET)/street.csv --folder $(TRAINED)/aligner \
-		--minutes $(call tenths,2) --export $(TRAINED)/aligner_float.onnx
-	$(TRAIN_BIN)/python -m recognition.training.train_ocr --street $(STREET) --out $(TRAINED)/ocr \
-		--minutes $(call tenths,4) --resume
-	$(TRAIN_BIN)/python -m recognition.training.export_ocr $(TRAINED)/ocr/last.pt --out $(TRAINED)/ocr_float.onnx
-	for kind in detector aligner ocr; do $(TRAIN_BIN)/python -m recognition.training.quantize $$kind \
-		$(TRAINED)/$${kind}_float.onnx $(TRAINED)/models/$$kind.onnx --street $(STREET) || exit 1; done
+# processors alone. The three trainings need nothing of each other: -j2 makes two at once, the longest first.
+# Nothing shipped is changed: the models lie in build/train/models.
+train: train-reader train-detector train-aligner ## train the models anew: STREET=folder with street.csv, PERCENT=100
 	@cp $(TRAINED)/ocr_float.yaml $(TRAINED)/models/ocr.yaml
 	@cd $(TRAINED)/models && sha256sum *.onnx *.yaml > SHA256SUMS && cat SHA256SUMS
+
+train-set-up: street $(READY)
+	@test -x $(TRAIN_PYTHON) || $(BIN)/python -m venv $(TRAINED)/venv
+	@echo "Installing what training needs into $(TRAINED)/venv: torch alone has gigabytes ..."
+	@$(TRAIN_PYTHON) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[train]'
+	@mkdir -p $(TRAINED)/models
+
+train-reader: train-set-up
+	$(TRAIN_PYTHON) -m recognition.training.train_ocr --street $(STREET) --out $(TRAINED)/ocr \
+		--steps $(call percent_of,16000)
+	$(TRAIN_PYTHON) -m recognition.training.export_ocr $(TRAINED)/ocr/last.pt --out $(TRAINED)/ocr_float.onnx
+	$(call in_whole_numbers,ocr)
+
+train-detector: train-set-up
+	$(TRAIN_PYTHON) -m recognition.training.train_detector $(STREET)/street.csv --folder $(TRAINED)/detector \
+		--steps $(call percent_of,7000) --export $(TRAINED)/detector_float.onnx
+	$(call in_whole_numbers,detector)
+
+train-aligner: train-set-up
+	$(TRAIN_PYTHON) -m recognition.training.train_aligner $(STREET)/street.csv --folder $(TRAINED)/aligner \
+		--steps $(call percent_of,8000) --export $(TRAINED)/aligner_float.onnx
+	$(call in_whole_numbers,aligner)
 
 # Looked at before anything is installed.
 street:

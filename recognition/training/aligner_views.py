@@ -39,6 +39,11 @@ DARK_BELOW = 95.0
 """So many of the drawn plates are light on dark, more than on the street: they were found least exactly."""
 
 SHEARED_SHARE = 0.4
+OVERHUNG_SHARE = 0.12
+COVERED_SHARE = 0.3
+"""So many of the drawn plates lie in the shadow of something above them, and of these so many have their upper edge
+behind it: the corners were found too low there."""
+
 SPOILED_SHARE = 0.35
 POOL_VIEWS = 3000
 
@@ -131,6 +136,26 @@ def sheared(scene: Scene, rng: np.random.Generator) -> Scene:
     return Scene(image, quads, [t if ok else -1.0 for t, ok in zip(scene.trust, inside, strict=True)])
 
 
+def overhung(image: Image, quad: Quad, rng: np.random.Generator) -> Image:
+    """The picture with the shadow of a bumper or a lamp on the plate's upper part, or its upper edge behind one."""
+    covered = rng.random() < COVERED_SHARE
+    depths = float(rng.uniform(0.0, 0.16) if covered else rng.uniform(0.06, 0.5)) + rng.normal(0, 0.03, 2)
+    left, right = quad[3] - quad[0], quad[2] - quad[1]
+    lower = np.array([quad[0] + left * depths[0], quad[1] + right * depths[1]])
+    beyond = (lower[1] - lower[0]) * float(rng.uniform(0.1, 0.6))
+    lower += (-beyond, beyond)
+    rise = (left + right) / 2 * float(rng.uniform(0.6, 2.5))
+    mask = np.zeros(image.shape[:2], np.uint8)
+    shape = np.array([lower[0], lower[1], lower[1] - rise, lower[0] - rise])
+    cv2.fillConvexPoly(mask, np.round(shape).astype(np.int32), 255, cv2.LINE_AA)
+    high = float(np.hypot(*left))
+    soft = high * float(np.exp(rng.uniform(np.log(0.02), np.log(0.05 if covered else 0.2))))
+    part = (cv2.GaussianBlur(mask, (0, 0), max(soft, 0.3)) / np.float32(255))[..., None]
+    keep = 0.0 if covered else float(rng.uniform(0.08, 0.65))
+    colour = float(rng.uniform(0, 60) if rng.random() < 0.7 else rng.uniform(60, 240)) if covered else 0.0
+    return (np.asarray(image) * (1 - (1 - keep) * part) + colour * part).astype(np.uint8)
+
+
 def spoiled(view: Image, rng: np.random.Generator) -> Image:
     """The view out of focus, in the dark, or both."""
     if rng.random() < 0.6:
@@ -178,8 +203,9 @@ def _of_scene(scene: Scene, rng: np.random.Generator) -> Iterator[View | None]:
             wide, high = quad[1, 0] - quad[0, 0], quad[3, 1] - quad[0, 1]
             long = FRONTAL_ASPECTS[0] < wide / max(high, 1.0) < FRONTAL_ASPECTS[1]
             trust = BOX_TRUST if long and abs(quad[1, 1] - quad[0, 1]) < 0.1 * high else 0.0
+        image = overhung(scene.image, quad, rng) if drawn and rng.random() < OVERHUNG_SHARE else scene.image
         for _ in range(VIEWS_PER_PLATE if drawn else VIEWS_PER_BOX):
-            yield seen(scene.image, quad, rough(quad, rng), trust)
+            yield seen(image, quad, rough(quad, rng), trust)
             if drawn and rng.random() < HIDDEN_SHARE:
                 yield hidden(scene.image, quad, rng)
     for _ in range(NOTHING_PER_SCENE):

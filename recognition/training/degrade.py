@@ -21,6 +21,9 @@ BENT_SHARE = 0.3
 STEEP_SHARE = 0.35
 LEVELLED_SHARE = 0.12
 GLARE_SHARE = 0.1
+SHADED_SHARE = 0.08
+COVERED_SHARE = 0.3  # of those that something above shades: it also hides the upper edge
+LOWERED_SHARE = 0.5  # of those: the corner finder takes the shadow for what is above the plate
 Quad = NDArray[np.float32]  # (4, 2): upper left, upper right, lower right, lower left
 
 
@@ -129,15 +132,37 @@ def photograph(
     shrink = float(np.hypot(*(quad[1] - quad[0])) / np.hypot(*(scene.corners[1] - scene.corners[0])))
     source = scene.half() if shrink < 0.6 else scene
     source = source.half() if shrink < 0.28 else source
+    image, lowered = _overhung(source, rng) if rng.random() < SHADED_SHARE else (source.image, 0.0)
     matrix = cv2.getPerspectiveTransform(source.corners, quad)
-    seen = cv2.warpPerspective(source.image, matrix, frame, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.warpPerspective(image, matrix, frame, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     taken = _expose(np.asarray(seen, np.float32), rng, view.hardness, shrink * 520)
-    cut = _found_corners(quad, rng, view)
+    taken_for = quad + lowered * np.array([quad[3] - quad[0], quad[2] - quad[1], (0, 0), (0, 0)], np.float32)
+    cut = _found_corners(np.asarray(taken_for, np.float32), rng, view)
     target = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float32)
     back = cv2.getPerspectiveTransform(cut, target)
     return np.asarray(
         cv2.warpPerspective(taken, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     )
+
+
+def _overhung(scene: Scene, rng: np.random.Generator) -> tuple[Image, float]:
+    """The scene with the shadow of a bumper or a lamp on the plate's upper part, or its edge hidden by that.
+
+    Second, the share of the plate's height that a corner finder leaves out for it.
+    """
+    high, wide = scene.image.shape[:2]
+    top, down = float(scene.corners[0, 1]), float(scene.corners[3, 1] - scene.corners[0, 1])
+    covered = rng.random() < COVERED_SHARE
+    depth = float(rng.uniform(0.0, 0.16) if covered else rng.uniform(0.06, 0.5))
+    across = np.linspace(-0.5, 0.5, wide, dtype=np.float32)[None]
+    edge = top + down * (np.float32(depth) + np.float32(rng.normal(0, 0.06)) * across)
+    soft = down * float(np.exp(rng.uniform(np.log(0.02), np.log(0.06 if covered else 0.4))))
+    lit = np.clip((np.arange(high, dtype=np.float32)[:, None] - edge) / np.float32(soft) + 0.5, 0, 1)[..., None]
+    dark = 0.0 if covered else float(rng.uniform(0.08, 0.65))
+    colour = float(rng.uniform(0, 60) if rng.random() < 0.7 else rng.uniform(60, 240)) if covered else 0.0
+    shaded = scene.image * (dark + (1 - dark) * lit) + np.float32(colour) * (1 - lit)
+    lowered = float(rng.uniform(0.0, min(depth, 0.22))) if rng.random() < LOWERED_SHARE else 0.0
+    return np.clip(shaded, 0, 255).astype(np.uint8), lowered
 
 
 def _pose(scene: Scene, rng: np.random.Generator, view: Camera) -> tuple[Quad, tuple[int, int]]:

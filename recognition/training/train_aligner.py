@@ -1,6 +1,6 @@
-"""Trains the aligner on rough finds in made scenes and exports it as ONNX, within a budget of minutes, resumable.
+"""Trains the aligner on rough finds in made scenes and exports it as ONNX; goes on from its checkpoint.
 
-    python -m recognition.training.train_aligner PATH/TO/street.csv --minutes 30
+    python -m recognition.training.train_aligner PATH/TO/street.csv --steps 8000
 
 Writes `last.pt` into --folder every SAVE_STEPS steps. Not here: the views (`aligner_views.py`), the net
 (`aligner_net.py`).
@@ -89,13 +89,12 @@ def _follow(mean: AlignerNet, net: AlignerNet, step: int) -> None:
             old.copy_(new)
 
 
-def train(run: Run, table: Path, folder: Path, minutes: float, seed: int) -> None:
-    """Steps until the minutes are spent, counting those of earlier runs of the same checkpoint."""
+def train(run: Run, table: Path, folder: Path, steps: int, seed: int) -> None:
+    """The steps that are left of so many, counting those of earlier runs of the same checkpoint."""
     stream = in_background(make_views, table, seed + run.step, BATCH)
     began, before, sums = time.monotonic(), run.spent, np.zeros(3)
-    while run.spent < minutes:
-        share = min(1.0, run.spent / minutes)
-        rate = LAST_RATE + (PEAK_RATE - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+    while run.step < steps:
+        rate = LAST_RATE + (PEAK_RATE - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * run.step / steps))
         for group in run.optimiser.param_groups:
             group["lr"] = rate * min(1.0, (run.step + 1) / WARM_UP_STEPS)
         corners, there = loss_of(run.net.train(), next(stream))
@@ -107,9 +106,10 @@ def train(run: Run, table: Path, folder: Path, minutes: float, seed: int) -> Non
         run.step += 1
         run.spent = before + (time.monotonic() - began) / 60
         sums += (corners.item(), there.item(), 1.0)
-        if run.step % SAVE_STEPS == 0 or run.spent >= minutes:
+        if run.step % SAVE_STEPS == 0 or run.step == steps:
             means = sums / sums[2]
-            print(f"step {run.step} min {run.spent:.1f} corners {means[0]:.5f} there {means[1]:.4f}", flush=True)
+            done = f"aligner: step {run.step}/{steps} min {run.spent:.1f}"
+            print(f"{done} corners {means[0]:.5f} there {means[1]:.4f}", flush=True)
             sums = np.zeros(3)
             run.save(folder / "last.pt")
 
@@ -127,7 +127,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path, help="CSV of street frames: image,part,x,y,w,h")
-    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--folder", type=Path, default=Path("checkpoints/aligner"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export", type=Path, default=MODEL)
@@ -138,7 +138,7 @@ def main() -> None:
     run = new_run(options.seed)
     if (options.folder / "last.pt").exists():
         run.load(options.folder / "last.pt")
-    train(run, options.table, options.folder, options.minutes, options.seed)
+    train(run, options.table, options.folder, options.steps, options.seed)
     export(run.mean, options.export)
 
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import logging
 import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,8 +24,6 @@ from recognition.training.detector_net import Exported, PlateNet, loss, targets
 from recognition.training.draw import Freedom, draw_plate
 from recognition.training.scenes import DrawPlate, Image, StreetFrame, make_scene, noise_bank
 from recognition.training.texts import sample_text
-
-log = logging.getLogger(__name__)
 
 SCENE_SIZE_PX = 320
 BATCH = 16
@@ -113,10 +109,10 @@ def make_batch(
     return x.contiguous(), heat, offsets, weight
 
 
-def rate(step: int, share: float) -> float:
-    """Learning rate: linear warm-up, then a half cosine down to a hundredth when SHARE of the training is done."""
+def rate(step: int, steps: int) -> float:
+    """Learning rate: linear warm-up, then a half cosine over all STEPS down to a hundredth."""
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    return LEARNING_RATE * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+    return LEARNING_RATE * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def export(net: PlateNet, path: Path) -> None:
@@ -129,20 +125,8 @@ def export(net: PlateNet, path: Path) -> None:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """When training ends: after so many steps, or minutes if fewer are done by then; earlier runs count too."""
-
-    steps: int
-    minutes: float = math.inf
-
-    def share(self, step: int, spent: float) -> float:
-        """How much of it is spent, 1 at the end."""
-        return max(step / self.steps, spent / self.minutes)
-
-
-def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, budget: Budget, seed: int) -> PlateNet:
-    """Trains from the folder's checkpoint, if any, until the budget is spent; returns the running-mean net."""
+def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: int, seed: int) -> PlateNet:
+    """Trains from the folder's checkpoint, if any, to so many steps in all; returns the running-mean net."""
     folder.mkdir(parents=True, exist_ok=True)
     saved = folder / "last.pt"
     net, mean = PlateNet(), PlateNet()
@@ -161,10 +145,10 @@ def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, budget: 
         optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
     noise = noise_bank()
     sums, began, spent = np.zeros(2), time.monotonic(), before
-    while budget.share(step, spent) < 1.0:
+    while step < steps:
         x, heat, offsets, weight = make_batch(frames, draw, seed, step, noise)
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, budget.share(step, spent))
+            group["lr"] = rate(step, steps)
         heat_loss, corner_loss = loss(net.train()(x), heat, offsets, weight)
         optimizer.zero_grad()
         total: torch.Tensor = heat_loss + CORNER_SHARE * corner_loss
@@ -174,9 +158,12 @@ def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, budget: 
         _average(mean, net, min(MEAN_DECAY, (step + 1) / (step + 10)))
         step, spent = step + 1, before + (time.monotonic() - began) / 60
         sums += (heat_loss.item(), corner_loss.item())
-        if step % SAVE_EVERY_STEPS == 0 or budget.share(step, spent) >= 1.0:
+        if step % SAVE_EVERY_STEPS == 0 or step == steps:
             means = sums / ((step - 1) % SAVE_EVERY_STEPS + 1)
-            log.info("step %d/%d min %.1f heat %.4f corner %.4f", step, budget.steps, spent, *means)
+            print(
+                f"detector: step {step}/{steps} min {spent:.1f} heat {means[0]:.4f} corner {means[1]:.4f}",
+                flush=True,
+            )
             sums = np.zeros(2)
             state = {"net": net.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
             torch.save(state | {"step": step, "minutes": spent}, saved.with_suffix(".tmp"))
@@ -197,17 +184,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path, help="CSV of street frames: image,part,x,y,w,h")
     parser.add_argument("--folder", type=Path, default=Path("checkpoints/detector"))
-    parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="at most")
+    parser.add_argument("--steps", type=int, default=7_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--export", type=Path, default=Path("recognition/models/detector.onnx"))
     args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    budget = Budget(args.steps, args.minutes)
-    net = train(load_frames(args.table, "train"), any_plate, args.folder, budget, args.seed)
+    net = train(load_frames(args.table, "train"), any_plate, args.folder, args.steps, args.seed)
     export(net, args.export)
 
 

@@ -1,9 +1,9 @@
-"""Trains the character reader on drawn plates, within a budget of minutes, resumable at any step.
+"""Trains the character reader on drawn plates, for so many steps, going on from its checkpoint if there is one.
 
-    python -m recognition.training.train_ocr --minutes 90 --faces checkpoints/faces --street .../plates [--resume]
+    python -m recognition.training.train_ocr --steps 16000 --faces checkpoints/faces --street .../plates
 
-Writes `last.pt` (weights, their running average, optimiser, step, minutes spent) into --out and one log line every
-LOG_STEPS steps, and one at the end, to standard output.
+Every SAVE_STEPS steps and at the end it writes `last.pt` (weights, their running average, optimiser, step, minutes
+spent) into --out; every LOG_STEPS steps and at the end it prints a line.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ HELD_OUT_SEED = 20_000_003
 WARM_UP_STEPS = 200
 EASY_BATCHES = 500
 REGION_WEIGHT = 0.15
-PEAK_RATE = 2.5e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one run is asked to do."""
 
-    minutes: float
+    steps: int
     batch: int = 96
-    peak_rate: float = PEAK_RATE
+    peak_rate: float = 2.5e-3
     last_rate: float = 2e-5
     decay: float = 0.02
     seed: int = 1
@@ -72,9 +71,9 @@ def loss_of(net: OcrNet, batch: Batch) -> Tensor:
     return characters + REGION_WEIGHT * F.cross_entropy(region.float(), regions, ignore_index=IGNORED_REGION)
 
 
-def rate_at(step: int, spent: float, plan: Plan) -> float:
-    """Learning rate: a short warm-up, then a cosine over the minutes of the plan."""
-    share = min(1.0, spent / max(plan.minutes, 1e-9))
+def rate_at(step: int, plan: Plan) -> float:
+    """Learning rate: a short warm-up, then a cosine over the plan."""
+    share = step / plan.steps
     cosine = plan.last_rate + (plan.peak_rate - plan.last_rate) * 0.5 * (1 + math.cos(math.pi * share))
     return cosine * min(1.0, (step + 1) / WARM_UP_STEPS)
 
@@ -111,7 +110,6 @@ class Run:
     optimiser: torch.optim.Optimizer
     step: int = 0
     spent: float = 0.0  # minutes
-    easy: bool = True  # it knows no letter yet
 
     def save(self, path: Path) -> None:
         """Write all of it; a stop in the middle leaves the old file."""
@@ -144,15 +142,15 @@ def new_run(plan: Plan) -> Run:
 
 
 def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
-    """Steps until the plan's minutes are spent, counting those of earlier runs of the same checkpoint."""
+    """The plan's steps that are left, counting those of earlier runs of the same checkpoint."""
     held_out = PlateSource(sources, HELD_OUT_SEED).batch(HELD_OUT_PLATES)
     # A resumed run draws other plates than the one it follows.
-    easy = max(0, EASY_BATCHES - run.step) if run.easy else 0
+    easy = max(0, EASY_BATCHES - run.step)
     stream = Replay(in_background(drawn, sources, plan.seed + run.step, plan.batch, easy), plan.seed + run.step)
     began, spent_before, losses = time.monotonic(), run.spent, []
-    while run.spent < plan.minutes:
+    while run.step < plan.steps:
         for group in run.optimiser.param_groups:
-            group["lr"] = rate_at(run.step, run.spent, plan)
+            group["lr"] = rate_at(run.step, plan)
         run.net.train()
         loss = loss_of(run.net, stream.next())
         run.optimiser.zero_grad()
@@ -163,45 +161,36 @@ def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
         run.step += 1
         run.spent = spent_before + (time.monotonic() - began) / 60
         losses.append(float(loss.detach()))
-        if run.step % LOG_STEPS == 0 or run.spent >= plan.minutes:
+        if run.step % LOG_STEPS == 0 or run.step == plan.steps:
             text, place = exact_share(run.average, held_out)
-            plates = run.step * plan.batch
             print(
-                f"step {run.step} min {run.spent:.1f} plates {plates} loss {np.mean(losses):.4f} "
+                f"reader: step {run.step}/{plan.steps} min {run.spent:.1f} loss {np.mean(losses):.4f} "
                 f"exact {text:.3f} region {place:.3f} rate {run.optimiser.param_groups[0]['lr']:.1e}",
                 flush=True,
             )
             losses.clear()
-        if run.step % SAVE_STEPS == 0 or run.spent >= plan.minutes:
+        if run.step % SAVE_STEPS == 0 or run.step == plan.steps:
             run.save(out / "last.pt")
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--steps", type=int, default=16_000)
     parser.add_argument("--out", type=Path, default=Path("checkpoints/ocr"))
     parser.add_argument("--faces", type=Path, default=Path("checkpoints/faces"))
     parser.add_argument("--street", type=Path)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--peak", type=float, default=PEAK_RATE, help="highest learning rate")
-    parser.add_argument("--begin-with", type=Path, help="weights of an earlier run to begin with")
-    parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    plan = Plan(options.minutes, peak_rate=options.peak, seed=options.seed)
+    plan = Plan(options.steps, seed=options.seed)
     run = new_run(plan)
-    if options.begin_with is not None:
-        earlier = torch.load(options.begin_with, map_location="cpu", weights_only=True)["average"]
-        run.net.load_state_dict(earlier)
-        run.average.load_state_dict(earlier)
-        run.easy = False
-    if options.resume and (options.out / "last.pt").exists():
+    if (options.out / "last.pt").exists():
         run.load(options.out / "last.pt")
     parameters = sum(part.numel() for part in run.net.parameters())
-    print(f"{parameters} parameters, {len(ALPHABET)} characters, from step {run.step}")
+    print(f"reader: {parameters} parameters, {len(ALPHABET)} characters, from step {run.step}", flush=True)
     train(run, plan, Sources(options.faces, options.street), options.out)
 
 
