@@ -56,7 +56,8 @@ train: train-reader train-detector train-aligner ## train the models anew: STREE
 	@cp $(TRAINED)/ocr_float.yaml $(TRAINED)/models/ocr.yaml
 	@cd $(TRAINED)/models && sha256sum *.onnx *.yaml > SHA256SUMS && cat SHA256SUMS
 
-train-set-up: street $(READY)
+train-set-up: street
+	@$(MAKE) --no-print-directory $(READY)
 	@test -x $(TRAIN_PYTHON) || $(BIN)/python -m venv $(TRAINED)/venv
 	@echo "Installing what training needs into $(TRAINED)/venv: torch alone has gigabytes ..."
 	@$(TRAIN_PYTHON) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[train]'
@@ -78,7 +79,6 @@ train-aligner: train-set-up
 		--steps $(call percent_of,8000) --export $(TRAINED)/aligner_float.onnx
 	$(call in_whole_numbers,aligner)
 
-# Looked at before anything is installed.
 street:
 	@test -f "$(STREET)/street.csv" || \
 		{ echo "No street.csv in '$(STREET)': name the folder that holds it, make train STREET=... (docs/training.md)" >&2; \
