@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edge import clock, present
 from edge.config import IN_THE_CLEAR, Config, load_config, wiring
-from gate_controller.errors import ConfigError, ListFileError, PortalError
+from gate_controller.errors import ConfigError, ListFileError, PortalError, RecognitionError
 from sync.listfile import read_list
 
 
@@ -17,6 +17,7 @@ def check(path: Path, *, as_json: bool) -> int:
         except ListFileError as error:
             raise ConfigError([f"{path}: list.file: {problem}" for problem in error.problems]) from None
     _check_link(path, config)
+    _check_models(path, config)
     rows = wiring(config)
     if as_json:
         for row in rows:
@@ -48,3 +49,16 @@ def _check_link(path: Path, config: Config) -> None:
     said = trouble(identity, clock.now().wall, renews=portal.tls is not None and portal.tls.renew is not None)
     if said is not None:
         present.warning(f"{path}: portal.tls.cert: {said}")
+
+
+def _check_models(path: Path, config: Config) -> None:
+    """Open the models that plates are read with. Raises `ConfigError` for one that cannot be used."""
+    if all(lane.camera is None for lane in config.lanes.values()):
+        return
+    from recognition.choice import Models, load_recognizer
+
+    chosen = config.recognition
+    try:
+        load_recognizer(Models(chosen.ocr, chosen.detector), config.folder)
+    except RecognitionError as error:
+        raise ConfigError([f"{path}: recognition: {error}"]) from None

@@ -77,6 +77,18 @@ def test_the_list_is_looked_at_too(slagboom: Slagboom, site: Path, tmp_path: Pat
     assert f"list.file: {tmp_path / 'users.csv'}: no such file" in said.err
 
 
+def test_the_models_are_opened_too(slagboom: Slagboom, site: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").write_bytes(b"cut short")
+    site.write_text(SITE + '[recognition]\ndetector = "own.onnx"\n')
+    said = slagboom("check-config", site)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"error: {site}: recognition: {tmp_path / 'own.onnx'}: no usable ONNX model")
+    reader = '[readers.badge]\nkind = "rdm6300"\nport = "/dev/ttyUSB1"\nlane = "entry"\n'
+    named = '[recognition]\ndetector = "own.onnx"\n'
+    site.write_text(SITE.replace('camera = "entry.mp4"\n', "") + reader + named)
+    assert slagboom("check-config", site).code == 0, "without a camera nothing is read"
+
+
 @pytest.fixture
 def link(site: Path, tmp_path: Path) -> Callable[..., None]:
     """Puts a certificate beside the site and names it: begun so long ago, for this edge, with more settings."""
