@@ -14,7 +14,7 @@ from recognition.detector import open_session  # noqa: E402
 from recognition.halves import Halves  # noqa: E402
 from recognition.training import train_aligner  # noqa: E402
 from recognition.training.aligner_net import AlignerNet  # noqa: E402
-from recognition.training.aligner_views import Views, hidden, nothing, rough, seen  # noqa: E402
+from recognition.training.aligner_views import Views, hidden, nothing, overhung, rough, seen  # noqa: E402
 from recognition.training.train_aligner import export, loss_of, new_run  # noqa: E402
 
 PLATE = np.array([(80, 120), (220, 100), (222, 135), (82, 156)], np.float32)
@@ -50,6 +50,19 @@ def test_what_is_hidden_or_nothing_is_no_plate_and_teaches_no_corner() -> None:
     kept = [view for view in views if view is not None]
     assert len(kept) > 15
     assert all(trust == 0.0 and there == 0.0 for _, _, trust, there in kept)
+
+
+def test_what_hangs_over_a_plate_changes_its_upper_part_and_leaves_the_lower_one_on_its_slant() -> None:
+    grey = np.full((200, 400, 3), 200, np.uint8)
+    quad = np.array([[60, 60], [340, 90], [340, 160], [60, 130]], np.float32)
+    below = [(int(x), int(130 + (x - 60) * 30 / 280 - 0.2 * 70)) for x in (100, 200, 300)]
+    for seed in range(40):
+        image = overhung(grey, quad, np.random.default_rng(seed))
+        assert image.shape == grey.shape
+        assert image.dtype == np.uint8
+        assert (image[50:90, 60:340] != 200).any()
+        assert all((image[y, x] >= 190).all() for x, y in below), f"seed {seed}: the lower part stays"
+    assert (grey == 200).all(), "the scene's own picture is used again for other views"
 
 
 def _views() -> Views:
