@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 from gate_controller.errors import RecognitionError
 from recognition.aligner import Quad, align
-from recognition.detector import LOOKS_MAX, THERE_MIN, Search, open_session
+from recognition.detector import DOUBTED_MIN, LOOKS_MAX, THERE_MIN, Search, open_session
 from recognition.finds import Detection, corners_of, distinct, readable
 from recognition.halves import GREY, Halves
 from recognition.shipped import shipped
@@ -69,18 +69,19 @@ class BoxDetector:
         quads = [_quad((row[1:5] - (left, top, left, top)) / scale) for row in rows[np.argsort(-rows[:, 6])]]
         scores = np.sort(rows[:, 6])[::-1]
         pairs = [(quad, float(score)) for quad, score in zip(quads, scores, strict=True) if readable(quad)]
-        return Search(
-            distinct([Detection(corners_of(self._aligned(halves, quad)), score) for quad, score in pairs])
-        )
+        return Search(distinct([self._found(halves, quad, score) for quad, score in pairs]))
 
-    def _aligned(self, halves: Halves, box: Quad) -> Quad:
-        """The plate's corners within the box, or the box itself where the aligner sees no plate."""
-        quad = box
+    def _found(self, halves: Halves, box: Quad, score: float) -> Detection:
+        """The plate with its corners, or the box itself where the aligner sees none.
+
+        Either way it says how likely both ends are seen: the box, too, may be of half a plate.
+        """
+        quad, there = box, 0.0
         for _ in range(LOOKS_MAX):
             ((quad, there),) = align(self._aligner, halves, [quad])
-            if there < THERE_MIN or not readable(quad):
-                return box
-        return quad
+            if there < DOUBTED_MIN or not readable(quad):
+                return Detection(corners_of(box), score, there)
+        return Detection(corners_of(quad if there >= THERE_MIN else box), score, there)
 
 
 def _quad(box: np.ndarray) -> Quad:

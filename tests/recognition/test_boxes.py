@@ -9,6 +9,7 @@ import pytest
 from gate_controller.errors import RecognitionError
 from recognition.boxes import BoxDetector, gives_boxes
 from recognition.halves import Halves
+from recognition.recognizer import WHOLE_MIN, Recognizer, Rejected
 from recognition.training.draw import Freedom, draw_plate
 
 onnx = pytest.importorskip("onnx")
@@ -63,12 +64,34 @@ def test_boxes_come_back_in_the_frame_with_the_plates_own_corners(tmp_path: Path
     corners = np.array(found.corners)
     assert np.abs(corners - [(200, 180), (440, 209), (440, 260), (200, 231)]).max() < 16
     assert corners[1, 1] - corners[0, 1] > 15
+    assert found.whole > WHOLE_MIN
 
 
 def test_a_box_on_no_plate_stays_a_box(tmp_path: Path) -> None:
     path = model(tmp_path / "boxes.onnx", [(*BOX, 0.9)])
     (found,) = BoxDetector(path, detect_at=0.4).detect(Halves(np.full((480, 640, 3), 70, np.uint8))).plates
     assert np.allclose(found.corners, [(200, 180), (440, 180), (440, 260), (200, 260)], atol=0.5)
+    assert found.whole < WHOLE_MIN
+
+
+@pytest.mark.parametrize(
+    ("side", "cut", "seed"), [("left", 100, 5), ("right", 73, 5), ("right", 86, 6), ("right", 73, 8)]
+)
+def test_what_is_left_of_a_plate_behind_something_is_not_acted_on(
+    tmp_path: Path, side: str, cut: int, seed: int
+) -> None:
+    drawn = draw_plate(("FP", "786", "YF"), "F", np.random.default_rng(seed), freedom=Freedom(0.3, 0.0))
+    small = cv2.resize(drawn, (240, round(240 * drawn.shape[0] / drawn.shape[1])), interpolation=cv2.INTER_AREA)
+    low = 200 + small.shape[0]
+    image = np.full((480, 640, 3), 60, np.uint8)
+    image[200:low, 200:440] = small
+    image[90:340, slice(90, 200 + cut) if side == "left" else slice(440 - cut, 550)] = (120, 90, 70)
+    noise = np.random.default_rng(2).normal(0, 4, image.shape)
+    image = np.clip(cv2.GaussianBlur(image, (0, 0), 0.8) + noise, 0, 255).astype(np.uint8)
+    left, right = (200 + cut, 440) if side == "left" else (200, 440 - cut)
+    row = (0.0, left / 2, 40 + 200 / 2, right / 2, 40 + low / 2, 0.0, 0.9)
+    reads = Recognizer(detector=BoxDetector(model(tmp_path / "boxes.onnx", [row]), 0.4)).read(image)
+    assert [read.rejected for read in reads] == [Rejected.HIDDEN]
 
 
 def test_nothing_found_is_an_empty_list(tmp_path: Path) -> None:
