@@ -1,6 +1,7 @@
 """`slagboom read`: the plates in pictures, each with its corners, its probability and whether a gate would act."""
 
 from collections.abc import Sequence
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def read_images(images: Sequence[Path], *, as_json: bool, models: Models = SHIPP
     recognizer = load_recognizer(models)
     rows: list[tuple[object, ...]] = []
     bad = 0
+    taken = {realpath(image) for image in images}
     with present.progress("reading", len(images), lines=as_json) as bar:
         for path in images:
             bar(path.name, done=0)
@@ -38,7 +40,7 @@ def read_images(images: Sequence[Path], *, as_json: bool, models: Models = SHIPP
             took_ms = round(1000 * (clock.now().mono_s - begin_s), 1)
             plates = [_plate(read) for read in reads]
             if explained:
-                present.say(f"{path}: explained in {_explain(path, image, reads)}", stderr=True)
+                present.say(f"{path}: explained in {_explain(_free(path, taken), image, reads)}", stderr=True)
             if as_json:
                 present.json_line({"image": str(path), "plates": plates, "ms": took_ms})
             else:
@@ -49,9 +51,18 @@ def read_images(images: Sequence[Path], *, as_json: bool, models: Models = SHIPP
     return 2 if bad else 0
 
 
-def _explain(path: Path, image: Image, reads: Sequence[LocatedRead]) -> Path:
+def _free(path: Path, taken: set[str]) -> Path:
+    """Where a picture is explained: in no file that this run reads or has written; it is taken from now on."""
+    out, number = Path(f"{path.name}.explained.png"), 1
+    while realpath(out) in taken:
+        number += 1
+        out = Path(f"{path.name}.{number}.explained.png")
+    taken.add(realpath(out))
+    return out
+
+
+def _explain(out: Path, image: Image, reads: Sequence[LocatedRead]) -> Path:
     """Writes the picture. Raises `StoreError` naming the file when it cannot be written."""
-    out = Path(f"{path.stem}.explained.png")
     try:
         out.write_bytes(cv2.imencode(".png", explain(image, reads))[1].tobytes())
     except OSError as error:

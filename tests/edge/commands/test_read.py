@@ -124,6 +124,29 @@ def test_bad_pictures_are_named_and_the_others_are_read(slagboom: Slagboom, tmp_
 
 
 @pytest.mark.usefixtures("scripted")
+def test_pictures_of_one_name_are_each_explained_and_none_is_written_over(
+    slagboom: Slagboom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    images = [picture(tmp_path / name, 255) for name in ("a/1.jpg", "b/1.jpg", "1.png", "1.png.explained.png")]
+    before = images[3].read_bytes()
+    monkeypatch.chdir(tmp_path)
+    said = slagboom("read", "--explain", "--json", *images[:2], "1.png", images[3], images[0])
+    assert said.code == 0
+    outs = [line.split(" explained in ")[1] for line in said.err.splitlines()]
+    assert outs == [
+        "1.jpg.explained.png",
+        "1.jpg.2.explained.png",
+        "1.png.2.explained.png",
+        "1.png.explained.png.explained.png",
+        "1.jpg.3.explained.png",
+    ]
+    assert {path.name for path in tmp_path.glob("*.png")} == {"1.png", "1.png.explained.png", *outs}
+    assert images[3].read_bytes() == before
+
+
+@pytest.mark.usefixtures("scripted")
 def test_decoders_put_no_words_of_their_own_between_ours(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     whole = picture(tmp_path / "whole.png", 255).read_bytes()
     (tmp_path / "damaged.png").write_bytes(whole[:45] + b"\xff" * 8 + whole[53:])
