@@ -231,7 +231,7 @@ def _touches(quad: Quad, box: tuple[float, float, float, float]) -> bool:
     return bool(left < x + w + w / 2 and x - w / 2 < right and top < y + 2 * h and y - h < bottom)
 
 
-def make_views(table: Path, seed: int, size: int) -> Iterator[Views]:
+def make_views(table: Path, seed: int | tuple[int, ...], size: int) -> Iterator[Views]:
     """Batches of SIZE views for ever, mixed over many scenes; TABLE lists the street's frames."""
     rng = np.random.default_rng(seed)
     frames = load_frames(table, "train")

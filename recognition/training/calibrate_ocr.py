@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recognition.training.device import device_of
 from recognition.training.ocr_net import ALPHABET, PAD, OcrNet
 from recognition.training.plates_source import IGNORED_REGION, Batch
 from recognition.training.train_ocr import tensors
@@ -43,7 +44,7 @@ def _logits(net: OcrNet, batches: Iterable[Batch]) -> tuple[Tensor, Tensor, Tens
     rows: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     net.eval()
     for batch in batches:
-        pixels, slots, regions = tensors(batch)
+        pixels, slots, regions = tensors(batch, device_of(net))
         plate, region = net(pixels)
         rows.append((plate, region, slots, regions))
     plates, places, slots, regions = (torch.cat(column) for column in zip(*rows, strict=True))

@@ -8,8 +8,9 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from queue import Full
+from queue import Empty, Full
 from typing import Any, TypeVar
 
 import cv2
@@ -96,7 +97,7 @@ def _backgrounds(folder: Path | None, rng: np.random.Generator, count: int = 200
 class PlateSource:
     """Draws samples one after another from one generator."""
 
-    def __init__(self, sources: Sources, seed: int) -> None:
+    def __init__(self, sources: Sources, seed: int | tuple[int, ...]) -> None:
         self._rng = np.random.default_rng(seed)
         self.camera = sources.camera
         self._faces_share = sources.faces_share
@@ -190,7 +191,7 @@ class Replay:
         return Batch(moved, batch.slots, batch.regions)
 
 
-def drawn(sources: Sources, seed: int, size: int, easy: int) -> Iterator[Batch]:
+def drawn(sources: Sources, seed: int | tuple[int, ...], size: int, easy: int) -> Iterator[Batch]:
     """Endless batches of SIZE, the first EASY of them by a kind camera."""
     source = PlateSource(sources, seed)
     for number in itertools.count():
@@ -216,18 +217,43 @@ def _work(make: Callable[..., Iterator[Any]], arguments: tuple[Any, ...], queue:
             return
 
 
-def in_background(make: Callable[..., Iterator[T]], *arguments: Any) -> Iterator[T]:
-    """What MAKE(*ARGUMENTS) yields, made by another process while this one learns.
+def seed_of(seed: int, drawer: int) -> int | tuple[int, ...]:
+    """What the so manieth of several drawing processes draws from; the first one from the seed itself."""
+    return (seed, drawer) if drawer else seed
 
-    It ends with this process or when the iterator is closed. MAKE is a function of a module.
+
+def _next(task: BaseProcess, queue: Any) -> Any:
+    while True:
+        ended = not task.is_alive()
+        try:
+            return queue.get(timeout=ORPHAN_CHECK_S)
+        except Empty:
+            if ended:
+                raise SystemExit(
+                    f"a drawing process has ended ({task.exitcode}); what it said stands above"
+                ) from None
+
+
+def in_background(make: Callable[..., Iterator[T]], *each: tuple[Any, ...]) -> Iterator[T]:
+    """What MAKE(*ARGUMENTS) yields, made by another process for each ARGUMENTS while this one learns.
+
+    The processes' items come in turn, whoever is ready first, so that the order is always the same. They end with
+    this process or when the iterator is closed. MAKE is a function of a module. Raises `SystemExit` when one of
+    them has ended, which says why itself.
     """
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue(QUEUE_BATCHES_MAX)
-    task = context.Process(target=_work, args=(make, arguments, queue), daemon=True)
-    task.start()
+    queues = [context.Queue(QUEUE_BATCHES_MAX) for _ in each]
+    tasks = [
+        context.Process(target=_work, args=(make, arguments, queue), daemon=True)
+        for arguments, queue in zip(each, queues, strict=True)
+    ]
+    for task in tasks:
+        task.start()
     try:
-        while True:
-            yield queue.get()
+        for task, queue in itertools.cycle(zip(tasks, queues, strict=True)):
+            yield _next(task, queue)
     finally:
-        task.terminate()
-        task.join()
+        for task in tasks:
+            task.terminate()
+        for task in tasks:
+            task.join()

@@ -23,7 +23,8 @@ from torch.nn import functional as F
 
 from recognition.training.aligner_net import AlignerNet, Exported
 from recognition.training.aligner_views import Views, make_views
-from recognition.training.plates_source import in_background
+from recognition.training.device import add_options, device_of, drawers_for, on_cpu
+from recognition.training.plates_source import in_background, seed_of
 
 BATCH = 128
 PEAK_RATE = 2e-3
@@ -50,7 +51,7 @@ class Run:
     def save(self, path: Path) -> None:
         """Write all of it; a stop in the middle leaves the old file."""
         parts: dict[str, Any] = {key: getattr(self, key).state_dict() for key in ("net", "mean", "optimiser")}
-        torch.save(parts | {"step": self.step, "spent": self.spent}, path.with_suffix(".part"))
+        torch.save(on_cpu(parts) | {"step": self.step, "spent": self.spent}, path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
 
     def load(self, path: Path) -> None:
@@ -61,22 +62,26 @@ class Run:
         self.step, self.spent = state["step"], state["spent"]
 
 
-def new_run(seed: int) -> Run:
-    """Fresh weights from the seed."""
+def new_run(seed: int, device: torch.device) -> Run:
+    """Fresh weights from the seed, the same on every device."""
     torch.manual_seed(seed)
-    net, mean = AlignerNet().to(memory_format=torch.channels_last), AlignerNet()  # type: ignore[call-overload]
+    net = AlignerNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = AlignerNet().to(device)
     mean.load_state_dict(net.state_dict())
     return Run(net, mean, torch.optim.AdamW(net.parameters(), PEAK_RATE, weight_decay=1e-3))
 
 
 def loss_of(net: AlignerNet, views: Views) -> tuple[Tensor, Tensor]:
     """Mean corner error in shares of the plate's size, robust, and the surprise at what is a plate and what not."""
-    pixels = torch.from_numpy(views.pixels).permute(0, 3, 1, 2).float()
+    device = device_of(net)
+    pixels = torch.from_numpy(views.pixels).to(device).permute(0, 3, 1, 2).float()
+    moves, weights, there = (
+        torch.from_numpy(part).to(device) for part in (views.moves, views.weights, views.there)
+    )
     out = net(pixels.contiguous(memory_format=torch.channels_last))
-    error = F.smooth_l1_loss(out[:, 1:], torch.from_numpy(views.moves), reduction="none", beta=0.02).mean(1)
-    weights = torch.from_numpy(views.weights)
+    error = F.smooth_l1_loss(out[:, 1:], moves, reduction="none", beta=0.02).mean(1)
     corners = (error * weights).sum() / weights.sum().clamp(min=1.0)
-    return corners, F.binary_cross_entropy_with_logits(out[:, 0], torch.from_numpy(views.there))
+    return corners, F.binary_cross_entropy_with_logits(out[:, 0], there)
 
 
 @torch.no_grad()
@@ -89,9 +94,10 @@ def _follow(mean: AlignerNet, net: AlignerNet, step: int) -> None:
             old.copy_(new)
 
 
-def train(run: Run, table: Path, folder: Path, steps: int, seed: int) -> None:
+def train(run: Run, table: Path, folder: Path, steps: int, seed: int, drawers: int = 1) -> None:
     """The steps that are left of so many, counting those of earlier runs of the same checkpoint."""
-    stream = in_background(make_views, table, seed + run.step, BATCH)
+    each = ((table, seed_of(seed + run.step, drawer), BATCH) for drawer in range(drawers))
+    stream = in_background(make_views, *each)
     began, before, sums = time.monotonic(), run.spent, np.zeros(3)
     while run.step < steps:
         rate = LAST_RATE + (PEAK_RATE - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * run.step / steps))
@@ -130,16 +136,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--folder", type=Path, default=Path("checkpoints/aligner"))
     parser.add_argument("--seed", type=int, default=1)
+    add_options(parser)
     parser.add_argument("--export", type=Path, default=MODEL)
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     options.folder.mkdir(parents=True, exist_ok=True)
-    run = new_run(options.seed)
+    run = new_run(options.seed, options.device)
     if (options.folder / "last.pt").exists():
         run.load(options.folder / "last.pt")
-    train(run, options.table, options.folder, options.steps, options.seed)
-    export(run.mean, options.export)
+    drawers = drawers_for(options.device, options.drawers)
+    print(f"aligner: from step {run.step}, on {options.device}, drawn by {drawers}", flush=True)
+    train(run, options.table, options.folder, options.steps, options.seed, drawers)
+    export(run.mean.cpu(), options.export)
 
 
 if __name__ == "__main__":

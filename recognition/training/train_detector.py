@@ -1,27 +1,33 @@
 """Trains the detector on made scenes and exports it as ONNX; run it as a module, `--help` names the options.
 
-Resumable: the checkpoint holds weights, their running mean and the optimizer, and step i always draws the same
-scenes from the seed. What is deliberately not here: the net (`detector_net.py`) and the scenes (`scenes.py`).
+Resumable, also on another kind of device: the checkpoint holds weights, their running mean and the optimizer, and
+step i always draws the same scenes from the seed, whoever draws it. What is deliberately not here: the net
+(`detector_net.py`) and the scenes (`scenes.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import math
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recognition.blocks import CELL_CHANNELS
 from recognition.training.detector_net import Exported, PlateNet, loss, targets
+from recognition.training.device import add_options, drawers_for, on_cpu
 from recognition.training.draw import Freedom, draw_plate
+from recognition.training.plates_source import in_background
 from recognition.training.scenes import DrawPlate, Image, StreetFrame, make_scene, noise_bank
 from recognition.training.texts import sample_text
 
@@ -93,9 +99,15 @@ def load_frames(table: Path, part: str) -> list[StreetFrame]:
     return frames
 
 
-def make_batch(
-    frames: Sequence[StreetFrame], draw: DrawPlate, seed: int, step: int, noise: np.ndarray
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """(N, H, W, 3) uint8 BGR, and float32 heat, offsets and weight as `targets` makes them, (N, ...) each."""
+
+    pixels: NDArray[np.uint8]
+    goals: tuple[NDArray[np.float32], ...]
+
+
+def make_batch(frames: Sequence[StreetFrame], draw: DrawPlate, seed: int, step: int, noise: np.ndarray) -> Batch:
     """The pictures and targets of one step, always the same for the same seed and step."""
     rng = np.random.default_rng([seed, step])
     images: list[Image] = []
@@ -104,9 +116,32 @@ def make_batch(
         scene = make_scene(frames, draw, SCENE_SIZE_PX, rng, noise)
         images.append(scene.image)
         goals.append(targets(scene.quads, scene.trust, SCENE_SIZE_PX, SCENE_SIZE_PX))
-    x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() * (1 / 255) - 0.5
-    heat, offsets, weight = (torch.stack(part) for part in zip(*goals, strict=True))
-    return x.contiguous(), heat, offsets, weight
+    return Batch(np.stack(images), tuple(torch.stack(part).numpy() for part in zip(*goals, strict=True)))
+
+
+def tensors(batch: Batch, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Float NCHW pixels as the net takes them, heat, offsets and weight."""
+    x = torch.from_numpy(batch.pixels).to(device).permute(0, 3, 1, 2).float() * (1 / 255) - 0.5
+    return x.contiguous(), *(torch.from_numpy(goal).to(device) for goal in batch.goals)
+
+
+def make_batches(frames: Sequence[StreetFrame], seed: int, first: int, every: int = 1) -> Iterator[Batch]:
+    """The batches of step FIRST and of every so manieth after it, for ever."""
+    noise = noise_bank()
+    for step in itertools.count(first, every):
+        yield make_batch(frames, any_plate, seed, step, noise)
+
+
+def _drawer(table: Path, seed: int, first: int, every: int) -> Iterator[Batch]:
+    torch.set_num_threads(1)
+    return make_batches(load_frames(table, "train"), seed, first, every)
+
+
+def batches(table: Path, seed: int, drawers: int, first: int) -> Iterator[Batch]:
+    """Those of step FIRST and all after it, the same whatever the number of drawers; one alone is this process."""
+    if drawers == 1:
+        return make_batches(load_frames(table, "train"), seed, first)
+    return in_background(_drawer, *((table, seed, first + drawer, drawers) for drawer in range(drawers)))
 
 
 def rate(step: int, steps: int) -> float:
@@ -125,31 +160,33 @@ def export(net: PlateNet, path: Path) -> None:
     )  # fmt: skip
 
 
-def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: int, seed: int) -> PlateNet:
-    """Trains from the folder's checkpoint, if any, to so many steps in all; returns the running-mean net."""
+def train(
+    batches_from: Callable[[int], Iterator[Batch]], folder: Path, steps: int, seed: int, device: torch.device
+) -> PlateNet:
+    """Trains from the folder's checkpoint, if any, to so many steps in all; returns the running-mean net.
+
+    `batches_from` gives the batches of a step and of all after it. The net returned is on the processor.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     saved = folder / "last.pt"
-    net, mean = PlateNet(), PlateNet()
+    torch.manual_seed(seed)
+    net, mean = PlateNet().to(device), PlateNet().to(device)
+    mean.load_state_dict(net.state_dict())
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
     step, before = 0, 0.0
     if saved.exists():
-        state = torch.load(saved, weights_only=True)
+        state = torch.load(saved, map_location="cpu", weights_only=True)
         net.load_state_dict(state["net"])
         mean.load_state_dict(state["mean"])
         optimizer.load_state_dict(state["optimizer"])
         step, before = int(state["step"]), float(state.get("minutes", 0.0))
-    else:
-        torch.manual_seed(seed)
-        net = PlateNet()
-        mean.load_state_dict(net.state_dict())
-        optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
-    noise = noise_bank()
+    stream = batches_from(step)
     sums, began, spent = np.zeros(2), time.monotonic(), before
     while step < steps:
-        x, heat, offsets, weight = make_batch(frames, draw, seed, step, noise)
+        x, *goals = tensors(next(stream), device)
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps)
-        heat_loss, corner_loss = loss(net.train()(x), heat, offsets, weight)
+        heat_loss, corner_loss = loss(net.train()(x), *goals)
         optimizer.zero_grad()
         total: torch.Tensor = heat_loss + CORNER_SHARE * corner_loss
         total.backward()  # type: ignore[no-untyped-call]
@@ -166,9 +203,9 @@ def train(frames: Sequence[StreetFrame], draw: DrawPlate, folder: Path, steps: i
             )
             sums = np.zeros(2)
             state = {"net": net.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save(state | {"step": step, "minutes": spent}, saved.with_suffix(".tmp"))
+            torch.save(on_cpu(state) | {"step": step, "minutes": spent}, saved.with_suffix(".tmp"))
             saved.with_suffix(".tmp").replace(saved)
-    return mean
+    return mean.cpu()
 
 
 def _average(mean: PlateNet, net: PlateNet, decay: float) -> None:
@@ -187,11 +224,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=7_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    add_options(parser)
     parser.add_argument("--export", type=Path, default=Path("recognition/models/detector.onnx"))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    net = train(load_frames(args.table, "train"), any_plate, args.folder, args.steps, args.seed)
+    drawers = drawers_for(args.device, args.drawers)
+    print(f"detector: on {args.device}, drawn by {drawers}", flush=True)
+    drawn = partial(batches, args.table, args.seed, drawers)
+    net = train(drawn, args.folder, args.steps, args.seed, args.device)
     export(net, args.export)
 
 

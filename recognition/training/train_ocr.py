@@ -3,7 +3,8 @@
     python -m recognition.training.train_ocr --steps 16000 --faces checkpoints/faces --street .../plates
 
 Every SAVE_STEPS steps and at the end it writes `last.pt` (weights, their running average, optimiser, step, minutes
-spent) into --out; every LOG_STEPS steps and at the end it prints a line.
+spent) into --out; every LOG_STEPS steps and at the end it prints a line. A checkpoint of one kind of device goes on
+on another; only on the processor do two runs of a seed agree to the last bit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recognition.training.device import add_options, device_of, drawers_for, on_cpu
 from recognition.training.ocr_net import ALPHABET, OcrNet
 from recognition.training.plates_source import (
     IGNORED_REGION,
@@ -30,6 +32,7 @@ from recognition.training.plates_source import (
     Sources,
     drawn,
     in_background,
+    seed_of,
 )
 
 LOG_STEPS = 100
@@ -51,22 +54,24 @@ class Plan:
     last_rate: float = 2e-5
     decay: float = 0.02
     seed: int = 1
+    drawers: int = 1
 
 
-def tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Float NCHW pixels in the memory order that convolutions like, slot classes, region classes."""
-    pixels = torch.from_numpy(batch.pixels).permute(0, 3, 1, 2).float()
+    pixels = torch.from_numpy(batch.pixels).to(device).permute(0, 3, 1, 2).float()
     pixels = pixels.contiguous(memory_format=torch.channels_last)
-    return pixels, torch.from_numpy(batch.slots), torch.from_numpy(batch.regions)
+    return pixels, torch.from_numpy(batch.slots).to(device), torch.from_numpy(batch.regions).to(device)
 
 
 def loss_of(net: OcrNet, batch: Batch) -> Tensor:
     """Cross entropy over all slots (pads too) plus a little for the region."""
-    pixels, slots, regions = tensors(batch)
-    with torch.autocast("cpu", torch.bfloat16):
+    device = device_of(net)
+    pixels, slots, regions = tensors(batch, device)
+    with torch.autocast(device.type, torch.bfloat16):
         plate, region = net(pixels)
     characters = F.cross_entropy(plate.float().flatten(0, 1), slots.flatten())
-    if bool((regions == IGNORED_REGION).all()):
+    if bool((batch.regions == IGNORED_REGION).all()):
         return characters
     return characters + REGION_WEIGHT * F.cross_entropy(region.float(), regions, ignore_index=IGNORED_REGION)
 
@@ -93,7 +98,7 @@ def follow(average: OcrNet, net: OcrNet, step: int) -> None:
 def exact_share(net: OcrNet, held_out: Batch) -> tuple[float, float]:
     """Shares of whole texts and of regions that are right."""
     net.eval()
-    pixels, slots, regions = tensors(held_out)
+    pixels, slots, regions = tensors(held_out, device_of(net))
     plate, region = net(pixels)
     known = regions != IGNORED_REGION
     texts = (plate.argmax(-1) == slots).all(1).float().mean()
@@ -120,7 +125,7 @@ class Run:
             "step": self.step,
             "spent": self.spent,
         }
-        torch.save(state, path.with_suffix(".part"))
+        torch.save(on_cpu(state), path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
 
     def load(self, path: Path) -> None:
@@ -132,21 +137,30 @@ class Run:
         self.step, self.spent = state["step"], state["spent"]
 
 
-def new_run(plan: Plan) -> Run:
-    """Fresh weights from the plan's seed."""
+def new_run(plan: Plan, device: torch.device) -> Run:
+    """Fresh weights from the plan's seed, the same on every device."""
     torch.manual_seed(plan.seed)
-    net = OcrNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = OcrNet()
+    net = OcrNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = OcrNet().to(device)
     average.load_state_dict(net.state_dict())
     return Run(net, average, torch.optim.AdamW(net.parameters(), plan.peak_rate, weight_decay=plan.decay))
+
+
+def drawings(plan: Plan, sources: Sources, step: int) -> list[tuple[Any, ...]]:
+    """What each drawing process is told when training begins at a step; kind batches come first in all of them."""
+    easy = max(0, EASY_BATCHES - step)
+    return [
+        (sources, seed_of(plan.seed + step, drawer), plan.batch, -((drawer - easy) // plan.drawers))
+        for drawer in range(plan.drawers)
+    ]
 
 
 def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
     """The plan's steps that are left, counting those of earlier runs of the same checkpoint."""
     held_out = PlateSource(sources, HELD_OUT_SEED).batch(HELD_OUT_PLATES)
     # A resumed run draws other plates than the one it follows.
-    easy = max(0, EASY_BATCHES - run.step)
-    stream = Replay(in_background(drawn, sources, plan.seed + run.step, plan.batch, easy), plan.seed + run.step)
+    seed = plan.seed + run.step
+    stream = Replay(in_background(drawn, *drawings(plan, sources, run.step)), seed)
     began, spent_before, losses = time.monotonic(), run.spent, []
     while run.step < plan.steps:
         for group in run.optimiser.param_groups:
@@ -181,16 +195,21 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, default=Path("checkpoints/faces"))
     parser.add_argument("--street", type=Path)
     parser.add_argument("--seed", type=int, default=1)
+    add_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    plan = Plan(options.steps, seed=options.seed)
-    run = new_run(plan)
+    plan = Plan(options.steps, seed=options.seed, drawers=drawers_for(options.device, options.drawers))
+    run = new_run(plan, options.device)
     if (options.out / "last.pt").exists():
         run.load(options.out / "last.pt")
     parameters = sum(part.numel() for part in run.net.parameters())
-    print(f"reader: {parameters} parameters, {len(ALPHABET)} characters, from step {run.step}", flush=True)
+    print(
+        f"reader: {parameters} parameters, {len(ALPHABET)} characters, from step {run.step}, "
+        f"on {options.device}, drawn by {plan.drawers}",
+        flush=True,
+    )
     train(run, plan, Sources(options.faces, options.street), options.out)
 
 

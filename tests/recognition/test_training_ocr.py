@@ -12,7 +12,9 @@ from recognition.training import train_ocr  # noqa: E402
 from recognition.training.export_ocr import export, yaml_text  # noqa: E402
 from recognition.training.ocr_net import ALPHABET, PAD, REGIONS, SLOTS, OcrNet, encode  # noqa: E402
 from recognition.training.plates_source import Batch, PlateSource, Replay, Sources  # noqa: E402
-from recognition.training.train_ocr import Plan, Run, follow, loss_of, new_run, rate_at  # noqa: E402
+from recognition.training.train_ocr import Plan, Run, drawings, follow, loss_of, new_run, rate_at  # noqa: E402
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +60,16 @@ def test_replayed_batches_come_once_more_and_moved_by_little() -> None:
 
 
 def test_training_steps_lower_the_loss(batch: Batch) -> None:
-    run = new_run(Plan(minutes=1.0))
+    run = new_run(Plan(steps=100), CPU)
     losses = [_step(run, batch) for _ in range(6)]
     assert losses[-1] < losses[0] * 0.9
 
 
 def test_a_checkpoint_takes_up_where_it_was_left(batch: Batch, tmp_path: Path) -> None:
-    run = new_run(Plan(minutes=1.0))
+    run = new_run(Plan(steps=100), CPU)
     _step(run, batch)
     run.save(tmp_path / "last.pt")
-    other = new_run(Plan(minutes=1.0, seed=2))
+    other = new_run(Plan(steps=100, seed=2), CPU)
     other.load(tmp_path / "last.pt")
     assert other.step == 1
     assert _step(other, batch) == pytest.approx(_step(run, batch), rel=1e-3)
@@ -78,17 +80,29 @@ def test_a_short_training_tells_its_steps_and_leaves_a_checkpoint(
 ) -> None:
     monkeypatch.setattr(train_ocr, "in_background", lambda *_: iter([batch]))
     monkeypatch.setattr(train_ocr, "HELD_OUT_PLATES", 2)
-    train_ocr.train(new_run(Plan(1.0)), Plan(1e-9), Sources(), tmp_path)
-    assert capsys.readouterr().out.startswith("step 1 min 0.")
-    again = new_run(Plan(1.0))
+    train_ocr.train(new_run(Plan(1), CPU), Plan(1), Sources(), tmp_path)
+    assert capsys.readouterr().out.startswith("reader: step 1/1 min ")
+    again = new_run(Plan(1), CPU)
     again.load(tmp_path / "last.pt")
     assert again.step == 1
 
 
-def test_the_rate_warms_up_and_falls_with_the_minutes() -> None:
-    plan = Plan(minutes=10.0)
-    assert rate_at(0, 0.0, plan) < rate_at(1000, 0.0, plan) == pytest.approx(plan.peak_rate)
-    assert rate_at(1000, 10.0, plan) == pytest.approx(plan.last_rate)
+def test_the_rate_warms_up_and_falls_with_the_steps() -> None:
+    plan = Plan(steps=10_000)
+    assert rate_at(0, plan) < rate_at(9_000, plan) < rate_at(1_000, plan) < rate_at(200, plan)
+    assert rate_at(200, plan) == pytest.approx(plan.peak_rate, rel=0.01)
+    assert rate_at(10_000, plan) == pytest.approx(plan.last_rate)
+
+
+def test_one_drawer_draws_from_the_seed_and_several_share_the_kind_batches() -> None:
+    assert drawings(Plan(steps=9, seed=5), Sources(), 2) == [(Sources(), 7, 96, 498)]
+    each = drawings(Plan(steps=9, seed=5, drawers=3), Sources(), 0)
+    assert [(easy, size) for _, _, size, easy in each] == [(167, 96), (167, 96), (166, 96)]
+    first, *others = [PlateSource(Sources(), seed).batch(2).pixels for _, seed, _, _ in each]
+    assert np.array_equal(first, PlateSource(Sources(), 5).batch(2).pixels)
+    assert not any(np.array_equal(first, other) for other in others)
+    assert not np.array_equal(*others)
+    assert [easy for *_, easy in drawings(Plan(steps=9, drawers=4), Sources(), 600)] == [0] * 4
 
 
 def test_an_exported_net_gives_the_nets_own_answer(tmp_path: Path) -> None:

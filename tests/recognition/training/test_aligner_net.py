@@ -17,6 +17,7 @@ from recognition.training.aligner_net import AlignerNet  # noqa: E402
 from recognition.training.aligner_views import Views, hidden, nothing, overhung, rough, seen  # noqa: E402
 from recognition.training.train_aligner import export, loss_of, new_run  # noqa: E402
 
+CPU = torch.device("cpu")
 PLATE = np.array([(80, 120), (220, 100), (222, 135), (82, 156)], np.float32)
 IMAGE = np.random.default_rng(4).integers(0, 256, (320, 320, 3), np.uint8)
 
@@ -79,7 +80,7 @@ def _views() -> Views:
 
 def test_steps_lower_the_loss_and_a_checkpoint_takes_it_up(tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    run, views, losses = new_run(seed=1), _views(), []
+    run, views, losses = new_run(1, CPU), _views(), []
     for _ in range(12):
         corners, there = loss_of(run.net, views)
         run.optimiser.zero_grad()
@@ -89,7 +90,7 @@ def test_steps_lower_the_loss_and_a_checkpoint_takes_it_up(tmp_path: Path) -> No
     assert losses[-1] < losses[0] * 0.8
     run.step = 12
     run.save(tmp_path / "last.pt")
-    other = new_run(seed=2)
+    other = new_run(2, CPU)
     other.load(tmp_path / "last.pt")
     assert other.step == 12
     for mine, theirs in zip(run.net.parameters(), other.net.parameters(), strict=True):
@@ -112,8 +113,8 @@ def test_a_short_training_tells_its_steps_and_leaves_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(train_aligner, "in_background", lambda *_: iter([_views()]))
-    train_aligner.train(new_run(seed=1), tmp_path / "none.csv", tmp_path, 1e-9, 1)
-    assert re.fullmatch(r"step 1 min 0\.\d corners 0\.\d+ there \d\.\d+\n", capsys.readouterr().out)
-    again = new_run(seed=2)
+    train_aligner.train(new_run(1, CPU), tmp_path / "none.csv", tmp_path, 1, 1)
+    assert re.fullmatch(r"aligner: step 1/1 min \d+\.\d corners 0\.\d+ there \d\.\d+\n", capsys.readouterr().out)
+    again = new_run(2, CPU)
     again.load(tmp_path / "last.pt")
     assert again.step == 1

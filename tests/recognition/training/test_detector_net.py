@@ -1,5 +1,7 @@
 """The detector's targets and loss agree with its decoder; where the training packages are installed."""
 
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from recognition.finds import decode  # noqa: E402
 from recognition.halves import Halves  # noqa: E402
 from recognition.training.detector_net import CORNER_SCALE, STRIDE, PlateNet, loss, targets  # noqa: E402
 from recognition.training.scenes import StreetFrame  # noqa: E402
-from recognition.training.train_detector import any_plate, export, load_frames, rate, train  # noqa: E402
+from recognition.training.train_detector import export, load_frames, make_batches, rate, train  # noqa: E402
 
 QUAD = [(100.0, 60.0), (220.0, 80.0), (217.0, 110.0), (97.0, 90.0)]
 
@@ -66,13 +68,22 @@ def test_learning_rate_rises_then_falls_to_near_nothing() -> None:
     assert rates[-1] < 0.02 * max(rates)
 
 
+GROUND = np.full((720, 1280, 3), 120, np.uint8)
+FRAMES = [StreetFrame(GROUND, GROUND[::2, ::2].copy(), ())]
+
+
 def test_training_ends_with_its_steps_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    ground = np.full((720, 1280, 3), 120, np.uint8)
-    frames = [StreetFrame(ground, ground[::2, ::2].copy(), ())]
-    train(frames, any_plate, tmp_path, 1, 1)
-    assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 1
-    train(frames, any_plate, tmp_path, 2, 1)
-    assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 2
+    for steps in (1, 2):
+        train(partial(make_batches, FRAMES, 1), tmp_path, steps, 1, torch.device("cpu"))
+        assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == steps
+
+
+def test_steps_have_the_same_scenes_whoever_draws_them() -> None:
+    alone = [batch.pixels for batch in islice(make_batches(FRAMES, 1, 5), 3)]
+    even, odd = make_batches(FRAMES, 1, 5, 2), make_batches(FRAMES, 1, 6, 2)
+    together = [next(even).pixels, next(odd).pixels, next(even).pixels]
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+    assert not np.array_equal(alone[0], alone[1])
 
 
 def test_a_table_that_is_none_is_told(tmp_path: Path) -> None:
