@@ -126,7 +126,8 @@ MEANING: Final[dict[str, str]] = {
     "list.file": "An allowlist as `slagboom list check` accepts it. Leave `[portal]` out. A changed file is taken "
     "over within seconds while the daemon runs, all of it or nothing; of a bad one the log names the line.",
     "recognition.ocr": "The reader: `builtin`, a model of fast-plate-ocr's hub (downloaded once), or the path of "
-    "an ONNX file with its YAML of the same name beside it.",
+    "an ONNX file with its YAML of the same name beside it. Its regions may be called by distinguishing signs, "
+    "ISO 3166 codes or English names; any others are read as no country.",
     "recognition.detector": "The detector: `builtin`, or the path of an ONNX file that gives boxes as "
     "open-image-models does.",
     "boards.NAME.kind": "The board's protocol: `modbus_relay8`.",

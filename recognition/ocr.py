@@ -24,6 +24,7 @@ from recognition.detector import session_options
 from recognition.finds import Corners
 from recognition.frame import Image
 from recognition.halves import Halves
+from recognition.regions import sign_of
 from recognition.shipped import shipped
 
 ALTERNATIVE_MIN = 0.01
@@ -54,7 +55,7 @@ class TextRead:
     `text`: best characters without pads. `alternatives`: for each of them its options. `complete`: probability
     that no character follows. `countries`: distinguishing signs, "?" for no country; may be empty.
     `inner_pad`: the model saw nothing between two characters, so the text is not to be believed. `tables`: the
-    model's own answer, (slots, vocab) and (countries,), for a second look to add to; None if there is none.
+    model's own answer, (slots, vocab) and (signs,), for a second look to add to; None if there is none.
     """
 
     text: str
@@ -122,7 +123,9 @@ class Ocr:
         self.height_px: int = settings.img_height
         self._alphabet: str = settings.alphabet
         self._pad: str = settings.pad_char
-        self._regions: tuple[str, ...] = tuple(settings.plate_regions or ())
+        signs = [sign_of(region) for region in settings.plate_regions or ()]
+        self._signs: tuple[str, ...] = tuple(dict.fromkeys(signs))
+        self._means: Table = np.array([[sign == one for one in self._signs] for sign in signs], np.float64)
         self._grey: bool = settings.image_color_mode == "grayscale"
         if said := _at_odds(self._reader):
             fix = "use the model and the file that belong together"
@@ -158,7 +161,9 @@ class Ocr:
         wanted = [reader.plate_output_name, *([reader.region_output_name] if reader.has_region_head else [])]
         tables = reader.model.run(wanted, {"input": batch})
         plates = np.asarray(tables[0], np.float64).reshape(len(crops), -1, len(self._alphabet))
-        regions = np.asarray(tables[1], np.float64) if reader.has_region_head else np.zeros((len(crops), 0))
+        regions = (
+            np.asarray(tables[1], np.float64) @ self._means if reader.has_region_head else np.zeros((len(crops), 0))
+        )
         return list(zip(plates, regions, strict=True))
 
     def _prepared(self, crop: Image) -> Image:
@@ -177,7 +182,7 @@ class Ocr:
             text="".join(self._alphabet[best[slot]] for slot in kept),
             alternatives=tuple(_options(rows[slot], self._alphabet, pad) for slot in kept),
             complete=rows[length][pad] if length < len(rows) else 1.0,
-            countries=_options(region.tolist(), self._regions, -1),
+            countries=_options(region.tolist(), self._signs, -1),
             inner_pad=len(kept) < length,
             tables=(table, region),
         )

@@ -1,6 +1,7 @@
 """The shipped reader through fast-plate-ocr: rectified crops in, every character's alternatives out."""
 
 import shutil
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fast_plate_ocr import LicensePlateRecognizer
 
 from gate_controller.errors import RecognitionError
 from recognition.halves import Halves
+from recognition.looks import settled_read
 from recognition.ocr import ALTERNATIVE_MIN, LOOK_WEIGHT, MARGIN, Ocr, TextRead, rectify
 from recognition.training.draw import Freedom, draw_plate
 
@@ -165,6 +167,105 @@ def test_a_configuration_that_does_not_fit_is_named(tmp_path: Path, change: tupl
     config.write_text(text.replace(*change), encoding="utf-8")
     with pytest.raises(RecognitionError, match=r"ocr\.yaml"):
         Ocr(MODELS / "ocr.onnx", config)
+
+
+LABELS = (
+    *(
+        "Unknown",
+        "Austria",
+        "ALB",
+        "AD",
+        "Belgium",
+        "BGR",
+        "Bosnia and Herzegovina",
+        "BLR",
+        "Switzerland",
+        "Cyprus",
+    ),
+    *(
+        "Czech Republic",
+        "Germany",
+        "Denmark",
+        "ES",
+        "Estonia",
+        "France",
+        "FI",
+        "LIE",
+        "United Kingdom",
+        "Greece",
+        "HU",
+    ),
+    *(
+        "Croatia",
+        "ITA",
+        "Ireland",
+        "ISL",
+        "Luxembourg",
+        "Lithuania",
+        "LVA",
+        "Malta",
+        "MCO",
+        "Moldova",
+        "ME",
+        "Norway",
+    ),
+    *(
+        "Netherlands",
+        "North Macedonia",
+        "PRT",
+        "Poland",
+        "Kosovo",
+        "ROU",
+        "San Marino",
+        "Russia",
+        "Sweden",
+        "Slovakia",
+    ),
+    *("SI", "Serbia", "Turkey", "Ukraine"),
+)
+"""What another reader may call its regions, in the order of the shipped one's."""
+
+
+def with_regions(folder: Path, labels: Sequence[str]) -> Ocr:
+    """The shipped reader with other labels."""
+    text = (MODELS / "ocr.yaml").read_text(encoding="utf-8")
+    config = folder / "ocr.yaml"
+    listed = "".join(f'  - "{label}"\n' for label in labels)
+    config.write_text(text[: text.index("plate_regions:")] + "plate_regions:\n" + listed, encoding="utf-8")
+    return Ocr(MODELS / "ocr.onnx", config)
+
+
+def test_regions_may_be_called_by_names_and_codes(ocr: Ocr, tmp_path: Path) -> None:
+    crops = [plate("FP", "786", "YF", country="F"), plate("ZG", "4372", "KE", country="HR"), plate("MXB", "4729")]
+    crops += [cv2.GaussianBlur(crop, (0, 0), 3) for crop in crops]
+    renamed = with_regions(tmp_path, LABELS)
+    assert renamed._signs == ocr._signs
+    own, other = ocr.read(crops), renamed.read(crops)
+    assert {read.countries[0][0] for read in own} == {"F", "HR", "D"}
+    assert other == own
+    settled = [
+        [settled_read(read.alternatives, read.countries, read.complete) for read in of] for of in (own, other)
+    ]
+    assert settled[0] == settled[1]
+    assert min(read.confidence for read in settled[1][:3]) > 0.9
+
+
+def test_regions_that_mean_the_same_are_one(ocr: Ocr, tmp_path: Path) -> None:
+    labels = [*LABELS]
+    labels[LABELS.index("MCO")] = "Argentina"
+    labels[LABELS.index("San Marino")] = "FRA"
+    crops = [cv2.GaussianBlur(plate("FP", "786", "YF", country="F"), (0, 0), 3), np.zeros((64, 160, 3), np.uint8)]
+    together = with_regions(tmp_path, labels)
+    for own, other in zip(ocr.read(crops), together.read(crops), strict=True):
+        assert own.tables is not None
+        assert other.tables is not None
+        was, now = (
+            dict(zip(one._signs, read.tables[1], strict=True)) for one, read in ((ocr, own), (together, other))
+        )
+        assert now.keys() == was.keys() - {"MC", "RSM"}
+        assert now["?"] == pytest.approx(was["?"] + was["MC"])
+        assert now["F"] == pytest.approx(was["F"] + was["RSM"])
+        assert now["D"] == was["D"]
 
 
 def test_a_second_look_multiplies_the_probabilities(ocr: Ocr) -> None:
