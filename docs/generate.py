@@ -52,6 +52,8 @@ lane = "entry"
 direction = "in"
 board = "island"
 camera = "rtsp://10.0.0.21/stream1"
+region = [[0.1, 0.3], [0.8, 0.3], [1.0, 1.0], [0.0, 1.0]]
+plate_width_min_px = 80
 inputs = { approach = 1, safety = 2, closed_limit = 3 }
 outputs = { open = 1 }
 
@@ -150,6 +152,12 @@ MEANING: Final[dict[str, str]] = {
     "lanes.NAME.active": "A lane that is not active refuses everybody, for the reason `device_inactive`. An order"
     " (`operate activate`, `portal activate`) counts in its place until this is changed.",
     "lanes.NAME.camera": "An RTSP or HTTP address, a video file, a folder of pictures, or a USB camera's number.",
+    "lanes.NAME.region": "The region of interest: the corners of a polygon, one after the other around it, each "
+    "across and down the camera's picture from 0 to 1. A plate counts if its middle lies inside, so that cars that "
+    "park or pass beside the lane are not read. `slagboom read --config site.toml --lane NAME --explain PICTURE` "
+    "shows it.",
+    "lanes.NAME.plate_width_min_px": "Plates that are narrower in the camera's picture do not count: cars far off. "
+    "Without it all count, and those of 60 px and more are looked for; 20 to 60 looks for smaller ones.",
     "lanes.NAME.exit_policy": "`any_vehicle` opens the exit for whoever stands there after a bounded attempt to "
     "read; `known_only` opens it for every vehicle that is inside and refuses others with `not_inside`.",
     "lanes.NAME.read_for_s": "How long an exit tries to read a plate before its policy decides.",
@@ -221,6 +229,8 @@ def _kind(kind: inspect.Type) -> str:
             return "number" + _range(low, high)
         case inspect.FloatType(gt=low, le=high):
             return f"number above {low:g}" + (f", at most {high:g}" if high is not None else "")
+        case inspect.Metadata(extra_json_schema={"description": str(said)}):
+            return said
         case inspect.Metadata(type=inner):
             return _kind(inner)
         case inspect.StrType(pattern=str()):

@@ -76,6 +76,13 @@ def read(
     ] = False,
     ocr: OcrName = "builtin",
     detector: DetectorName = "builtin",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SITE.toml", help="Read as this site does: its models, the lane's region of interest."
+        ),
+    ] = None,
+    lane: Annotated[str | None, typer.Option(help="The lane, if the site has several cameras.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read the number plates in pictures.
@@ -83,10 +90,11 @@ def read(
     Each plate comes with its corners and the probability that the whole text is right; it is accepted when a gate
     would act on it. A picture that cannot be used is named, and the others are read all the same.
     """
-    from edge.commands.read import read_images
+    from edge.commands.read import camera_of, read_images
     from recognition.choice import Models
 
-    raise typer.Exit(read_images(images, as_json=as_json, models=Models(ocr, detector), explained=explain))
+    camera = camera_of(config, lane, Models(ocr, detector))
+    raise typer.Exit(read_images(images, as_json=as_json, camera=camera, explained=explain))
 
 
 @app.command(epilog="Example: slagboom replay monday.mp4 tuesday.mp4 --list users.csv --evidence pictures")

@@ -262,13 +262,14 @@ class Daemon:
             await self._store.note_list_age(confirmed_at, clock.now().mono_s - since_s)
 
     def _watchers(self, worker: ThreadPoolExecutor) -> "list[Watcher]":
-        cameras = {name: table.camera for name, table in self._config.lanes.items() if table.camera is not None}
-        if not cameras:
+        seen = [(name, lane, lane.camera) for name, lane in self._config.lanes.items() if lane.camera is not None]
+        if not seen:
             return []
         # Here, because a site of badges alone need not wait for them at every start, nor carry them in memory.
         from edge.camera import is_live
         from edge.watcher import Watcher
         from recognition.choice import Models, load_recognizer
+        from recognition.roi import Roi
 
         chosen = self._config.recognition
         recognizer = load_recognizer(Models(chosen.ocr, chosen.detector), self._config.folder)
@@ -280,8 +281,9 @@ class Daemon:
                 recognizer,
                 worker,
                 self._evidence,
+                Roi(lane.region, lane.plate_width_min_px),
             )
-            for name, camera in cameras.items()
+            for name, lane, camera in seen
         ]
 
     def _release_holds_of_the_last_run(self) -> None:

@@ -22,11 +22,19 @@ from gate_controller.lane import LaneSetup, Role, StorePolicy
 Byte = Annotated[int, Meta(ge=0, le=255)]
 Bits = Annotated[int, Meta(ge=BADGE_BITS_MIN, le=BADGE_BITS_MAX)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Point = Annotated[
+    tuple[Share, Share],
+    Meta(extra_json_schema={"description": "two numbers from 0 to 1 in brackets, across and down"}),
+]
 
 _BOARD_KINDS = ("modbus_relay8",)
 _LINE_READER = "line_reader"
 _READER_KINDS = ("rdm6300", _LINE_READER)
 LINE_START_LEN_MAX = 8
+REGION_CORNERS = (3, 16)
+REGION_AREA_MIN = 0.01
+"""Share of the picture below which no vehicle stands in a region: its corners are mistyped."""
 
 
 class BoardTable(Struct, forbid_unknown_fields=True):
@@ -98,6 +106,8 @@ class LaneTable(Struct, forbid_unknown_fields=True):
     inverted: tuple[Role, ...] = ()
     active: bool = True
     camera: Place | None = None
+    region: tuple[Point, ...] = ()
+    plate_width_min_px: Annotated[int, Meta(ge=20, le=1000)] | None = None
     exit_policy: ExitPolicy = ExitPolicy.ANY_VEHICLE
     read_for_s: Seconds = 3.0
     pulse_width_s: Annotated[float, Meta(ge=0.1, le=5.0)] = 0.5
@@ -134,6 +144,7 @@ def problems(
     yield from _ports(boards, readers)
     yield from _references(lanes, board_names, readers, places)
     yield from _buildable(lanes)
+    yield from _seen(lanes)
     yield from _inverted(lanes)
     yield from _channels(lanes, "inputs", lambda lane: lane.inputs.fitted())
     yield from _channels(lanes, "outputs", lambda lane: lane.outputs.fitted())
@@ -157,13 +168,20 @@ def wiring(
         for role, ch in lane.inputs.fitted().items()
     ]
     rows += [(name, f"output {role}", f"{lane.board} out {ch}", port) for role, ch in lane.outputs.fitted().items()]
-    rows.append((name, "camera", without_secret(lane.camera or "none"), ""))
+    rows.append((name, "camera", without_secret(lane.camera or "none"), _seen_of(lane)))
     rows += [
         (name, f"reader {reader}", table.named(), table.port)
         for reader, table in readers.items()
         if table.lane == name
     ]
     return rows
+
+
+def _seen_of(lane: LaneTable) -> str:
+    """What of the camera's picture counts, for the technician's table."""
+    told = [f"region of {len(lane.region)} corners, {_area(lane.region):.0%} of the picture"] if lane.region else []
+    told += [f"plates from {lane.plate_width_min_px} px"] if lane.plate_width_min_px else []
+    return ", ".join(told)
 
 
 def without_secret(spec: str) -> str:
@@ -233,6 +251,25 @@ def _buildable(lanes: Mapping[str, LaneTable]) -> Iterator[str]:
             yield f"lanes.{name}.inputs: {str(error).removeprefix(f'lane {name}: ')}"
         if lane.inputs.fire is not None and lane.outputs.hold is None:
             yield f"lanes.{name}.outputs.hold: missing; in a fire that relay holds the boom open, so wire it"
+
+
+def _seen(lanes: Mapping[str, LaneTable]) -> Iterator[str]:
+    for name, lane in lanes.items():
+        at = f"lanes.{name}"
+        for key in ("region", "plate_width_min_px"):
+            if lane.camera is None and getattr(lane, key):
+                yield f"{at}.{key}: this lane has no camera; leave it out"
+        least, most = REGION_CORNERS
+        if lane.region and not least <= len(lane.region) <= most:
+            yield f"{at}.region: {len(lane.region)} corners; give {least} to {most}, one after the other around it"
+        elif lane.region and _area(lane.region) < REGION_AREA_MIN:
+            yield f"{at}.region: next to nothing of the picture; give its corners one after the other around it"
+
+
+def _area(corners: tuple[Point, ...]) -> float:
+    """Of a polygon (the shoelace formula)."""
+    following = corners[1:] + corners[:1]
+    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))) / 2
 
 
 def _channels(

@@ -30,6 +30,7 @@ from gate_controller.lane import Presented
 from gate_controller.plates import PlateRead
 from recognition.frame import Frame, Image
 from recognition.recognizer import LocatedRead, Recognizer
+from recognition.roi import WHOLE, Roi
 from recognition.vote import LOST_AFTER_S, MOVED_WIDTHS, TRACKS_LEN_MAX, Track, VoteEvent, Voter, centre_of
 
 log = logging.getLogger(__name__)
@@ -139,14 +140,21 @@ class Watcher:
     """Runs one camera for one lane until cancelled; a file ends by itself."""
 
     def __init__(
-        self, lane: LaneTask, camera: str, recognizer: Recognizer, worker: Executor, evidence: EvidenceFolder
+        self,
+        lane: LaneTask,
+        camera: str,
+        recognizer: Recognizer,
+        worker: Executor,
+        evidence: EvidenceFolder,
+        roi: Roi = WHOLE,
     ) -> None:
-        """`worker` runs one job at a time: cameras share the recogniser."""
+        """`worker` runs one job at a time: cameras share the recogniser, each with its own region of interest."""
         self._lane = lane
         self._camera = camera
         self._recognizer = recognizer
         self._worker = worker
         self._evidence = evidence
+        self._roi = roi
         self._voter = Voter(recognizer.settings.accept_at)
         self._queue = Queue()
         self._was_free = False
@@ -209,7 +217,8 @@ class Watcher:
     async def _read(self, image: Image) -> list[LocatedRead]:
         """The plates of one frame; none if it cannot be read, which is told once of each kind of failure."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, self._recognizer.read, image)
+            reading = partial(self._recognizer.read, image, self._roi)
+            return await asyncio.get_running_loop().run_in_executor(self._worker, reading)
         except (
             Exception
         ) as error:  # OpenCV and the model's runtime may raise anything; one frame is not worth a gate

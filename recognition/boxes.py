@@ -16,6 +16,7 @@ from recognition.aligner import Quad, align
 from recognition.detector import DOUBTED_MIN, LOOKS_MAX, THERE_MIN, Search, open_session
 from recognition.finds import Detection, corners_of, distinct, readable
 from recognition.halves import GREY, Halves
+from recognition.roi import PLATE_WIDTH_PX
 from recognition.shipped import shipped
 
 INPUT = "images"
@@ -54,7 +55,7 @@ class BoxDetector:
         with shipped("aligner.onnx") as aligner:
             self._aligner: ort.InferenceSession = open_session(aligner)
 
-    def detect(self, halves: Halves) -> Search:
+    def detect(self, halves: Halves, looked_for_px: float = PLATE_WIDTH_PX) -> Search:
         """The plates in the image, best first; there is no finer search, since the model has one size only."""
         image = halves.image
         scale = min(self._size[0] / image.shape[1], self._size[1] / image.shape[0])

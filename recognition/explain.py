@@ -16,6 +16,7 @@ from recognition.frame import Image
 from recognition.looks import COUNTRY_MIN
 from recognition.ocr import Options
 from recognition.recognizer import LocatedRead
+from recognition.roi import WHOLE, Roi
 
 WIDTH_PX = 960
 PHOTO_HEIGHT_MAX_PX = 720
@@ -25,6 +26,9 @@ COLUMN_PX = 84
 LINE_PX = 20
 OPTIONS_LEN_MAX = 4
 COUNTRIES_LEN_MAX = 3
+BEYOND_SHARE = 0.4
+"""Of their brightness that pixels beyond the region of interest keep."""
+
 CHIP_PX = (22, 20)
 """Of a plate's number, on a ground of its own: over chrome and lamps nothing else can be read."""
 
@@ -36,13 +40,27 @@ _NO = (80, 80, 235)
 _CHANGED = (60, 190, 250)
 
 
-def explain(image: Image, reads: Sequence[LocatedRead]) -> Image:
-    """(H, 960, 3) uint8 BGR: the image with its plates outlined, and below it a panel a plate, surest first."""
-    parts = [_photo(image, reads)]
+def explain(image: Image, reads: Sequence[LocatedRead], roi: Roi = WHOLE) -> Image:
+    """(H, 960, 3) uint8 BGR: the image with its plates outlined, and below it a panel a plate, surest first.
+
+    What lies beyond the region of interest is darker.
+    """
+    parts = [_photo(_lit(image, roi), reads)]
     parts += [_panel(number, read) for number, read in enumerate(reads, 1)]
     if not reads:
         parts.append(_lines(["no plate found"], _DIM))
     return np.vstack(parts)
+
+
+def _lit(image: Image, roi: Roi) -> Image:
+    if not roi.corners:
+        return image
+    outline = [np.round(roi.outline(image)).astype(np.int32)]
+    lit = (image * BEYOND_SHARE).astype(np.uint8)
+    inside = cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), outline, 1).astype(bool)
+    lit[inside] = image[inside]
+    cv2.polylines(lit, outline, True, _CHANGED, max(2, image.shape[1] // 400), cv2.LINE_AA)
+    return lit
 
 
 def _photo(image: Image, reads: Sequence[LocatedRead]) -> Image:

@@ -19,6 +19,7 @@ from recognition.frame import Image
 from recognition.halves import Halves
 from recognition.looks import Look, merged
 from recognition.ocr import MARGIN_AGAIN, Ocr, Options, TextRead, light_on_dark, negative, rectify
+from recognition.roi import WHOLE, Roi, Window, width_of
 
 CHARACTERS_MIN = 4
 """A shorter text is never accepted from a picture: the shortest common series have five, vanity plates four."""
@@ -66,7 +67,7 @@ class Rejected(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecognitionSettings:
-    """Thresholds a site may change. `detect_at`: plate score; `accept_at`: probability that the text is right.
+    """Thresholds. `detect_at`: plate score; `accept_at`: probability that the text is right.
 
     0.95 accepts no wrong plate and about nine in ten of the right ones, on 136 photographs of French and Croatian
     cars and 19 clips of Dutch ones that nothing was trained on.
@@ -103,8 +104,7 @@ class LocatedRead:
     @property
     def width_px(self) -> float:
         """Mean length of the plate's upper and lower edge in the picture."""
-        a, b, c, d = self.corners
-        return (math.dist(a, b) + math.dist(d, c)) / 2
+        return width_of(self.corners)
 
 
 class Recognizer:
@@ -121,19 +121,27 @@ class Recognizer:
         self._detector = detector or BuiltinDetector(detect_at=settings.detect_at)
         self._ocr = ocr or Ocr()
 
-    def read(self, image: Image) -> list[LocatedRead]:
-        """The plates in an (H, W, 3) uint8 BGR image, most confident first; what is no plate is left out."""
-        halves = Halves(image)
-        search = self._detector.detect(halves)
+    def read(self, image: Image, roi: Roi = WHOLE) -> list[LocatedRead]:
+        """The plates in an (H, W, 3) uint8 BGR image, most confident first; what is no plate is left out.
+
+        What does not count by the region of interest is left out too.
+        """
+        window = roi.window(image)
+        halves = Halves(window.image)
+        search = self._detector.detect(halves, roi.looked_for_px)
         crops: dict[Corners, Image] = {}
-        looks = self._look(halves, search.plates, crops)
-        unsure = [look for look in looks if self._rejected(image, look)]
-        if unsure and (len(unsure) == len(looks) or any(look.read.confidence >= PLAUSIBLE_MIN for look in unsure)):
-            finer = self._look(halves, search.finer([look.found for look in looks if look not in unsure]), crops)
-            likely = [look for look in finer if look.read.confidence >= PLAUSIBLE_MIN]
+
+        def look(found: list[Detection]) -> list[Look]:
+            return self._look(halves, [one for one in found if window.counts(one.corners)], crops)
+
+        looks = look(search.plates)
+        unsure = [one for one in looks if self._rejected(halves.image, one)]
+        if unsure and (len(unsure) == len(looks) or any(one.read.confidence >= PLAUSIBLE_MIN for one in unsure)):
+            finer = look(search.finer([one.found for one in looks if one not in unsure]))
+            likely = [one for one in finer if one.read.confidence >= PLAUSIBLE_MIN]
             looks = merged(looks, likely, self._ocr.joined)
-        looks.sort(key=lambda look: -look.read.confidence)
-        return [self._located(halves, look, crops[look.found.corners]) for look in looks]
+        looks.sort(key=lambda one: -one.read.confidence)
+        return [self._located(halves, window, one, crops[one.found.corners]) for one in looks]
 
     def _look(self, halves: Halves, found: list[Detection], crops: dict[Corners, Image]) -> list[Look]:
         """What can be read at these finds; what is no plate is left out. What each was read from joins `crops`."""
@@ -150,11 +158,11 @@ class Recognizer:
     def _rejected(self, image: Image, look: Look) -> Rejected | None:
         return _placed_badly(look.found, image) or judge(look.read, look.text, self.settings.accept_at)
 
-    def _located(self, halves: Halves, look: Look, crop: Image) -> LocatedRead:
+    def _located(self, halves: Halves, window: Window, look: Look, crop: Image) -> LocatedRead:
         corners, text = look.found.corners, look.text
         return LocatedRead(
             read=look.read,
-            corners=corners,
+            corners=window.in_picture(corners),
             crop=_picture(halves, corners),
             score=look.found.score,
             sharpness=_sharpness(crop),

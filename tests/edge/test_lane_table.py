@@ -52,6 +52,48 @@ def test_an_inverted_input_must_be_wired_and_is_shown(tmp_path: Path) -> None:
     assert ("entry", "input safety", "main in 2 inverted", "/dev/ttyUSB0") in rows
 
 
+CAMERA = 'camera = "rtsp://camera/1"'
+WEDGE = "[[0.2, 0.3], [0.8, 0.3], [1, 1], [0, 1]]"
+
+
+def test_what_of_a_cameras_picture_counts_is_shown(tmp_path: Path) -> None:
+    config = load(tmp_path, swapped(CAMERA, f"{CAMERA}\nregion = {WEDGE}\nplate_width_min_px = 80"))
+    assert config.lanes["entry"].region == ((0.2, 0.3), (0.8, 0.3), (1.0, 1.0), (0.0, 1.0))
+    told = "region of 4 corners, 56% of the picture, plates from 80 px"
+    assert ("entry", "camera", "rtsp://camera/1", told) in wiring(config)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("region = [[0.2, 0.3], [0.8, 0.3]]", "region: 2 corners; give 3 to 16, one after the other"),
+        (
+            "region = [[0.2, 0.3], [0.8, 0.3], [0.5, 0.3]]",
+            "region: next to nothing of the picture; give",
+        ),
+        (
+            "region = [[0.2, 0.3], [80, 30], [0, 1]]",
+            "region: a list given; expected a list in brackets",
+        ),
+        (
+            "region = [0.2, 0.3, 0.8]",
+            "region: a list given; expected a list in brackets, each two num",
+        ),
+        ("plate_width_min_px = 5", "plate_width_min_px: 5 given; expected"),
+    ],
+)
+def test_a_region_that_cannot_be_one_is_named(tmp_path: Path, line: str, expected: str) -> None:
+    problem = problem_of(tmp_path, swapped(CAMERA, f"{CAMERA}\n{line}"))
+    assert problem.startswith(f"lanes.entry.{expected}")
+
+
+def test_a_region_is_a_cameras(tmp_path: Path) -> None:
+    assert problems(tmp_path, swapped(CAMERA, f"region = {WEDGE}\nplate_width_min_px = 80")) == [
+        "lanes.entry.region: this lane has no camera; leave it out",
+        "lanes.entry.plate_width_min_px: this lane has no camera; leave it out",
+    ]
+
+
 def test_a_line_reader_is_told_how_its_lines_are_written(tmp_path: Path) -> None:
     told = '"line_reader"\nformat = "hex"\nbits = 40\nstart = [2, 82]\nends = [4]'
     config = load(tmp_path, swapped('"rdm6300"', told))

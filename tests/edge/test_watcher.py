@@ -22,6 +22,7 @@ from hardware_sim.camera import MjpegServer, draw, plate_corners
 from hardware_sim.world import Boom, Doing, Placed, Scene, Vehicle
 from recognition.frame import Frame, Image
 from recognition.recognizer import LocatedRead, Recognizer, Rejected
+from recognition.roi import WHOLE, Roi
 from recognition.vote import LOST_AFTER_S, VoteEvent, Voter
 
 CAR = Vehicle(("98", "THD", "4"), "NL")
@@ -116,6 +117,15 @@ async def test_a_folder_is_replayed_and_its_picture_is_written_once_it_decided(
     assert cv2.imread(str(path)) is not None
 
 
+async def test_a_plate_beyond_the_cameras_region_of_interest_is_nobodys(
+    tmp_path: Path, recognizer: Recognizer, worker: ThreadPoolExecutor, evidence: EvidenceFolder
+) -> None:
+    lane, frames = Lane(vehicle_waits=False), film(tmp_path / "frames", approach())
+    top = Roi(((0.0, 0.0), (1.0, 0.0), (1.0, 0.2), (0.0, 0.2)))
+    await Watcher(lane, frames, recognizer, worker, evidence, top).run()  # type: ignore[arg-type]
+    assert lane.plates() == []
+
+
 async def test_a_live_stream_is_watched_and_who_still_waits_is_shown_again(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,13 +210,13 @@ class Faulty(Recognizer):
         super().__init__()
         self.count = 0
 
-    def read(self, image: Image) -> list[LocatedRead]:
+    def read(self, image: Image, roi: Roi = WHOLE) -> list[LocatedRead]:
         self.count += 1
         if self.count % 4 == 1:
             raise cv2.error("assertion failed")
         if self.count % 4 == 3:
             raise RuntimeError("out of memory")
-        return super().read(image)
+        return super().read(image, roi)
 
 
 async def test_a_frame_that_breaks_a_library_is_told_once_of_each_kind_and_the_next_is_read(

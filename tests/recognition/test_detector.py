@@ -20,6 +20,9 @@ from recognition.finds import DETECTIONS_LEN_MAX, Detection
 from recognition.halves import Halves
 from recognition.training.draw import Freedom, draw_plate
 
+LARGE_PX = 120.0
+"""Looked for in pictures of 1280 pixels, plates of this width need no search finer than the first."""
+
 MODELS = Path(str(files("recognition.models")))
 
 
@@ -107,7 +110,7 @@ def test_a_second_search_sees_what_is_too_small_for_the_first_but_not_what_is_kn
 ) -> None:
     quad = quad_at(900, 400, 46, 10)
     image = picture([quad], (720, 1280))
-    search = detector.detect(Halves(image))
+    search = detector.detect(Halves(image), LARGE_PX)
     (found,) = search.finer([])
     assert off(found, quad) < 0.3
     assert search.finer([found]) == []
@@ -115,9 +118,20 @@ def test_a_second_search_sees_what_is_too_small_for_the_first_but_not_what_is_kn
     assert detector.detect(Halves(near)).finer([]) == []
 
 
+@pytest.mark.parametrize(("width", "size"), [(60, (1440, 2560)), (90, (2160, 3840))])
+def test_a_narrow_plate_is_not_missed_in_a_large_picture(
+    detector: BuiltinDetector, width: int, size: tuple[int, int]
+) -> None:
+    quad = quad_at(0.7 * size[1], 0.6 * size[0], width, 5)
+    halves = Halves(picture([quad], size))
+    (found,) = detector.detect(halves).plates
+    assert off(found, quad) < 0.35
+    assert detector.detect(halves, looked_for_px=400.0).plates == []
+
+
 def test_only_where_no_plate_is_known_the_whole_picture_is_searched_again(detector: BuiltinDetector) -> None:
     tiny = quad_at(900, 400, 26, 0)  # the first search has no hint of it
-    search = detector.detect(Halves(picture([tiny], (720, 1280))))
+    search = detector.detect(Halves(picture([tiny], (720, 1280))), LARGE_PX)
     (found,) = search.finer([])
     assert off(found, tiny) < 0.3
     elsewhere = replace(found, corners=((10.0, 10.0), (90.0, 10.0), (90.0, 30.0), (10.0, 30.0)))

@@ -8,6 +8,7 @@ import pytest
 from gate_controller.plates import Plate, PlateRead
 from recognition.explain import CHIP_PX, LINE_PX, WIDTH_PX, _country, explain
 from recognition.recognizer import LocatedRead, Rejected
+from recognition.roi import Roi
 
 CORNERS = ((100.0, 100.0), (300.0, 110.0), (300.0, 150.0), (100.0, 140.0))
 PHOTO = np.full((480, 640, 3), 90, np.uint8)
@@ -30,6 +31,14 @@ def test_the_plate_is_outlined_where_it_lies_in_the_colour_of_the_verdict() -> N
     assert yes[around][:, 1].max() > yes[around][:, 2].max()
     assert no[around][:, 2].max() > no[around][:, 1].max()
     assert np.abs(yes[round(300 * scale), round(200 * scale)].astype(int) - 90).max() <= 2
+
+
+def test_what_lies_beyond_the_region_of_interest_is_darker() -> None:
+    grey = np.full((400, 800, 3), 200, np.uint8)
+    photo = explain(grey, [], Roi(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))))
+    assert (photo[200, 100] == 200).all()
+    assert (photo[200, 700] < 100).all()
+    assert (grey == 200).all()
 
 
 def test_each_plate_adds_a_panel_and_none_is_said() -> None:

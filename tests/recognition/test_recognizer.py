@@ -118,7 +118,7 @@ class Everywhere:
         self.found, self.later = list(found), list(later)
         self.finer_searches = 0
 
-    def detect(self, halves: Halves) -> Search:
+    def detect(self, halves: Halves, _looked_for_px: float) -> Search:
         return Search(self.found, self._finer)
 
     def _finer(self, known: Sequence[Detection]) -> list[Detection]:

@@ -16,6 +16,8 @@ from recognition.frame import Image
 from recognition.halves import Halves
 from recognition.ocr import TextRead
 from recognition.recognizer import Recognizer
+from tests.edge.test_config import GOOD
+from tests.recognition.test_recognizer import car
 
 Slagboom = Callable[..., Any]
 
@@ -28,7 +30,7 @@ class Eye:
     def __init__(self) -> None:
         self._sure = 0.0
 
-    def detect(self, halves: Halves) -> Search:
+    def detect(self, halves: Halves, _looked_for_px: float) -> Search:
         self._sure = float(halves.image.max()) / 255
         plate = Detection(((20.04, 20.0), (60.0, 21.0), (60.0, 31.0), (20.0, 30.0)), 0.9)
         return Search([plate] if self._sure else [])
@@ -47,7 +49,7 @@ class Eye:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     eye: Any = Eye()
-    monkeypatch.setattr(read, "load_recognizer", lambda _: Recognizer(detector=eye, ocr=eye))
+    monkeypatch.setattr(read, "load_recognizer", lambda *_: Recognizer(detector=eye, ocr=eye))
 
 
 def picture(path: Path, brightness: int) -> Path:
@@ -178,3 +180,42 @@ def test_the_models_that_ship_answer_in_the_same_form(tmp_path: Path, capsys: py
     assert found["image"] == str(tmp_path / "grey.png")
     assert found["plates"] == []
     assert 0 < found["ms"] < 60_000
+
+
+def test_a_site_reads_with_its_own_models_and_its_lanes_region(slagboom: Slagboom, tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    camera = 'camera = "exit.avi"'
+    exit_of = GOOD.replace(camera, f"{camera}\nregion = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]")
+    site.write_text(exit_of, "utf-8")
+    path = tmp_path / "two.png"
+    assert cv2.imwrite(str(path), np.hstack([car(("FP", "786", "YF"), "F"), car(("KA", "PT", "538"), "D")]))
+
+    def texts(*words: object) -> list[str]:
+        (found,) = slagboom("read", path, "--json", *words).objects()
+        return sorted(plate["text"] for plate in found["plates"])
+
+    assert texts() == texts("--config", site, "--lane", "entry") == ["FP-786-YF", "KA-PT 538"]
+    assert texts("--config", site, "--lane", "exit") == ["FP-786-YF"]
+    site.write_text(exit_of + '\n[recognition]\nocr = "none.onnx"\n', "utf-8")
+    assert "none.onnx: no such" in slagboom("read", path, "--config", site, "--lane", "exit").err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--lane", "entry"], "--lane: of which site? add --config SITE.toml"),
+        (["--config", "SITE"], "--lane: missing; lanes with cameras are entry, exit"),
+        (["--config", "SITE", "--lane", "entri"], "--lane: entri has no camera; did you mean entry?"),
+        (
+            ["--config", "SITE", "--lane", "exit", "--ocr", "x.onnx"],
+            "--config: the site's settings name the models; leave --ocr and --detector out",
+        ),
+    ],
+)
+def test_a_lane_that_cannot_be_meant_is_told(
+    slagboom: Slagboom, tmp_path: Path, words: list[str], expected: str
+) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(GOOD, "utf-8")
+    said = slagboom("read", picture(tmp_path / "a.png", 0), *[str(site) if w == "SITE" else w for w in words])
+    assert (said.code, said.err) == (2, f"error: {expected}\n")

@@ -35,7 +35,7 @@ class Eye:
     def __init__(self) -> None:
         self._seen: list[tuple[str, float]] = []
 
-    def detect(self, halves: Halves) -> Search:
+    def detect(self, halves: Halves, _looked_for_px: float) -> Search:
         image = halves.image
         spelt = bytes(image[0, :16, 0]).rstrip(b"\0").decode()
         if not spelt:
