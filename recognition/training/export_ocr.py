@@ -87,8 +87,9 @@ def main() -> None:
     torch.set_num_threads(1)
     net = OcrNet()
     net.load_state_dict(state["average"])
-    print(f"drawing {options.plates} plates to calibrate on; minutes on a busy machine", flush=True)
     source = PlateSource(Sources(options.faces, None, Camera(HARDNESS), UNSEEN_SHARE), CALIBRATION_SEED)
+    print(f"calibration: {source.material()}", flush=True)
+    print(f"drawing {options.plates} plates to calibrate on; minutes on a busy machine", flush=True)
     temperatures, reliability = fit(net, (source.batch(200) for _ in range(max(1, options.plates // 200))))
     export(net, options.out, temperatures["plate"], temperatures["region"])
     print(

@@ -100,11 +100,24 @@ class PlateSource:
     def __init__(self, sources: Sources, seed: int | tuple[int, ...]) -> None:
         self._rng = np.random.default_rng(seed)
         self.camera = sources.camera
+        self._sources = sources
         self._faces_share = sources.faces_share
         self._faces = read_faces(sources.faces) if sources.faces and sources.faces.exists() else []
         self._backgrounds = _backgrounds(sources.street, self._rng)
         self._hands: dict[str, list[Mapping[str, Image]]] = {}
         self._pool: list[tuple[Text, Scene, int]] = []
+
+    def material(self) -> str:
+        """One line on what plates are drawn in and on, and where nothing of it was lent."""
+        folder, street = self._sources.faces, self._sources.street
+        faces = f"{len(self._faces)} faces of {folder} and our own letterforms"
+        if not self._faces:
+            where = f"in {folder}" if folder else "named"
+            faces = f"our own letterforms alone, no faces {where} (docs/training.md says where they come from)"
+        grounds = f"{len(self._backgrounds)} backgrounds of {street} and painted ones"
+        if not self._backgrounds:
+            grounds = f"painted backgrounds alone, no street frames {f'in {street}' if street else 'named'}"
+        return f"plates drawn in {faces}; on {grounds}"
 
     def _letters(self, family: str) -> Mapping[str, Image]:
         """Mostly the country's own hand, struck a little differently each time; else any other hand or face."""

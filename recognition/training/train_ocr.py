@@ -157,7 +157,9 @@ def drawings(plan: Plan, sources: Sources, step: int) -> list[tuple[Any, ...]]:
 
 def train(run: Run, plan: Plan, sources: Sources, out: Path) -> None:
     """The plan's steps that are left, counting those of earlier runs of the same checkpoint."""
-    held_out = PlateSource(sources, HELD_OUT_SEED).batch(HELD_OUT_PLATES)
+    source = PlateSource(sources, HELD_OUT_SEED)
+    print(f"reader: {source.material()}", flush=True)
+    held_out = source.batch(HELD_OUT_PLATES)
     # A resumed run draws other plates than the one it follows.
     seed = plan.seed + run.step
     stream = Replay(in_background(drawn, *drawings(plan, sources, run.step)), seed)
