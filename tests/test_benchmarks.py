@@ -3,19 +3,23 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks import _confusions, _report, clips, peers
+from benchmarks import _confusions, _report, clips, peers, readers
 from benchmarks.__main__ import BENCHMARKS, conclude, main
 from benchmarks._operations import work_of
 from benchmarks._report import Bar, Report, finish
-from gate_controller.plates import Plate
+from gate_controller.plates import Plate, PlateRead
 from recognition.frame import Frame
 from recognition.recognizer import Recognizer
 from recognition.training.draw import Freedom, draw_plate
@@ -69,6 +73,24 @@ def test_a_clip_tells_when_it_was_sure_and_when_it_was_decided() -> None:
     assert (told.frames, vehicle.read.plate.key, vehicle.accepted) == (8, "AB123CD", True)
     assert (vehicle.first_seen, vehicle.first_sure, vehicle.decided, vehicle.frames) == (2, 2, 4, 3)
     assert alone.decided == 8
+
+
+def test_both_plates_of_a_clip_are_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of `A|B` only A is read, and once with an unsure vote: B is missed twice, A once, and X is wrong."""
+
+    def vehicle(key: str, accepted: bool = True) -> clips.Vehicle:
+        read = PlateRead(Plate(key), 0.99, tuple(((char, 0.99),) for char in key))
+        return clips.Vehicle(read, accepted, 1, 1, 3)
+
+    told = clips.Followed(36, [vehicle("AB123CD"), vehicle("XY789Z")], [vehicle("AB123CD", False)])
+    monkeypatch.setattr(clips, "open_source", lambda _: SimpleNamespace(frames=lambda: [], close=lambda: None))
+    monkeypatch.setattr(clips, "follow", lambda *_: told)
+    monkeypatch.setattr(_report, "FOLDER", tmp_path)
+    monkeypatch.setenv(_report.JOINED_BY, "1")
+    table = tmp_path / "clips.csv"
+    table.write_text("clip,text,country\na.avi,AB123CD|EF456GH,F\n", encoding="utf-8")
+    assert clips.main([str(table)]) == 1
+    assert [bar["measured"] for bar in _report.read("clips")["bars"]] == [3, 1, 0]
 
 
 def test_neighbours_are_one_edit_away_and_no_look_alikes() -> None:
@@ -130,3 +152,73 @@ def test_a_graph_s_multiply_adds_are_counted_and_grow_with_the_picture() -> None
     assert large.float_macs == pytest.approx(2 * small.float_macs)
     assert small.moved_bytes < large.moved_bytes < 2 * small.moved_bytes
     assert small.plus(small, 2.0).float_macs == pytest.approx(3 * small.float_macs)
+
+
+def reader_told(*texts: str) -> dict[str, Any]:
+    return {"pictures": [{"texts": [text], "sure": [text], "cpu_ms": 1.0} for text in texts], "resident_mb": 9.0}
+
+
+def test_a_reader_is_to_be_ahead_in_every_country_and_not_by_folding_alone() -> None:
+    """Two more French plates than the peer do not make good a Croatian one less, nor a 0 that is an O."""
+    labels = ["AB1O", "CD2", "EF3", "GH4", "IJ5"]
+    told = {
+        "ours": reader_told("AB10", "CD2", "EF3", "GH4", "-"),
+        readers.WHOLE_PEER: reader_told("-", "-", "EF3", "GH4", "IJ5"),
+    }
+    found = readers.by_country(told, ["F", "F", "F", "HR", "HR"], [{label} for label in labels], [set()] * 5)
+    assert list(found) == ["F", "HR", "all"]
+    assert [found[country]["ours"]["folded"] for country in found] == [3, 1, 4]
+    bars = {bar.what: bar for bar in readers._bars(found, None)}
+    less = f"right texts, folded, less {readers.WHOLE_PEER}'s"
+    assert {country: bars[f"{country}: {less}"].held for country in ("F", "HR")} == {"F": True, "HR": False}
+    assert bars[less].held
+    strict = {country: bars[f"{country}: right share, strict, below folded"] for country in ("F", "HR")}
+    assert {country: (round(bar.measured, 1), bar.held) for country, bar in strict.items()} == {
+        "F": (33.3, False),
+        "HR": (0.0, True),
+    }
+
+
+def test_where_the_peer_reads_every_plate_as_many_are_enough() -> None:
+    for texts, held in ((("AB1", "CD2"), True), (("AB1", "-"), False)):
+        told = {"ours": reader_told(*texts), readers.WHOLE_PEER: reader_told("AB1", "CD2")}
+        found = readers.by_country(told, ["F", "F"], [{"AB1"}, {"CD2"}], [set(), set()])
+        bars = {bar.what: bar for bar in readers._bars(found, None)}
+        assert bars[f"F: right texts, folded, less {readers.WHOLE_PEER}'s"].held is held
+
+
+@pytest.mark.parametrize("name", ["rapidocr_reads", "platedet_reads"])
+def test_a_peer_holds_no_more_pictures_than_it_reads(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the pictures would count as its memory beside ours, which loads one at a time."""
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    most = 0
+
+    class Picture(np.ndarray):  # type: ignore[type-arg]
+        __hash__ = object.__hash__
+
+    def load(_: str) -> Any:
+        nonlocal most
+        picture = np.zeros((40, 80, 3), np.uint8).view(Picture)
+        alive.add(picture)
+        most = max(most, len(alive))
+        return picture
+
+    engine = SimpleNamespace(
+        RapidOCR=lambda params: lambda *_, **__: SimpleNamespace(txts=("AB123CD",)),
+        Platedet=lambda sess_options: SimpleNamespace(
+            inference=lambda *_, **__: {"boxes": {"boxes": [(1, 1, 9, 9)]}}
+        ),
+    )
+    for module in ("rapidocr", "platedet"):
+        monkeypatch.setitem(sys.modules, module, engine)
+    monkeypatch.setattr(cv2, "imread", load)
+    for stays in ("cv2.setNumThreads", "logging.disable"):
+        monkeypatch.setattr(stays, lambda *_: None)
+    asks, answers = tmp_path / "asks.json", tmp_path / "answers.json"
+    asks.write_text(json.dumps([f"{at}.png" for at in range(9)]), encoding="utf-8")
+    runpy.run_path(str(peers.SCRIPTS / f"{name}.py"))["main"](asks, answers)
+    told = json.loads(answers.read_text(encoding="utf-8"))
+    assert [picture["texts"] for picture in told["pictures"]] == [["AB123CD"]] * 9
+    assert most <= 2, "the one that was read and the next"
