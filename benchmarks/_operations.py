@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from recognition.detector import session_options
+from recognition.sessions import session_options
 
 WEIGHT_AT = {"QLinearConv": 3, "Conv": 1, "FusedConv": 1}
 """Which input of a convolution is its weight, output channels first."""

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 from gate_controller.errors import RecognitionError
 from recognition.aligner import Quad, align
-from recognition.detector import DOUBTED_MIN, LOOKS_MAX, THERE_MIN, Search, open_session
+from recognition.detector import DOUBTED_MIN, LOOKS_MAX, THERE_MIN, Search
 from recognition.finds import Detection, corners_of, distinct, readable
 from recognition.halves import GREY, Halves
 from recognition.roi import PLATE_WIDTH_PX
-from recognition.shipped import shipped
+from recognition.sessions import FLOAT, OWN, Part, expect, fits, open_session, takes, told, tried
+from recognition.shipped import ANEW, shipped
 
 INPUT = "images"
+IMAGES: Part = (INPUT, ("n", 3, "h", "w"))
 COLUMNS = 7
 """A row of the output: picture, left, top, right, bottom, class, score; in pixels of the scaled picture."""
 
@@ -39,21 +40,22 @@ class BoxDetector:
         """Raises `RecognitionError` naming the file and the fix when it is another kind of model."""
         self._detect_at = detect_at
         self._session = open_session(path)
-        (taken,), given = self._session.get_inputs(), self._session.get_outputs()
+        outputs = self._session.get_outputs()
         if (
-            taken.name != INPUT
-            or len(taken.shape) != 4
-            or len(given) != 1
-            or given[0].shape[-1] not in (COLUMNS, None)
+            not takes(self._session, IMAGES, FLOAT)
+            or len(outputs) != 1
+            or not fits(outputs[0].shape[-1:], (COLUMNS,))
         ):
-            raise RecognitionError(
-                f"{path}: gives no boxes as open-image-models does (takes {taken.name} {taken.shape}, gives "
-                f'{given[0].shape}); name such a model, or write "builtin"'
-            )
-        height, width = (side if isinstance(side, int) else SIDE_PX for side in taken.shape[2:])
+            kind = told(self._session, IMAGES, FLOAT, ("output", ("n", COLUMNS)))
+            raise RecognitionError(f"{path}: gives no boxes as open-image-models does ({kind}); {OWN}")
+        sides = self._session.get_inputs()[0].shape[2:]
+        height, width = (side if isinstance(side, int) else SIDE_PX for side in sides)
         self._size = (width, height)
+        nothing = np.zeros((1, 3, height, width), np.float32)
+        (given,) = tried(path, self._session, nothing, [outputs[0].name], OWN)
+        expect(path, given, (*["n"] * max(1, given.ndim - 1), COLUMNS), OWN)
         with shipped("aligner.onnx") as aligner:
-            self._aligner: ort.InferenceSession = open_session(aligner)
+            self._aligner = open_session(aligner, ANEW)
 
     def detect(self, halves: Halves, looked_for_px: float = PLATE_WIDTH_PX) -> Search:
         """The plates in the image, best first; there is no finer search, since the model has one size only."""

@@ -66,7 +66,8 @@ def _ocr(name: str, folder: Path) -> Ocr:
     if name not in hub.AVAILABLE_ONNX_MODELS:
         known = f'"{BUILTIN}", the path of an .onnx file, or one of ' + ", ".join(sorted(hub.AVAILABLE_ONNX_MODELS))
         raise RecognitionError(f'no reader "{name}"; write {known}')
-    return Ocr(*_from_hub(name))
+    fix = f'delete {hub.MODEL_CACHE_DIR / name} to have it downloaded anew, or write "{BUILTIN}"'
+    return Ocr(*_from_hub(name), fix)
 
 
 def _from_hub(name: str) -> tuple[Path, Path]:

@@ -17,13 +17,12 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from gate_controller.errors import RecognitionError
 from recognition.aligner import SAMPLED_MAX, Quad, align
 from recognition.blocks import TAKEN, framed
 from recognition.finds import (
+    STRIDE_PX,
     Detection,
     corners_of,
     decode,
@@ -35,7 +34,8 @@ from recognition.finds import (
 from recognition.frame import Image
 from recognition.halves import Halves, Matrix
 from recognition.roi import PLATE_WIDTH_PX
-from recognition.shipped import shipped
+from recognition.sessions import OWN, TRIAL_LEN, Part, expect, load_session, open_session, tried
+from recognition.shipped import ANEW, shipped
 
 LONG_SIDE_PX = 512
 """Frames are scaled down to this; a 60 px plate of a 1280 px frame then still covers three cells."""
@@ -84,6 +84,13 @@ VIEW_SIZE_PX = (160, 96)
 VIEW_PLATE_PX = 120.0
 """Last look: width and height of the view, and width of the plate in it, the middle of the sizes trained on."""
 
+IMAGES: Part = ("image", ("n", "h", "w", "channels"))
+PLATES: Part = ("plates", ("n", "rows", "cols", 9))
+"""What a model takes and gives."""
+
+TRIAL_SIZE_PX = (64, 32)
+"""Height and width of what a model that did not ship is shown when it is loaded."""
+
 
 def _nothing(_known: Sequence[Detection]) -> list[Detection]:
     return []
@@ -109,54 +116,27 @@ class Detector(Protocol):
         ...
 
 
-def session_options() -> ort.SessionOptions:
-    """One thread, errors as exceptions only: fastest for nets of this size, and the other cores are the lanes'."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return options
-
-
-def open_session(path: Path) -> ort.InferenceSession:
-    """A session of an ONNX file. Raises `RecognitionError` naming the file and the fix."""
-    fix = "restore it from the package, or name another model"
-    if not path.is_file():
-        raise RecognitionError(f"{path}: no such model file; {fix}")
-    try:
-        return ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises bare classes of its own for each kind of damage
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise RecognitionError(f"{path}: no usable ONNX model ({reason}); {fix}") from None
-
-
-def load_session(path: Path, inputs: list[tuple[str, int]], outputs: list[str]) -> ort.InferenceSession:
-    """A session checked against the expected inputs (name, rank) and outputs.
-
-    Raises `RecognitionError` naming the file and the fix.
-    """
-    session = open_session(path)
-    has = [(part.name, len(part.shape)) for part in session.get_inputs()]
-    gives = [part.name for part in session.get_outputs()]
-    if has != inputs or any(name not in gives for name in outputs):
-        raise RecognitionError(
-            f"{path}: a model of another kind (takes {has}, gives {gives}); restore it from the package, or name "
-            "another model"
-        )
-    return session
-
-
 class BuiltinDetector:
-    """The detector that ships, or an ONNX file that also maps (1, H, W, 3) uint8 to (1, H/8, W/8, 9)."""
+    """The detector that ships, or an ONNX file that also maps (N, H, W, 3) uint8 to (N, H/8, W/8, 9)."""
 
     def __init__(self, model_path: Path | None = None, detect_at: float = 0.4) -> None:
         """Raises `RecognitionError` when a model file is missing, damaged or of another kind."""
         self._detect_at, self._coarse_at = detect_at, COARSE_SHARE * detect_at
+        fix = OWN if model_path else ANEW
         with ExitStack() as stack:
             found = model_path or stack.enter_context(shipped("detector.onnx"))
-            self._session = load_session(found, [("image", 4)], ["plates"])
+            self._session = load_session(found, IMAGES, PLATES, fix)
             self._taken = TAKEN.get(self._session.get_inputs()[0].shape[3], framed)
-            self._aligner = load_session(stack.enter_context(shipped("aligner.onnx")), [("view", 4)], ["moves"])
+            self._aligner = open_session(stack.enter_context(shipped("aligner.onnx")), ANEW)
+        if model_path:
+            self._try(model_path)
+
+    def _try(self, path: Path) -> None:
+        """Shows a model that did not ship pictures of nothing. Raises `RecognitionError` naming file and fix."""
+        high, wide = TRIAL_SIZE_PX
+        batch = np.stack([self._taken(np.zeros((high, wide, 3), np.uint8))] * TRIAL_LEN)
+        (given,) = tried(path, self._session, batch, [PLATES[0]], OWN)
+        expect(path, given, (TRIAL_LEN, high // STRIDE_PX, wide // STRIDE_PX, PLATES[1][-1]), OWN)
 
     def detect(self, halves: Halves, looked_for_px: float = PLATE_WIDTH_PX) -> Search:
         """The plates in the picture, best first, at most `DETECTIONS_LEN_MAX`."""

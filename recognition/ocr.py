@@ -17,15 +17,35 @@ from pathlib import Path
 import cv2
 import numpy as np
 from fast_plate_ocr import LicensePlateRecognizer
+from fast_plate_ocr.inference.config import PlateConfig
 from numpy.typing import NDArray
 
 from gate_controller.errors import RecognitionError
-from recognition.detector import session_options
 from recognition.finds import Corners
 from recognition.frame import Image
 from recognition.halves import Halves
 from recognition.regions import sign_of
-from recognition.shipped import shipped
+from recognition.sessions import (
+    OWN,
+    TRIAL_LEN,
+    UINT8,
+    Part,
+    expect,
+    fits,
+    reason,
+    session_options,
+    takes,
+    told,
+    tried,
+)
+from recognition.shipped import ANEW, shipped
+
+INPUT = "input"
+PICTURES: Part = (INPUT, ("n", "height", "width", "colours"))
+"""What a model takes."""
+
+SUM_OFF_MAX = 0.05
+"""What a slot's probabilities may be off one in a model of half the precision."""
 
 ALTERNATIVE_MIN = 0.01
 """Less likely characters and countries are dropped."""
@@ -111,13 +131,14 @@ def negative(crop: Image) -> Image:
 class Ocr:
     """A loaded character reader."""
 
-    def __init__(self, model_path: Path | None = None, config_path: Path | None = None) -> None:
+    def __init__(self, model_path: Path | None = None, config_path: Path | None = None, fix: str = OWN) -> None:
         """The model that ships, or an ONNX file and its YAML. Raises `RecognitionError` naming file and fix."""
+        own = model_path or config_path
         with ExitStack() as stack:
             model = model_path or stack.enter_context(shipped("ocr.onnx"))
             config = config_path or stack.enter_context(shipped("ocr.yaml"))
             logging.getLogger("fast_plate_ocr").setLevel(logging.ERROR)
-            self._reader = _load(model, config)
+            self._reader = _load(model, config, fix if own else ANEW)
         settings = self._reader.config
         self.width_px: int = settings.img_width
         self.height_px: int = settings.img_height
@@ -127,9 +148,22 @@ class Ocr:
         self._signs: tuple[str, ...] = tuple(dict.fromkeys(signs))
         self._means: Table = np.array([[sign == one for one in self._signs] for sign in signs], np.float64)
         self._grey: bool = settings.image_color_mode == "grayscale"
-        if said := _at_odds(self._reader):
-            fix = "use the model and the file that belong together"
-            raise RecognitionError(f"{model}: {said[0]} but {config.name} {said[1]}; {fix}")
+        region = self._reader.region_output_name if self._reader.has_region_head else None
+        self._outputs: list[str] = [name for name in (self._reader.plate_output_name, region) if name]
+        if own:
+            self._try(model, fix)
+
+    def _try(self, path: Path, fix: str) -> None:
+        """Shows a model that did not ship pictures of nothing. Raises `RecognitionError` naming file and fix."""
+        reader, slots, characters = self._reader, self._reader.config.max_plate_slots, len(self._alphabet)
+        nothing = np.stack([self._prepared(np.zeros((self.height_px, self.width_px, 3), np.uint8))] * TRIAL_LEN)
+        plate, *regions = tried(path, reader.model, nothing, self._outputs, fix)
+        flat, apart = (TRIAL_LEN, slots * characters), (TRIAL_LEN, slots, characters)
+        expect(path, plate, apart if plate.ndim == len(apart) else flat, fix)
+        for region in regions:
+            expect(path, region, (TRIAL_LEN, len(self._means)), fix)
+        if np.abs(plate.reshape(*apart).sum(-1) - 1.0).max() > SUM_OFF_MAX:
+            raise RecognitionError(f"{path}: gives no probabilities, as a slot's characters do not sum to 1; {fix}")
 
     def read(self, crops: Sequence[Image]) -> list[TextRead]:
         """One read a crop; crops are rectified (H, W, 3) uint8 BGR of any size."""
@@ -158,8 +192,7 @@ class Ocr:
             return []
         batch = np.stack([self._prepared(crop) for crop in crops])
         reader = self._reader
-        wanted = [reader.plate_output_name, *([reader.region_output_name] if reader.has_region_head else [])]
-        tables = reader.model.run(wanted, {"input": batch})
+        tables = reader.model.run(self._outputs, {INPUT: batch})
         plates = np.asarray(tables[0], np.float64).reshape(len(crops), -1, len(self._alphabet))
         regions = (
             np.asarray(tables[1], np.float64) @ self._means if reader.has_region_head else np.zeros((len(crops), 0))
@@ -188,42 +221,55 @@ class Ocr:
         )
 
 
-def _load(model: Path, config: Path) -> LicensePlateRecognizer:
+def _load(model: Path, config: Path, fix: str) -> LicensePlateRecognizer:
     for file in (model, config):
         if not file.is_file():
-            raise RecognitionError(f"{file}: no such file; restore it from the package, or name another model")
+            raise RecognitionError(f"{file}: no such file; {fix}")
     try:
         reader = LicensePlateRecognizer(
             onnx_model_path=model, plate_config_path=config, device="cpu", sess_options=session_options()
         )
     except Exception as error:  # onnxruntime and the YAML's reader raise many classes of their own
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise RecognitionError(
-            f"{model} with {config.name}: no usable reader ({reason}); restore both from the package"
-        ) from None
-    takes = [(part.name, len(part.shape)) for part in reader.model.get_inputs()]
-    if takes != [("input", 4)]:
-        raise RecognitionError(f"{model}: a model of another kind (takes {takes}); name a plate reader's model")
+        raise RecognitionError(f"{model} with {config.name}: no usable reader ({reason(error)}); {fix}") from None
+    if odd := _odd(reader.config):
+        raise RecognitionError(f"{config}: {odd[0]} cannot be {odd[1]!r}; {fix}")
+    if not takes(reader.model, PICTURES, UINT8):
+        kind = told(reader.model, PICTURES, UINT8, ("plate", ("n", "slots", "characters")))
+        raise RecognitionError(f"{model}: a model of another kind ({kind}); {fix}")
+    if said := _at_odds(reader):
+        together = "use the model and the file that belong together"
+        raise RecognitionError(f"{model}: {said[0]} but {config.name} {said[1]}; {together}")
     return reader
 
 
+def _odd(settings: PlateConfig) -> tuple[str, object] | None:
+    """A setting and its value that no reader can have, whatever its model."""
+    sizes = ("max_plate_slots", "img_height", "img_width")
+    fine = {name: type(size := getattr(settings, name)) is int and size > 0 for name in sizes}
+    fine["alphabet"] = isinstance(settings.alphabet, str)
+    fine["pad_char"] = settings.pad_char in [*str(settings.alphabet)]
+    fine["image_color_mode"] = settings.image_color_mode in ("grayscale", "rgb")
+    fine["plate_regions"] = isinstance(settings.plate_regions, list | None)
+    return next(((name, getattr(settings, name)) for name, is_fine in fine.items() if not is_fine), None)
+
+
 def _at_odds(reader: LicensePlateRecognizer) -> tuple[str, str] | None:
-    """What the model does and what its YAML says instead; None when they agree, or the model leaves sizes open."""
-    settings, vocab = reader.config, len(reader.config.alphabet)
+    """What the model declares and what its YAML says instead; None when they agree, or it leaves sizes open."""
+    settings, vocab, slots = reader.config, len(reader.config.alphabet), reader.config.max_plate_slots
     shapes = {part.name: part.shape for part in reader.model.get_outputs()}
     plate = shapes[reader.plate_output_name]
-    if plate[-1] not in (vocab, vocab * settings.max_plate_slots):
+    if not fits(plate[-1:], (vocab,)) and not fits(plate, ("n", vocab * slots)):
         return f"gives {plate[-1]} characters a slot", f"lists {vocab}"
-    if len(plate) == 3 and isinstance(plate[1], int) and plate[1] != settings.max_plate_slots:
-        return f"gives {plate[1]} slots", f"says {settings.max_plate_slots}"
+    if len(plate) == 3 and not fits(plate, ("n", slots, vocab)):
+        return f"gives {plate[1]} slots", f"says {slots}"
     regions = len(settings.plate_regions or ())
-    given = shapes[reader.region_output_name][-1] if reader.has_region_head else regions
-    if isinstance(given, int) and given != regions:
-        return f"gives {given} regions", f"lists {regions}"
+    given = shapes[reader.region_output_name][-1:] if reader.has_region_head else [regions]
+    if not fits(given, (regions,)):
+        return f"gives {given[0]} regions", f"lists {regions}"
     says = (settings.img_height, settings.img_width, 1 if settings.image_color_mode == "grayscale" else 3)
-    takes = reader.model.get_inputs()[0].shape[1:]
-    if any(isinstance(one, int) and one != two for one, two in zip(takes, says, strict=True)):
-        return f"takes pictures of (height, width, colours) {tuple(takes)}", f"says {says}"
+    pictures = reader.model.get_inputs()[0].shape[1:]
+    if not fits(pictures, says):
+        return f"takes pictures of (height, width, colours) {tuple(pictures)}", f"says {says}"
     return None
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from gate_controller.errors import RecognitionError
 
 SUMS = "SHA256SUMS"
-_FIX = "install the package anew"
+ANEW = "install the package anew"
+"""What to do about a file that ships and cannot be used."""
 
 
 @contextmanager
@@ -26,9 +27,9 @@ def shipped(name: str) -> Iterator[Path]:
     folder = files("recognition.models")
     with as_file(folder / name) as path:
         if not path.is_file():
-            raise RecognitionError(f"{path}: no such model file; {_FIX}")
+            raise RecognitionError(f"{path}: no such model file; {ANEW}")
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         sums = {file: total for total, file in map(str.split, (folder / SUMS).read_text().splitlines())}
         if found != sums.get(name):
-            raise RecognitionError(f"{path}: is not the file that was shipped (sha256 {found[:12]}...); {_FIX}")
+            raise RecognitionError(f"{path}: is not the file that was shipped (sha256 {found[:12]}...); {ANEW}")
         yield path

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from recognition.aligner import PLACES, PLATE_SIZE_PX, VIEW_SIZE_PX, Quad, align, view_of
-from recognition.detector import open_session
 from recognition.halves import Halves
+from recognition.sessions import open_session
 from recognition.shipped import shipped
 from recognition.training.draw import Freedom, draw_plate
 

@@ -72,3 +72,8 @@ def test_a_hub_model_in_the_cache_needs_no_network(monkeypatch: pytest.MonkeyPat
     (folder / config).write_text((MODELS / "ocr.yaml").read_text())
     monkeypatch.setattr(hub, "MODEL_CACHE_DIR", tmp_path)
     assert load_recognizer(Models(ocr=HUB_NAME)).read(GREY) == []
+    (folder / model).write_bytes((folder / model).read_bytes()[:5000])
+    with pytest.raises(
+        RecognitionError, match=rf'; delete {folder} to have it downloaded anew, or write "builtin"$'
+    ):
+        load_recognizer(Models(ocr=HUB_NAME))

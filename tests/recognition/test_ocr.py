@@ -132,7 +132,7 @@ def test_complete_is_the_first_pad_s_probability(ocr: Ocr) -> None:
 def test_a_model_cut_short_is_named_with_the_fix(tmp_path: Path) -> None:
     model = tmp_path / "ocr.onnx"
     model.write_bytes((MODELS / "ocr.onnx").read_bytes()[:50_000])
-    with pytest.raises(RecognitionError, match="restore") as caught:
+    with pytest.raises(RecognitionError, match='another model, or write "builtin"') as caught:
         Ocr(model)
     assert str(model) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -158,6 +158,10 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         ("mode: rgb", "mode: grayscale"),
         ("slots: 10", "slots: 8"),
         ('  - "F"\n', ""),
+        ('"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÜ_"', "1234"),
+        ('pad_char: "_"', 'pad_char: "#"'),
+        ("img_height: 64", 'img_height: "64"'),
+        ("mode: rgb", "mode: bgr"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_named(tmp_path: Path, change: tuple[str, str]) -> None:

@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from recognition.aligner import PLACES, PLATE_SIZE_PX, align, view_of  # noqa: E402
-from recognition.detector import open_session  # noqa: E402
 from recognition.halves import Halves  # noqa: E402
+from recognition.sessions import open_session  # noqa: E402
 from recognition.training import train_aligner  # noqa: E402
 from recognition.training.aligner_net import AlignerNet  # noqa: E402
 from recognition.training.aligner_views import Views, hidden, nothing, overhung, rough, seen  # noqa: E402

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from recognition.blocks import blocks_of, cells_of  # noqa: E402
-from recognition.detector import open_session  # noqa: E402
+from recognition.sessions import open_session  # noqa: E402
 from recognition.training.aligner_net import AlignerNet  # noqa: E402
 from recognition.training.detector_net import PlateNet  # noqa: E402
 from recognition.training.quantize import quantize  # noqa: E402
