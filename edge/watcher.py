@@ -5,7 +5,8 @@ recogniser allows while a vehicle does. A file is replayed whole, in media time.
 thread; the lane is only ever touched from the event loop. Whose turn it is in a queue of vehicles is `Queue`'s.
 
 What stands still from the first frame on is no vehicle, save after a start beside an occupied loop: then nobody saw
-the vehicle there come, and its plate is believed to be its own until the loop was free once.
+the vehicle there come, and its plate is believed to be its own until the loop was free once. A camera that was away
+starts again in this sense; what stood in view before, while the loop was free, is no vehicle all the same.
 """
 
 import asyncio
@@ -31,7 +32,8 @@ from gate_controller.plates import PlateRead
 from recognition.frame import Frame, Image
 from recognition.recognizer import LocatedRead, Recognizer
 from recognition.roi import WHOLE, Roi
-from recognition.vote import LOST_AFTER_S, MOVED_WIDTHS, TRACKS_LEN_MAX, Track, VoteEvent, Voter, centre_of
+from recognition.track import LOST_AFTER_S, Track, centre_of, has_moved
+from recognition.vote import TRACKS_LEN_MAX, VoteEvent, Voter
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ IN_FRONT_BELOW_WIDTHS: Final = 1.2
 IN_FRONT_WIDER: Final = 1.15
 """And it is wider by this factor: a plate's own reflection on a wet street is not."""
 PARKED_AFTER_S: Final = 60.0
-"""Who has stood in one place for so long while nobody waited at the loop is in no queue."""
+"""Who has stood in one place for so long while the loop was free is in no queue."""
 
 
 @dataclass(slots=True)
@@ -62,9 +64,9 @@ class _Decided:
 
 @dataclass(frozen=True, slots=True)
 class _Stand:
-    """A place that a vehicle has not left, and for how long nobody waited meanwhile."""
+    """A place that a vehicle has not left, and for how long the loop was free meanwhile."""
 
-    centre: tuple[float, float]
+    seen: LocatedRead
     idle_s: float = 0.0
 
 
@@ -75,11 +77,10 @@ class _Place:
     key: str
     centre: tuple[float, float]
     width_px: float
-    parked: bool
 
-    def order(self) -> tuple[bool, float]:
-        """The first in the queue is the smallest: of two plates the nearer one is lower, wider, or both."""
-        return self.parked, -(self.centre[1] + self.width_px)
+    def nearness(self) -> float:
+        """The first in the queue has the greatest: of two plates the nearer one is lower, wider, or both."""
+        return self.centre[1] + self.width_px
 
 
 class Queue:
@@ -89,15 +90,18 @@ class Queue:
         self._stands: dict[str | int, _Stand] = {}
         self._looked_at_s = math.inf
 
-    def look(self, tracks: Sequence[Track], at_s: float, vehicle_waits: bool) -> None:
-        """Note who stands where; once a frame."""
-        lapse_s = 0.0 if vehicle_waits else min(max(0.0, at_s - self._looked_at_s), LOST_AFTER_S)
+    def look(self, tracks: Sequence[Track], at_s: float, occupied: bool) -> None:
+        """Note who stands where; once a frame. `occupied`: the loop is not known to be free."""
+        lapse_s = 0.0 if occupied else min(max(0.0, at_s - self._looked_at_s), LOST_AFTER_S)
         self._looked_at_s = at_s
         for track in tracks:
             stand = self._stands.pop(_name(track), None)
-            if stand is None or math.dist(stand.centre, track.centre) > MOVED_WIDTHS * track.width_px:
-                stand = _Stand(track.centre)
-            self._stands[_name(track)] = replace(stand, idle_s=stand.idle_s + lapse_s)
+            if stand is None or has_moved(stand.seen, track.last):
+                stand = _Stand(track.last)
+            idle_s = stand.idle_s + lapse_s
+            # Its last roll may have been too short to count; what hides a part of it is told from where it rests.
+            rests = stand.idle_s < PARKED_AFTER_S <= idle_s
+            self._stands[_name(track)] = _Stand(track.last if rests else stand.seen, idle_s)
         while len(self._stands) > 2 * TRACKS_LEN_MAX:
             del self._stands[next(iter(self._stands))]
 
@@ -108,14 +112,14 @@ class Queue:
         moved may be in front only while `standing`: a vehicle that was there before the camera.
         """
         places = [
-            _Place(track.keys[0], track.centre, track.width_px, self._parked(track))
+            _Place(track.keys[0], track.centre, track.width_px)
             for track in tracks
-            if track.decided and (track.arrived or standing)
+            if track.decided and (track.arrived or standing) and not self._parked(track)
         ]
-        places += [_Place(e.read.plate.key, centre_of(e.best), e.best.width_px, parked=False) for e in ended]
+        places += [_Place(e.read.plate.key, centre_of(e.best), e.best.width_px) for e in ended]
         if not places:
             return None
-        first = min(places, key=_Place.order)
+        first = max(places, key=_Place.nearness)
         covered = any(self._unread_before(first, track, standing) for track in tracks if not track.decided)
         return None if covered else first.key
 
@@ -123,8 +127,8 @@ class Queue:
         """Whether this is a vehicle before the first one that is read, rather than lettering or a lamp."""
         lower = track.centre[1] > first.centre[1] + IN_FRONT_BELOW_WIDTHS * first.width_px
         wider = track.width_px > IN_FRONT_WIDER * first.width_px
-        drove = math.dist(track.low, track.high) > MOVED_WIDTHS * track.width_px
-        return lower and wider and (drove or standing) and not self._parked(track)
+        vehicle = track.moved or (standing and not track.stood)
+        return lower and wider and vehicle and not self._parked(track)
 
     def _parked(self, track: Track) -> bool:
         stand = self._stands.get(_name(track))
@@ -158,6 +162,7 @@ class Watcher:
         self._voter = Voter(recognizer.settings.accept_at)
         self._queue = Queue()
         self._was_free = False
+        self._looked_at_s = -math.inf
         self._decided: dict[str, _Decided] = {}
         self._pictures = 0
         self._failures: set[type[Exception]] = set()
@@ -203,14 +208,17 @@ class Watcher:
 
     async def _look(self, frame: Frame) -> None:
         reads = await self._read(frame.image)
+        if frame.at_s - self._looked_at_s > LOST_AFTER_S:
+            self._was_free = False
+        self._looked_at_s = frame.at_s
         standing = self._standing()
-        events = self._voter.add(frame, reads, standing=standing)
+        events = self._voter.add(frame, reads, standing=standing, was_free=self._was_free)
         tracks = self._voter.tracks()
-        self._queue.look(tracks, frame.at_s, self._lane.vehicle_waits)
+        self._queue.look(tracks, frame.at_s, not self._lane.free)
         self._tell(events, tracks, frame.at_s, standing)
 
     def _standing(self) -> bool:
-        """Whether the vehicle at the loop was there before the camera: nobody saw it come."""
+        """Whether the vehicle at the loop was there before the camera, or before it was back: nobody saw it come."""
         self._was_free = self._was_free or self._lane.free
         return self._lane.vehicle_waits and not self._was_free
 

@@ -1,51 +1,41 @@
 """One answer per vehicle: reads of successive frames joined into tracks, voted, and decided once.
 
 A vehicle is decided as soon as enough frames agree, at the latest when it is gone. Text that was there from the
-first frame and never moves (parked cars, time stamps burnt into the picture) is no vehicle, unless the caller knows
-that one was standing there before. Deliberately not here: the vote over characters (`fusion.py`), cameras and
+first frame (or the first after a gap) and never moves, parked cars and time stamps burnt into the picture, is no
+vehicle, also when it was hidden and is seen again at its place, unless the caller knows that a vehicle was standing
+there before. Deliberately not here: single tracks (`track.py`), the vote over characters (`fusion.py`), cameras and
 clocks: time is the frames' own.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from rapidfuzz.distance import Levenshtein
-
-from gate_controller.look_alikes import fold
 from gate_controller.plates import PLATE_LEN_MAX, PlateRead
 from recognition.frame import Frame
 from recognition.fusion import Ballot, fuse
 from recognition.looks import settled_read
 from recognition.ocr import Options
 from recognition.recognizer import CHARACTER_MIN, CHARACTERS_MIN, LocatedRead, Rejected
+from recognition.track import LOST_AFTER_S, OTHER_BELOW, Track, centre_of, has_moved, quality, similarity
 
 VOTES_MIN = 3
 """Frames that must agree before a vehicle is decided early."""
 
-LOST_AFTER_S = 2.0
-"""A track without a read for this long has ended."""
-
 SAME_VEHICLE_S = 10.0
 """The same plate within this time after its track ended is the same vehicle, seen again."""
-
-PARKED_AFTER_S = 10.0
-"""What was there from the start and has not moved for this long is parked, or burnt into the picture."""
 
 ARRIVED_AFTER_S = 2.0
 """What is first seen later than this after the first frame has come, whether its coming was seen or not."""
 
-MOVED_WIDTHS = 0.25
-"""Movement, or growth, of this many plate widths shows a vehicle on its way."""
-
-STILL_PX = 1.0
-STILL_FRAMES_MIN = 8
-"""A spread of the centre below `STILL_PX` over this many frames is no vehicle held by any hand or suspension."""
+STOOD_KEPT_S = 12 * 3600.0
+"""What stood still and went out of sight has not come when it is seen there again within this time: a car parked
+beside the lane may be hidden by a lorry that queues, or by the night."""
 
 TRACKS_LEN_MAX = 16
-BALLOTS_LEN_MAX = 48
 DECIDED_LEN_MAX = 64
+STOOD_LEN_MAX = 32
 
 _UNREADABLE = (Rejected.AT_BORDER, Rejected.HIDDEN, Rejected.FAINT, Rejected.INNER_PAD)
 
@@ -73,69 +63,6 @@ class VoteEvent:
         return self.rejected is None
 
 
-@dataclass(slots=True)
-class Track:
-    """The reads of one vehicle so far."""
-
-    number: int
-    first_s: float
-    last_s: float
-    centre: tuple[float, float]
-    speed: tuple[float, float]
-    width_px: float
-    reads: list[tuple[LocatedRead, int]]
-    arrived: bool
-    decided: bool = False
-    frames: int = 0
-    start: tuple[float, float, float] = (0.0, 0.0, 1.0)
-    low: tuple[float, float] = (math.inf, math.inf)
-    high: tuple[float, float] = (-math.inf, -math.inf)
-    keys: list[str] = field(default_factory=list)
-
-    def join(self, frame: Frame, read: LocatedRead) -> None:
-        """Adds one more read."""
-        centre, gap_s = centre_of(read), frame.at_s - self.last_s
-        if gap_s > 0:
-            fresh = ((centre[0] - self.centre[0]) / gap_s, (centre[1] - self.centre[1]) / gap_s)
-            self.speed = (self.speed[0] * 0.5 + fresh[0] * 0.5, self.speed[1] * 0.5 + fresh[1] * 0.5)
-        if not self.frames:
-            self.start = (*centre, read.width_px)
-        self.centre, self.width_px, self.last_s = centre, read.width_px, frame.at_s
-        self.low = (min(self.low[0], centre[0]), min(self.low[1], centre[1]))
-        self.high = (max(self.high[0], centre[0]), max(self.high[1], centre[1]))
-        self.frames += 1
-        away = math.dist(centre, self.start[:2]) / self.start[2]
-        grown = abs(math.log(max(self.width_px, 1.0) / self.start[2]))
-        self.arrived = self.arrived or max(away, grown) >= MOVED_WIDTHS
-        self.reads.append((read, frame.index))
-        if len(self.reads) > BALLOTS_LEN_MAX:
-            self.reads.remove(min(self.reads, key=lambda pair: _quality(pair[0])))
-
-    def never_moved(self) -> bool:
-        """Whether it stood as still as only fixed things do, for long enough to tell."""
-        if self.arrived or self.frames < STILL_FRAMES_MIN:
-            return False
-        still = max(self.high[0] - self.low[0], self.high[1] - self.low[1]) < STILL_PX
-        return still or self.last_s - self.first_s >= PARKED_AFTER_S
-
-    def nearness(self, at_s: float, read: LocatedRead) -> float | None:
-        """How well a read continues this track, higher is better; None when it cannot be the same plate."""
-        gap_s = at_s - self.last_s
-        size = max(self.width_px, read.width_px)
-        if gap_s > LOST_AFTER_S or not 0.45 < read.width_px / max(self.width_px, 1.0) < 2.2:
-            return None
-        x, y = centre_of(read)
-        ahead = (self.centre[0] + self.speed[0] * gap_s, self.centre[1] + self.speed[1] * gap_s)
-        away = min(math.dist((x, y), ahead), math.dist((x, y), self.centre)) / size
-        last = self.reads[-1][0].read
-        alike = similarity(last.plate.key, read.read.plate.key)
-        sure = min(last.confidence, read.read.confidence) >= 0.6
-        if sure and alike < 0.5:
-            return None
-        near = away < 0.35 or (away < 0.8 and alike >= 0.4) or (alike >= 0.7 and away < 4 + 4 * gap_s)
-        return alike - 0.5 * away if near else None
-
-
 class Voter:
     """Joins reads frame by frame; frames must come in order of time. Not thread-safe."""
 
@@ -144,17 +71,24 @@ class Voter:
         self._accept_at = accept_at
         self._tracks: list[Track] = []
         self._decided: list[tuple[str, float]] = []
-        self._first_s: float | None = None
+        self._stood: list[tuple[LocatedRead, str, float]] = []
+        self._first_s = self._last_s = -math.inf
+        self._standing, self._was_free = False, True
         self._count = 0
 
-    def add(self, frame: Frame, reads: list[LocatedRead], *, standing: bool = False) -> list[VoteEvent]:
+    def add(
+        self, frame: Frame, reads: list[LocatedRead], *, standing: bool = False, was_free: bool = True
+    ) -> list[VoteEvent]:
         """The vehicles decided by this frame, and those that ended before it.
 
-        `standing`: a vehicle has stood in view since before the first frame, and what never moved may be it.
+        `standing`: a vehicle has stood in view since before the first frame, or the first after a gap, and what
+        never moved may be it. `was_free`: since then it was known once that none stood there: what never moved is
+        parked.
         """
-        if self._first_s is None:
-            self._first_s = frame.at_s
         events = self._end(frame.at_s - LOST_AFTER_S)
+        if frame.at_s - self._last_s > LOST_AFTER_S:
+            self._first_s = frame.at_s
+        self._last_s, self._standing, self._was_free = frame.at_s, standing, was_free
         free = list(self._tracks)
         near = [(track.nearness(frame.at_s, read), track, read) for track in free for read in reads]
         pairs = sorted(((how, t, r) for how, t, r in near if how is not None), key=lambda pair: -pair[0])
@@ -164,7 +98,7 @@ class Voter:
                 free.remove(track)
                 joined.append(id(read))
                 track.join(frame, read)
-                events += self._try(track, frame, standing)
+                events += self._try(track, frame)
         for read in reads:
             if id(read) not in joined and len(self._tracks) < TRACKS_LEN_MAX:
                 self._begin(frame, read)
@@ -180,8 +114,8 @@ class Voter:
 
     def _begin(self, frame: Frame, read: LocatedRead) -> None:
         self._count += 1
-        late = self._first_s is not None and frame.at_s - self._first_s >= ARRIVED_AFTER_S
-        track = Track(self._count, frame.at_s, frame.at_s, centre_of(read), (0.0, 0.0), read.width_px, [], late)
+        late, at_s = frame.at_s - self._first_s >= ARRIVED_AFTER_S, frame.at_s
+        track = Track(self._count, at_s, at_s, centre_of(read), (0.0, 0.0), read.width_px, read, read, late)
         track.join(frame, read)
         self._tracks.append(track)
 
@@ -189,21 +123,21 @@ class Voter:
         events = []
         for track in [t for t in self._tracks if t.last_s < before_s]:
             self._tracks.remove(track)
-            if track.decided:
-                continue
-            event = self._event(track, track.last_s, final=True)
-            if not self._seen_before(event):
+            event = self._event(track, track.last_s, final=True, lost=before_s < math.inf)
+            if event.rejected is Rejected.NEVER_MOVED and self._was_free:
+                self._keep(event)
+            if not track.decided and not track.stood and not self._seen_before(event):
                 events.append(event)
                 self._remember(event)
         return events
 
-    def _try(self, track: Track, frame: Frame, standing: bool) -> list[VoteEvent]:
+    def _try(self, track: Track, frame: Frame) -> list[VoteEvent]:
         if track.decided:
             self._remember_last(track)
             return []
-        if not (track.arrived or standing) or track.frames < VOTES_MIN:
+        if not (track.arrived or self._standing) or track.frames < VOTES_MIN:
             return []
-        event = self._event(track, frame.at_s, final=False, standing=standing)
+        event = self._event(track, frame.at_s, final=False)
         if not event.accepted or event.read.votes < VOTES_MIN:
             return []
         track.decided = True
@@ -212,14 +146,16 @@ class Voter:
         self._remember(event)
         return [] if known else [event]
 
-    def _event(self, track: Track, at_s: float, final: bool, standing: bool = False) -> VoteEvent:
+    def _event(self, track: Track, at_s: float, final: bool, lost: bool = False) -> VoteEvent:
         usable = [pair for pair in track.reads if pair[0].rejected not in _UNREADABLE] or track.reads
-        fused = fuse([Ballot(r.read.alternatives, _complete(r), _quality(r)) for r, _ in usable])
+        fused = fuse([Ballot(r.read.alternatives, _complete(r), quality(r)) for r, _ in usable])
         read = settled_read(fused.alternatives[:PLATE_LEN_MAX], _countries(usable), fused.complete)
         agree = [pair for pair in usable if pair[0].read.plate.key == read.plate.key]
-        best, index = max(agree or usable, key=lambda pair: _quality(pair[0]))
+        best, index = max(agree or usable, key=lambda pair: quality(pair[0]))
         read = PlateRead(read.plate, read.confidence, read.alternatives, max(1, len(agree)))
-        fixed = not standing and track.never_moved()
+        track.stood = not track.moved and self._stood_at(best, read.plate.key, track.first_s)
+        unseen = not track.arrived and not self._standing
+        fixed = track.stood or (unseen and (lost or track.never_moved()))
         rejected = Rejected.NEVER_MOVED if fixed else self._judge(track, read, best, len(agree), final)
         return VoteEvent(track.number, track.first_s, at_s, read, best, index, track.frames, rejected)
 
@@ -235,6 +171,18 @@ class Voter:
         needed = min(VOTES_MIN, track.frames) if final else VOTES_MIN
         return Rejected.TOO_FEW_VOTES if agree < needed else None
 
+    def _stood_at(self, read: LocatedRead, key: str, at_s: float) -> bool:
+        """Whether this is something that stood there, not another vehicle that stopped at the same place."""
+        return any(
+            at_s - kept_s < STOOD_KEPT_S and similarity(key, text) >= OTHER_BELOW and not has_moved(place, read)
+            for place, text, kept_s in self._stood
+        )
+
+    def _keep(self, event: VoteEvent) -> None:
+        key = event.read.plate.key
+        kept = [it for it in self._stood if similarity(key, it[1]) < OTHER_BELOW or has_moved(it[0], event.best)]
+        self._stood = [*kept, (event.best, key, event.at_s)][-STOOD_LEN_MAX:]
+
     def _seen_before(self, event: VoteEvent) -> bool:
         after_s = event.first_s - SAME_VEHICLE_S
         return any(key == event.read.plate.key and at_s > after_s for key, at_s in self._decided)
@@ -247,22 +195,6 @@ class Voter:
 
     def _remember_last(self, track: Track) -> None:
         self._decided = [(key, track.last_s if key in track.keys else at_s) for key, at_s in self._decided]
-
-
-def centre_of(read: LocatedRead) -> tuple[float, float]:
-    """The middle of the plate in the picture."""
-    return sum(x for x, _ in read.corners) / 4, sum(y for _, y in read.corners) / 4
-
-
-def similarity(a: str, b: str) -> float:
-    """Likeness of two texts 0..1, look-alikes counted as equal."""
-    return Levenshtein.normalized_similarity(fold(a), fold(b))
-
-
-def _quality(read: LocatedRead) -> float:
-    """A frame's weight: sharp, large and certain reads count; 120 px is where size stops helping the reader."""
-    size = min(1.0, read.width_px / 120.0)
-    return max(1e-3, (0.05 + read.read.confidence) * size * read.sharpness)
 
 
 def _complete(read: LocatedRead) -> float:

@@ -15,7 +15,8 @@ from gate_controller.moment import Moment
 from gate_controller.plates import PlateRead
 from gate_controller.site import Site
 from recognition.recognizer import Rejected
-from recognition.vote import LOST_AFTER_S, SAME_VEHICLE_S, VOTES_MIN, VoteEvent, similarity
+from recognition.track import LOST_AFTER_S, similarity
+from recognition.vote import SAME_VEHICLE_S, VOTES_MIN, VoteEvent
 
 ALIKE_MIN: Final = 0.5
 """An unsure read this similar to another, within `SAME_VEHICLE_S` of it, is of the same vehicle."""

@@ -23,7 +23,8 @@ from hardware_sim.world import Boom, Doing, Placed, Scene, Vehicle
 from recognition.frame import Frame, Image
 from recognition.recognizer import LocatedRead, Recognizer, Rejected
 from recognition.roi import WHOLE, Roi
-from recognition.vote import LOST_AFTER_S, VoteEvent, Voter
+from recognition.track import LOST_AFTER_S
+from recognition.vote import VoteEvent, Voter
 
 CAR = Vehicle(("98", "THD", "4"), "NL")
 BEHIND = Vehicle(("KL", "AB", "123"), "D")
@@ -333,3 +334,121 @@ def test_a_plate_beside_does_not_answer_for_a_standing_vehicle_that_cannot_be_re
     for _ in range(30):
         street.see(read_at("HHQQ770", 378, 136, sure=0.5), read_at("KLAB123", 119, 69), standing=True)
         assert street.front is None
+
+
+def test_a_parked_plate_that_was_hidden_does_not_answer_for_who_waits_unread() -> None:
+    street = Street()
+    for _ in range(300):
+        street.see(read_at("BNO1234", 200, 80, x=500))
+    for _ in range(40):
+        street.see()
+    for step in range(60):
+        street.see(read_at("BNO1234", 200, 80, x=500), waits=step >= 30)
+        assert street.front is None
+
+
+def test_who_came_long_ago_and_parked_does_not_answer_for_who_waits_unread() -> None:
+    street = Street()
+    for step in range(20):
+        street.see(read_at("MXY456", 200 + 10 * step, 80 + 2 * step, x=500))
+    for _ in range(620):
+        street.see(read_at("MXY456", 390, 118, x=500))
+    for _ in range(3):  # somebody walks past: the left half is hidden
+        street.see(read_at("Y456", 390, 68, x=525), waits=True)
+    for _ in range(30):
+        street.see(read_at("MXY456", 390, 118, x=500), waits=True)
+        assert street.front is None
+
+
+def test_who_parked_long_ago_is_in_front_again_once_it_drives_up() -> None:
+    street = Street()
+    for step in range(20):
+        street.see(read_at("MXY456", 100 + 10 * step, 60 + 2 * step, x=500))
+    for _ in range(620):
+        street.see(read_at("MXY456", 290, 98, x=500))
+    for step in range(10):
+        street.see(read_at("MXY456", 290 + 8 * step, 98 + 2 * step, x=500 - 10 * step))
+    street.see(read_at("MXY456", 362, 116, x=410), waits=True)
+    assert street.front == "MXY456"
+
+
+# ---- a camera that was away ----
+
+
+class Shown(Recognizer):
+    """Says that these plates are in view, whatever the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plates: list[LocatedRead] = []
+
+    def read(self, image: Image, roi: Roi = WHOLE) -> list[LocatedRead]:
+        return self.plates
+
+
+class Outage:
+    """A watcher whose camera goes away and comes back, ten frames a second."""
+
+    def __init__(self, lane: Lane, worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> None:
+        self.lane, self.shown = lane, Shown()
+        self.watcher = Watcher(lane, "camera", self.shown, worker, evidence)  # type: ignore[arg-type]
+        self.index = 0
+
+    async def see(self, *plates: LocatedRead, frames: int = 10) -> list[str]:
+        """What the lane is told meanwhile."""
+        self.lane.inputs.clear()
+        self.shown.plates = list(plates)
+        for _ in range(frames):
+            await self.watcher._look(Frame(BLACK, self.index / 10, self.index))
+            self.index += 1
+        return self.lane.plates()
+
+    def away(self, time_s: float) -> None:
+        self.index += round(time_s * 10)
+
+    def on_the_loop(self, *, waits: bool) -> None:
+        self.lane.vehicle_waits, self.lane.free = waits, not waits
+
+
+@pytest.fixture
+def outage(worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> Outage:
+    return Outage(Lane(vehicle_waits=False, free=True), worker, evidence)
+
+
+WAITING = read_at("KLAB123", 380, 136)
+BESIDE = read_at("BNO1234", 420, 160, x=520)
+
+
+async def test_who_waits_at_the_loop_while_the_camera_is_away_is_shown_when_it_is_back(outage: Outage) -> None:
+    for step in range(20):
+        await outage.see(read_at("KLAB123", 190 + 10 * step, 98 + 2 * step), frames=1)
+    outage.on_the_loop(waits=True)
+    assert set(await outage.see(WAITING, frames=20)) == {"KLAB123"}
+    for _ in range(3):
+        outage.away(20)
+        assert set(await outage.see(WAITING)) == {"KLAB123"}
+
+
+async def test_who_came_while_the_camera_was_away_is_shown_and_not_who_was_parked_before(outage: Outage) -> None:
+    assert await outage.see(BESIDE, frames=60) == []
+    outage.away(20)
+    outage.on_the_loop(waits=True)
+    assert set(await outage.see(BESIDE, WAITING)) == {"KLAB123"}
+
+
+async def test_a_parked_plate_does_not_answer_for_who_came_unread_while_the_camera_was_away(outage: Outage) -> None:
+    await outage.see(BESIDE, frames=60)
+    outage.away(20)
+    outage.on_the_loop(waits=True)
+    assert await outage.see(BESIDE, frames=40) == []
+
+
+async def test_who_comes_after_the_camera_is_back_is_seen_to_come(outage: Outage) -> None:
+    await outage.see(frames=30)
+    outage.away(20)
+    await outage.see(BESIDE)
+    outage.on_the_loop(waits=True)
+    assert await outage.see(BESIDE, frames=40) == []
+    for step in range(20):
+        told = await outage.see(read_at("KLAB123", 190 + 10 * step, 98 + 2 * step), BESIDE, frames=1)
+    assert set(told + await outage.see(WAITING, BESIDE, frames=20)) == {"KLAB123"}

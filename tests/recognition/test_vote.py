@@ -8,7 +8,8 @@ import pytest
 from gate_controller.plates import Plate, PlateRead
 from recognition.frame import Frame
 from recognition.recognizer import LocatedRead, Rejected
-from recognition.vote import BALLOTS_LEN_MAX, TRACKS_LEN_MAX, VoteEvent, Voter
+from recognition.track import BALLOTS_LEN_MAX
+from recognition.vote import STOOD_KEPT_S, STOOD_LEN_MAX, TRACKS_LEN_MAX, VoteEvent, Voter
 
 FPS = 10.0
 ACCEPT_AT = 0.9
@@ -36,11 +37,17 @@ class Film:
         self.index = 0
         self.events: list[tuple[int, VoteEvent]] = []
 
-    def play(self, *reads: LocatedRead, frames: int = 1) -> "Film":
+    def play(self, *reads: LocatedRead, frames: int = 1, standing: bool = False, was_free: bool = True) -> "Film":
         for _ in range(frames):
             frame = Frame(BLACK, self.index / FPS, self.index)
-            self.events += [(self.index, event) for event in self.voter.add(frame, list(reads))]
+            events = self.voter.add(frame, list(reads), standing=standing, was_free=was_free)
+            self.events += [(self.index, event) for event in events]
             self.index += 1
+        return self
+
+    def away(self, time_s: float) -> "Film":
+        """No frames for so long, as while a camera reconnects."""
+        self.index += round(time_s * FPS)
         return self
 
     def end(self) -> list[VoteEvent]:
@@ -233,3 +240,116 @@ def test_what_never_moved_is_decided_once_a_vehicle_is_known_to_have_stood_there
     events = [voter.add(Frame(BLACK, index / FPS, index), [still], standing=index >= 20) for index in range(40)]
     assert [index for index, told in enumerate(events) if accepted(told)] == [20]
     assert voter.flush() == []
+
+
+# ---- what stood there, was out of sight and is seen again ----
+
+PARKED = read_of("GB123H", 500, 300)
+
+
+def covered(text: str, part: float, x: float = 500, y: float = 300, width: float = 120) -> LocatedRead:
+    """A plate of which this part is hidden at its left end."""
+    return read_of(text[round(part * len(text)) :], x + part * width / 2, y, width * (1 - part), sure=0.97)
+
+
+def shaking(read: LocatedRead, step: int) -> LocatedRead:
+    return read_of(read.read.plate.key, 500 + 2 * math.sin(step), 300 + 2 * math.cos(3 * step))
+
+
+@pytest.mark.parametrize("hidden_s", [4.0, 600.0])
+def test_a_parked_car_that_was_hidden_has_not_come_when_it_is_seen_again(hidden_s: float) -> None:
+    film = Film().play(PARKED, frames=200).play(frames=round(hidden_s * FPS)).play(PARKED, frames=30)
+    assert [event.rejected for event in film.end()] == [Rejected.NEVER_MOVED]
+
+
+def test_who_walks_past_a_parked_car_does_not_make_it_come() -> None:
+    film = Film()
+    for _ in range(3):
+        film.play(PARKED, frames=40)
+        for part in (0.2, 0.3, 0.5):
+            film.play(covered("GB123H", part), frames=2)
+        film.play(frames=25)
+        for part in (0.5, 0.3, 0.2):
+            film.play(covered("GB123H", part), frames=2)
+    film.play(PARKED, frames=40)
+    assert accepted(film.end()) == []
+
+
+def test_a_parked_plate_that_flickers_at_night_never_comes() -> None:
+    film = Film()
+    for step in range(40):
+        film.play(shaking(PARKED, step), frames=1 + step % 5).play(frames=25)
+    assert accepted(film.end()) == []
+
+
+def test_a_time_stamp_detected_on_and_off_never_comes() -> None:
+    film = Film()
+    for minute in range(12, 40):
+        film.play(read_of(f"2211202619{minute}", 500, 20), frames=5).play(frames=50)
+    assert accepted(film.end()) == []
+
+
+def test_what_stood_from_the_first_frame_and_is_out_of_sight_was_not_seen_to_come() -> None:
+    film = Film()
+    for step in range(40):
+        film.play(shaking(PARKED, step))
+    film.play(frames=30)
+    assert [event.rejected for _, event in film.events] == [Rejected.NEVER_MOVED]
+
+
+def test_a_camera_that_was_away_begins_anew() -> None:
+    film = Film().play(frames=100)
+    for step in range(20):
+        film.away(5).play(shaking(PARKED, step), frames=4)
+    film.away(5).play(frames=30)
+    assert accepted(film.end()) == []
+
+
+def test_a_parked_car_that_was_hidden_is_decided_once_it_drives_up() -> None:
+    film = Film().play(PARKED, frames=200).play(frames=40).play(PARKED, frames=30)
+    assert accepted([event for _, event in film.events]) == []
+    begins = film.index
+    for step in range(8):
+        film.play(read_of("GB123H", 500 - 10 * step, 300 + 8 * step, 120 + 4 * step))
+    assert [at - begins < 5 for at, event in film.events if event.accepted] == [True]
+    assert accepted(film.end()) == ["GB123H"]
+
+
+def test_a_parked_car_that_drove_up_out_of_sight_is_decided_where_it_stands_now() -> None:
+    film = Film().play(PARKED, frames=200).play(frames=40).play(read_of("GB123H", 320, 380, 150), frames=10)
+    assert accepted(film.end()) == ["GB123H"]
+
+
+def test_another_vehicle_that_stopped_at_the_place_of_a_parked_one_is_decided() -> None:
+    film = Film().play(PARKED, frames=200).play(frames=40).play(read_of("KAB5678", 500, 300), frames=10)
+    assert accepted(film.end()) == ["KAB5678"]
+
+
+def test_a_vehicle_that_came_and_was_hidden_is_decided_as_before() -> None:
+    film = Film().approach("BNO1234").play(frames=200).play(read_of("BNO1234", 320, 320, 170), frames=10)
+    assert accepted(film.end()) == ["BNO1234", "BNO1234"]
+
+
+def test_the_place_of_a_parked_car_is_kept_for_some_time_only() -> None:
+    film = Film().play(PARKED, frames=100).play(frames=30).away(STOOD_KEPT_S).play(frames=30)
+    assert accepted(film.play(PARKED, frames=10).end()) == ["GB123H"]
+
+
+def test_places_kept_are_bounded() -> None:
+    film = Film()
+    for number in range(2 * STOOD_LEN_MAX):
+        film.away(5).play(read_of(f"K{number:02d}XY{number:02d}", 200 * number, 300))
+    film.away(5).play(PARKED)
+    assert len(film.voter._stood) == STOOD_LEN_MAX
+
+
+def test_who_came_while_the_camera_was_away_is_decided_and_who_was_parked_before_is_not() -> None:
+    film = Film().play(PARKED, frames=100).away(30)
+    film.play(PARKED, read_of("BNO1234", 320, 380, 150), frames=10, standing=True, was_free=False)
+    assert accepted(film.end()) == ["BNO1234"]
+
+
+def test_who_may_have_stood_at_the_loop_is_not_taken_for_parked() -> None:
+    film, still = Film(), read_of("BNO1234", 320, 380, 150)
+    film.play(still, frames=20, was_free=False).away(5).play(still, frames=5, was_free=False).away(5)
+    assert accepted(film.play(still, frames=10, standing=True, was_free=False).end()) == ["BNO1234"]

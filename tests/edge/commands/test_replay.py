@@ -102,14 +102,14 @@ def test_each_vehicle_is_one_object(slagboom: Slagboom, tmp_path: Path, users: P
     del vehicle["confidence"], vehicle["weakest"], vehicle["user_id"], vehicle["frames"]
     assert vehicle == {
         "source": str(source),
-        "at": 0.2,
+        "at": 0.3,
         "time": "2026-01-05T07:30:00+01:00",
         "plate": "BNO1234",
         "country": None,
         "decision": "granted",
         "reason": None,
         "external_id": "4711",
-        "votes": 3,
+        "votes": 4,
         "matched": "exact",
         "as_matched": "BNO1234",
         "as_read": "BNO1234",
@@ -159,8 +159,8 @@ def test_time_is_that_of_the_option_and_runs_on_through_the_sources(
     sources = [approach(tmp_path / "a", "HHAB77"), approach(tmp_path / "b", "BO123")]
     for at, reason in [("2026-01-05T19:59:58.5", None), ("2026-01-05T19:59:59", "outside_schedule")]:
         row = slagboom("replay", *sources, "--list", users, "--json", "--at", at).objects()[1]
-        # The first folder lasts 1.1 s; the second vehicle is decided 0.2 s into its own.
-        assert (row["at"], row["reason"]) == (0.2, reason)
+        # The first folder lasts 1.1 s; the second vehicle is decided 0.3 s into its own.
+        assert (row["at"], row["reason"]) == (0.3, reason)
 
 
 def test_an_exit_opens_for_any_vehicle_and_says_so(slagboom: Slagboom, tmp_path: Path, users: Path) -> None:
@@ -204,7 +204,7 @@ def test_people_get_a_table_and_a_summary(slagboom: Slagboom, tmp_path: Path, us
     said = slagboom("replay", *sources, "--list", users)
     assert (said.code, said.err) == (0, "")
     granted = next(line for line in said.out.splitlines() if "granted" in line)
-    assert all(cell in granted for cell in ("BNO1234", "exact", "4711", "0.2 s"))
+    assert all(cell in granted for cell in ("BNO1234", "exact", "4711", "0.3 s"))
     assert "2 vehicles: 1 granted, 1 denied (unknown_credential 1)\n" in said.out
     assert f"no vehicle: {empty}\n" in said.out
 
