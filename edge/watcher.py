@@ -218,7 +218,7 @@ class Watcher:
         self._tell(events, tracks, frame.at_s, standing)
 
     def _standing(self) -> bool:
-        """Whether the vehicle at the loop was there before the camera, or before it was back: nobody saw it come."""
+        """Whether the vehicle at the loop was there before the camera was, or was back: nobody saw it come."""
         self._was_free = self._was_free or self._lane.free
         return self._lane.vehicle_waits and not self._was_free
 
