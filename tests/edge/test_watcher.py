@@ -415,13 +415,13 @@ def outage(worker: ThreadPoolExecutor, evidence: EvidenceFolder) -> Outage:
     return Outage(Lane(vehicle_waits=False, free=True), worker, evidence)
 
 
-WAITING = read_at("KLAB123", 380, 136)
+WAITING = read_at("KLAB123", 250, 100)
 BESIDE = read_at("BNO1234", 420, 160, x=520)
 
 
 async def test_who_waits_at_the_loop_while_the_camera_is_away_is_shown_when_it_is_back(outage: Outage) -> None:
     for step in range(20):
-        await outage.see(read_at("KLAB123", 190 + 10 * step, 98 + 2 * step), frames=1)
+        await outage.see(read_at("KLAB123", 60 + 10 * step, 62 + 2 * step), frames=1)
     outage.on_the_loop(waits=True)
     assert set(await outage.see(WAITING, frames=20)) == {"KLAB123"}
     for _ in range(3):
@@ -434,6 +434,15 @@ async def test_who_came_while_the_camera_was_away_is_shown_and_not_who_was_parke
     outage.away(20)
     outage.on_the_loop(waits=True)
     assert set(await outage.see(BESIDE, WAITING)) == {"KLAB123"}
+
+
+async def test_who_stands_at_a_loop_of_which_nobody_knows_is_shown_once_it_is_known(outage: Outage) -> None:
+    outage.lane.free = False
+    for _ in range(2):
+        assert await outage.see(WAITING, frames=20) == []
+        outage.away(20)
+    outage.on_the_loop(waits=True)
+    assert set(await outage.see(WAITING)) == {"KLAB123"}
 
 
 async def test_a_parked_plate_does_not_answer_for_who_came_unread_while_the_camera_was_away(outage: Outage) -> None:
@@ -450,5 +459,5 @@ async def test_who_comes_after_the_camera_is_back_is_seen_to_come(outage: Outage
     outage.on_the_loop(waits=True)
     assert await outage.see(BESIDE, frames=40) == []
     for step in range(20):
-        told = await outage.see(read_at("KLAB123", 190 + 10 * step, 98 + 2 * step), BESIDE, frames=1)
+        told = await outage.see(read_at("KLAB123", 60 + 10 * step, 62 + 2 * step), BESIDE, frames=1)
     assert set(told + await outage.see(WAITING, BESIDE, frames=20)) == {"KLAB123"}
