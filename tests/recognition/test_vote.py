@@ -285,7 +285,7 @@ def test_a_parked_plate_that_flickers_at_night_never_comes() -> None:
 def test_a_time_stamp_detected_on_and_off_never_comes() -> None:
     film = Film()
     for minute in range(12, 40):
-        film.play(read_of(f"221126{minute}", 500, 20, sure=0.9999), frames=5).play(frames=50)
+        film.play(read_of(f"CAM26{minute}", 500, 20, sure=0.9999), frames=5).play(frames=50)
     assert accepted(film.end()) == []
 
 
