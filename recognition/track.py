@@ -25,8 +25,9 @@ MOVED_FRAMES_MIN = 2
 """Movement, or growth, of this many plate widths in so many reads in a row shows a vehicle on its way; of what
 stands in view for hours, one read or another is out of place."""
 
+SURE_AT = 0.6
 OTHER_BELOW = 0.5
-"""Texts less alike than this, both surely read, are of two vehicles."""
+"""Texts less alike than this, both read with `SURE_AT` confidence, are of two vehicles."""
 
 STILL_PX = 1.0
 STILL_FRAMES_MIN = 8
@@ -40,7 +41,7 @@ class Track:
     """The reads of one vehicle so far.
 
     `late`: first seen when it could have come unseen; `stood`: at this place since before it was last out of sight;
-    `elsewhere`: the newest reads, all of them, that are not where the first was.
+    `elsewhere`: how many of the newest reads are not where the first was; `known`: the newest that was surely read.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Track:
     width_px: float
     start: LocatedRead
     last: LocatedRead
+    known: LocatedRead
     late: bool
     moved: bool = False
     elsewhere: int = 0
@@ -74,6 +76,8 @@ class Track:
             fresh = ((centre[0] - self.centre[0]) / gap_s, (centre[1] - self.centre[1]) / gap_s)
             self.speed = (self.speed[0] * 0.5 + fresh[0] * 0.5, self.speed[1] * 0.5 + fresh[1] * 0.5)
         self.centre, self.width_px, self.last, self.last_s = centre, read.width_px, read, frame.at_s
+        if read.read.confidence >= min(SURE_AT, self.known.read.confidence):
+            self.known = read
         self.low = (min(self.low[0], centre[0]), min(self.low[1], centre[1]))
         self.high = (max(self.high[0], centre[0]), max(self.high[1], centre[1]))
         self.frames += 1
@@ -99,9 +103,8 @@ class Track:
         x, y = centre_of(read)
         ahead = (self.centre[0] + self.speed[0] * gap_s, self.centre[1] + self.speed[1] * gap_s)
         away = min(math.dist((x, y), ahead), math.dist((x, y), self.centre)) / size
-        last = self.last.read
-        alike = similarity(last.plate.key, read.read.plate.key)
-        sure = min(last.confidence, read.read.confidence) >= 0.6
+        alike = similarity(self.known.read.plate.key, read.read.plate.key)
+        sure = min(self.known.read.confidence, read.read.confidence) >= SURE_AT
         if sure and alike < OTHER_BELOW:
             return None
         near = away < 0.35 or (away < 0.8 and alike >= 0.4) or (alike >= 0.7 and away < 4 + 4 * gap_s)

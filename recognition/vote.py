@@ -115,7 +115,7 @@ class Voter:
     def _begin(self, frame: Frame, read: LocatedRead) -> None:
         self._count += 1
         late, at_s = frame.at_s - self._first_s >= ARRIVED_AFTER_S, frame.at_s
-        track = Track(self._count, at_s, at_s, centre_of(read), (0.0, 0.0), read.width_px, read, read, late)
+        track = Track(self._count, at_s, at_s, centre_of(read), (0.0, 0.0), read.width_px, read, read, read, late)
         track.join(frame, read)
         self._tracks.append(track)
 

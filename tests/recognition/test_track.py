@@ -41,7 +41,7 @@ def test_a_plate_that_is_uncovered_has_not_moved() -> None:
 
 def test_a_track_goes_on_with_its_own_text_near_its_place() -> None:
     first = plate(100, 200)
-    track = Track(1, 0.0, 0.0, centre_of(first), (0.0, 0.0), first.width_px, first, first, late=False)
+    track = Track(1, 0.0, 0.0, centre_of(first), (0.0, 0.0), first.width_px, first, first, first, late=False)
     track.join(Frame(BLACK, 0.0, 0), first)
     near = track.nearness(0.1, plate(104, 204))
     farther = track.nearness(0.1, plate(150, 250))
@@ -54,9 +54,18 @@ def test_a_track_goes_on_with_its_own_text_near_its_place() -> None:
     assert track.nearness(LOST_AFTER_S + 0.1, plate(104, 204)) is None
 
 
+def test_what_is_surely_read_differently_is_another_vehicle_also_after_unsure_reads() -> None:
+    first = plate(100, 200)
+    track = Track(1, 0.0, 0.0, centre_of(first), (0.0, 0.0), first.width_px, first, first, first, late=False)
+    for index, text in enumerate(["BNO1234", "BMQ1284", "KWQ77", "KL567"]):
+        track.join(Frame(BLACK, index / 10, index), plate(100, 200, text=text, sure=0.99 if index == 0 else 0.3))
+    assert track.nearness(0.4, plate(100, 200, text="KL567")) is None
+    assert track.nearness(0.4, plate(100, 200, text="BNO1234")) is not None
+
+
 def test_one_read_out_of_place_is_no_movement_but_some_in_a_row_are() -> None:
     first, away = plate(100, 200), plate(140, 240)
-    track = Track(1, 0.0, 0.0, centre_of(first), (0.0, 0.0), first.width_px, first, first, late=False)
+    track = Track(1, 0.0, 0.0, centre_of(first), (0.0, 0.0), first.width_px, first, first, first, late=False)
     for index, read in enumerate([first, away, first, away, first, first]):
         track.join(Frame(BLACK, index / 10, index), read)
     assert not track.arrived

@@ -147,6 +147,14 @@ def test_another_sure_text_in_the_very_place_is_another_vehicle() -> None:
     assert accepted(film.end()) == ["BNO1234", "KAB5678"]
 
 
+@pytest.mark.parametrize("stands", [10, 100])
+def test_who_comes_where_the_one_before_went_out_of_reach_is_another_vehicle(stands: int) -> None:
+    film = Film().approach("BNO1234").play(read_of("BNO1234", 320, 320, 170), frames=stands)
+    for step, text in enumerate(["BNO1Z84", "8N0I234", "HW77ZT", "KW561", "KA8561", "KAB567"]):
+        film.play(read_of(text, 320, 300 - 30 * step, 150 - 18 * step, sure=0.8))
+    assert accepted(film.approach("KAB5678").end()) == ["BNO1234", "KAB5678"]
+
+
 def test_a_decided_vehicle_stays_decided_when_later_frames_misread_it() -> None:
     film = Film().approach("BNO1234").play(read_of("BNO1284", 320, 330, 170, sharp=2.0), frames=80)
     assert accepted(film.end()) == ["BNO1234"]
