@@ -6,6 +6,7 @@ Deliberately not here: drawing itself (`draw.py`, `scenes.py`) and what is made 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,19 +63,48 @@ def _width(quad: Quad) -> float:
     return float(np.hypot(quad[1][0] - quad[0][0], quad[1][1] - quad[0][1]))
 
 
-def read_scenes(
-    drawn: Iterator[Drawn], count: int, recognizer: Recognizer
-) -> list[tuple[LocatedRead | None, bool]]:
-    """The surest read of each of COUNT plates or more, None for one not found, and whether it is right."""
-    answers: list[tuple[LocatedRead | None, bool]] = []
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A drawn plate, how light it is (0 to 255, mean within its corners), and its surest read; None for none."""
+
+    text: str
+    quad: Quad
+    light: float
+    read: LocatedRead | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the whole text was read."""
+        return self.read is not None and self.read.read.plate.key == self.text
+
+    @property
+    def width_px(self) -> float:
+        """Length of the plate's upper edge."""
+        return _width(self.quad)
+
+    @property
+    def slant_deg(self) -> float:
+        """How far the plate's upper edge is from level."""
+        (ax, ay), (bx, by) = self.quad[:2]
+        return abs(math.degrees(math.atan2(by - ay, bx - ax)))
+
+
+def read_scenes(drawn: Iterator[Drawn], count: int, recognizer: Recognizer) -> list[Answer]:
+    """What was read of COUNT plates or more."""
+    answers: list[Answer] = []
     while len(answers) < count:
         scene = next(drawn)
         reads = recognizer.read(scene.image)
         for text, quad in scene.plates:
             here = [read for read in reads if _overlap(read, quad) > SAME_MIN]
             best = max(here, key=lambda read: read.read.confidence, default=None)
-            answers.append((best, best is not None and best.read.plate.key == text))
+            answers.append(Answer(text, quad, _light(scene.image, quad), best))
     return answers
+
+
+def _light(image: Image, quad: Quad) -> float:
+    within = cv2.fillConvexPoly(np.zeros(image.shape[:2], np.uint8), np.array(quad).astype(np.int32), 1)
+    return float(np.mean(cv2.mean(image, within)[:3]))
 
 
 def _overlap(read: LocatedRead, quad: Quad) -> float:

@@ -239,7 +239,8 @@ def _drawn(street: Path | None, count: int, faces: Path, models: Models) -> list
         return read_drawn(count, faces)
     drawn = scenes(load_frames(street, "train"), faces, DRAWN_SEED)
     answers = read_scenes(drawn, count, load_recognizer(models))
-    return [(read.read.confidence, right) for read, right in answers if read and read.rejected not in PLACED_BADLY]
+    found = [(one.read, one.right) for one in answers if one.read is not None]
+    return [(read.read.confidence, right) for read, right in found if read.rejected not in PLACED_BADLY]
 
 
 def main() -> None:

@@ -35,6 +35,9 @@ def test_right_wrong_and_missing_reads_are_told_apart() -> None:
     elsewhere = [(x, y + 120) for x, y in QUAD]
     drawn = iter([Drawn(image, (("AB123CD", QUAD), ("AB123CO", QUAD), ("GONE1", elsewhere)))])
     right, wrong, missing = read_scenes(drawn, 3, Recognizer())
-    assert right[0] is not None
-    assert (right[1], wrong[1], missing) == (True, False, (None, False))
-    assert right[0] is wrong[0]
+    assert right.read is not None
+    assert right.read is wrong.read
+    assert missing.read is None
+    assert (right.right, wrong.right, missing.right) == (True, False, False)
+    assert (right.width_px, right.slant_deg) == (216.0, 0.0)
+    assert right.light > missing.light == 90.0
