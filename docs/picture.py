@@ -143,6 +143,7 @@ def _write(
 
 def main(folder: Path) -> None:
     """Film, decide and write the picture: the first vehicle and the second one of the same user."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "users.csv").write_text(LIST)
     film(folder / "gate.mp4")
     rows = [panel(*decision) for decision in decisions(folder)]

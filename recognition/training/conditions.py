@@ -37,7 +37,7 @@ def rows(answers: Sequence[Answer]) -> Iterator[str]:
             held = [one for one in answers if low <= of(one) < high]
             if held:
                 yield _row(words.format(low, high), held)
-    yield _row("all", answers)
+    yield _row("all plates", answers)
 
 
 def _row(name: str, held: Sequence[Answer]) -> str:

@@ -62,3 +62,9 @@ def test_the_model_cards_are_of_the_files_that_ship() -> None:
         assert row in page, renew
     signs = re.findall(r'^  - "(\w+)"$', (MODELS / "ocr.yaml").read_text(), re.MULTILINE)
     assert re.findall(r"^\| (\w+) \| \d+ of \d+ \|", page, re.MULTILINE) == [*signs, "all"], renew
+
+
+def test_the_log_of_the_full_run_ends_with_the_reader_that_ships() -> None:
+    log = Path(__file__).resolve().parents[2] / "docs" / "training-logs" / "full-run.txt"
+    total = hashlib.sha256((MODELS / "ocr.onnx").read_bytes()).hexdigest()
+    assert f"{total}  ocr.onnx" in log.read_text().splitlines()

@@ -40,5 +40,5 @@ def test_each_plate_is_counted_once_in_every_condition() -> None:
         "brightness 0 to 40 of 255": ["1 of 1", "1", "1", "0"],
         "brightness 80 to 120 of 255": ["2 of 2", "1", "0", "1"],
         "brightness 120 to 255 of 255": ["0 of 1", "0", "0", "0"],
-        "all": ["3 of 4", "2", "1", "1"],
+        "all plates": ["3 of 4", "2", "1", "1"],
     }
