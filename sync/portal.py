@@ -41,9 +41,6 @@ LOOK_AT_AGE_EVERY_S: Final = 60.0
 """How often the age of the list is looked at."""
 ASK_AGAIN_MAX_S: Final = 600.0
 """While nobody answers the list is asked for ever more rarely, at most so far apart."""
-ASK_AFTER_S: Final = 0.1
-"""So long after it began something, a portal is asked: its keys and its word that it is here come first, and would
-each be a reason to ask again."""
 
 log = logging.getLogger(__name__)
 
@@ -263,7 +260,7 @@ class PortalLink:
         """Whatever was under way is lost: send what is not acknowledged, and ask for the list."""
         self._rows.begin(self._conn)
         self._enrols = self._enrols.begun()
-        self._ask_next(ASK_AFTER_S)
+        self._ask_at_s, self._asked = 0.0, 0
         self._bell.set()
 
     # ---- up ----
@@ -405,7 +402,7 @@ class PortalLink:
             log.info("the portal's keys %d are in force", self._guard.keyset)
             # What it signed with them before may have been refused.
             self._rows.begin(self._conn)
-            self._ask_at_latest(ASK_AFTER_S)
+            self._ask_at_latest(0.0)
 
     async def _on_head(self, _connection: Connection, message: Incoming) -> None:
         head = await self._list.on_head(message.payload)
