@@ -35,6 +35,17 @@ SIZE_MIN_PX = (20.0, 5.0)
 """Width and height in the frame below which no character can be read."""
 
 
+def width_of(plate: Corners) -> float:
+    """Mean length of a plate's upper and lower edge."""
+    a, b, c, d = plate
+    return (math.dist(a, b) + math.dist(d, c)) / 2
+
+
+def middle_of(plate: Corners) -> tuple[float, float]:
+    """The mean of a plate's corners."""
+    return sum(x for x, _ in plate) / 4, sum(y for _, y in plate) / 4
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
     """A plate found: corners in pixels of the frame, clockwise from the plate's own top left.

@@ -14,12 +14,12 @@ import cv2
 
 from gate_controller.plates import PLATE_LEN_MAX, PLATE_LEN_MIN, PlateRead
 from recognition.detector import BuiltinDetector, Detector
-from recognition.finds import Corners, Detection
+from recognition.finds import Corners, Detection, width_of
 from recognition.frame import Image
 from recognition.halves import Halves
 from recognition.looks import Look, merged
 from recognition.ocr import MARGIN_AGAIN, Ocr, Options, TextRead, light_on_dark, negative, rectify
-from recognition.roi import WHOLE, Roi, Window, width_of
+from recognition.roi import WHOLE, Roi, Window
 
 CHARACTERS_MIN = 4
 """A shorter text is never accepted from a picture: the shortest common series have five, vanity plates four."""

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.finds import Corners
+from recognition.finds import Corners, middle_of, width_of
 from recognition.frame import Image
 
 PLATE_WIDTH_PX = 60.0
@@ -68,19 +68,12 @@ class Window:
         """Whether a plate with these corners in the window is wide enough, with its middle in the region."""
         if width_of(plate) < self.plate_width_min_px:
             return False
-        x, y = (sum(axis) / 4 for axis in zip(*plate, strict=True))
-        return not len(self.outline) or cv2.pointPolygonTest(self.outline, (x, y), False) >= 0
+        return not len(self.outline) or cv2.pointPolygonTest(self.outline, middle_of(plate), False) >= 0
 
     def in_picture(self, plate: Corners) -> Corners:
         """A plate's corners in the whole picture."""
         a, b, c, d = ((x + self.left, y + self.top) for x, y in plate)
         return a, b, c, d
-
-
-def width_of(plate: Corners) -> float:
-    """Mean length of a plate's upper and lower edge."""
-    a, b, c, d = plate
-    return (math.dist(a, b) + math.dist(d, c)) / 2
 
 
 WHOLE = Roi()

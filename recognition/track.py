@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from rapidfuzz.distance import Levenshtein
 
 from gate_controller.look_alikes import fold
+from recognition.finds import middle_of
 from recognition.frame import Frame
 from recognition.recognizer import LocatedRead
 
@@ -113,7 +114,7 @@ class Track:
 
 def centre_of(read: LocatedRead) -> tuple[float, float]:
     """The middle of the plate in the picture."""
-    return sum(x for x, _ in read.corners) / 4, sum(y for _, y in read.corners) / 4
+    return middle_of(read.corners)
 
 
 def has_moved(before: LocatedRead, now: LocatedRead) -> bool:
